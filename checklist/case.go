@@ -1,0 +1,176 @@
+// Package checklist is the domain: a case (the answers and measurements of one
+// incident), the diagnosis that follows from it, the plan and the report. It
+// knows no terminal and reads no host.
+package checklist
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	"whydrop/content"
+	"whydrop/probes/fact"
+)
+
+// Answer is what the operator said to one question: options ticked, and a note.
+type Answer struct {
+	Options []string  `json:"options" yaml:"options"`
+	Note    string    `json:"note,omitempty" yaml:"note"`
+	At      time.Time `json:"at" yaml:"-"`
+}
+
+// Given says whether anything was answered at all; "don't know" is an answer.
+func (a Answer) Given() bool { return len(a.Options) > 0 || a.Note != "" }
+
+// Case is one incident under investigation.
+type Case struct {
+	Book    *content.Book
+	Started time.Time
+	// Answers by question id.
+	Answers map[string]Answer
+	// Facts is the newest observation, nil before the first.
+	Facts *fact.Facts
+}
+
+// NewCase opens a case.
+func NewCase(book *content.Book, started time.Time) *Case {
+	return &Case{Book: book, Started: started, Answers: map[string]Answer{}}
+}
+
+// Answer records an answer, replacing an earlier one. An empty answer takes the
+// earlier one back. Unknown questions and options are errors that name what
+// exists.
+func (c *Case) Answer(question string, a Answer) error {
+	q := c.Book.Question(question)
+	if q == nil {
+		return fmt.Errorf("there is no question %q: expected one of %s", question, c.questionIDs())
+	}
+	for _, o := range a.Options {
+		if o != content.DontKnow && q.Option(o) == nil {
+			return fmt.Errorf("question %s has no option %q: expected one of %s", question, o, optionIDs(q))
+		}
+	}
+	if !a.Given() {
+		delete(c.Answers, question)
+		return nil
+	}
+	c.Answers[question] = a
+	return nil
+}
+
+// Answered counts the questions that have an answer.
+func (c *Case) Answered() int { return len(c.Answers) }
+
+// Diagnose judges all causes by the newest observation and the answers.
+func (c *Case) Diagnose() *Diagnosis {
+	return diagnose(c.Book, c.Facts, c.Answers)
+}
+
+// Evidence is a line of live measurement for a question.
+type Evidence struct {
+	Says string
+	// Complete is false if a value in it is not known.
+	Complete bool
+}
+
+// Evidence returns what the newest observation shows for a question, at most
+// three rows of a table for one line of the content.
+func (c *Case) Evidence(q *content.Question) []Evidence {
+	if c.Facts == nil {
+		return nil
+	}
+	env := newEnv(c.Facts)
+	var lines []Evidence
+	for _, e := range q.Evidence {
+		if e.Each == "" {
+			if holds, known := e.When.Holds(env); !known || holds {
+				says, complete := e.Says.Render(env)
+				lines = append(lines, Evidence{says, complete})
+			}
+			continue
+		}
+		for i, row := range matching(env, c.Facts, e.Each, e.When, e.Order) {
+			if i == 3 {
+				break
+			}
+			says, complete := e.Says.Render(row)
+			lines = append(lines, Evidence{says, complete})
+		}
+	}
+	return lines
+}
+
+func (c *Case) questionIDs() string {
+	var ids []string
+	for _, q := range c.Book.Questions() {
+		ids = append(ids, q.ID)
+	}
+	return list(ids)
+}
+
+func optionIDs(q *content.Question) string {
+	var ids []string
+	for _, o := range q.Options {
+		ids = append(ids, o.ID)
+	}
+	return list(append(ids, content.DontKnow))
+}
+
+func list(words []string) string {
+	s := ""
+	for i, w := range words {
+		if i > 0 {
+			s += ", "
+		}
+		s += w
+	}
+	return s
+}
+
+// newEnv makes the facts visible to the expressions of the content.
+func newEnv(f *fact.Facts) *content.Env {
+	values := make(map[string]any, len(f.Values))
+	for name, v := range f.Values {
+		values[name] = v.Now
+	}
+	return content.NewEnv(values)
+}
+
+// matching returns the environments of the rows for which a condition holds, by
+// descending order.
+func matching(env *content.Env, f *fact.Facts, table string, when, order *content.Expr) []*content.Env {
+	type ranked struct {
+		env *content.Env
+		by  float64
+	}
+	var rows []ranked
+	for _, row := range f.Tables[table] {
+		e := env.Row(table, row)
+		holds, known := when.Holds(e)
+		if !known || !holds {
+			continue
+		}
+		r := ranked{env: e}
+		if !order.Empty() {
+			if v, ok := order.Eval(e); ok {
+				r.by, _ = v.(float64)
+			}
+		}
+		rows = append(rows, r)
+	}
+	sort.SliceStable(rows, func(i, j int) bool { return rows[i].by > rows[j].by })
+	envs := make([]*content.Env, len(rows))
+	for i, r := range rows {
+		envs[i] = r.env
+	}
+	return envs
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

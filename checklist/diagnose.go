@@ -1,0 +1,300 @@
+package checklist
+
+import (
+	"math"
+	"sort"
+	"strings"
+
+	"whydrop/content"
+	"whydrop/probes/fact"
+)
+
+// Verdict is the outcome of a diagnosis in one word.
+type Verdict string
+
+// The verdicts. Inconclusive means that something is wrong and no cause could
+// be named, or that too little could be seen to call the host healthy.
+const (
+	Fault        Verdict = "fault"
+	Healthy      Verdict = "healthy"
+	Inconclusive Verdict = "inconclusive"
+)
+
+// Named is the probability above which a cause is named.
+const Named = 0.5
+
+// answerCap is the most that all answers together can add to or take from a
+// cause: an answer can raise suspicion, never convict.
+const answerCap content.Decibans = 10
+
+// Diagnosis is what the facts and answers say.
+type Diagnosis struct {
+	Verdict  Verdict
+	Symptoms []string // signs that something is wrong, as sentences
+	// Doubts say why a host that shows no fault is not called healthy.
+	Doubts   []string
+	Findings []*Finding // ranked, the most probable first
+	Ledger   []LedgerEntry
+	Next     []Step
+}
+
+// Finding is the judgement of one cause.
+type Finding struct {
+	Cause       *content.Cause
+	Probability float64
+	Evidence    content.Decibans // prior, answers and rules together
+	For         []Reason
+	Against     []Reason
+	// Explained are rules that would speak for the cause if another cause did
+	// not account for them.
+	Explained []Reason
+	// Unknown are rules that could not be judged.
+	Unknown []*content.Rule
+}
+
+// Named says whether the cause is named.
+func (f *Finding) Named() bool { return f.Probability > Named }
+
+// Reason is one piece of evidence with the measured values in it.
+type Reason struct {
+	Rule   string // the rule's id, or the question's for an answer
+	Says   string
+	Weight content.Decibans
+	Facts  map[string]any
+	By     string // the cause that accounts for it, if it is explained away
+	Answer bool   // the operator said it; nothing measured it
+}
+
+// Named returns the findings that are named.
+func (d *Diagnosis) Named() []*Finding {
+	var named []*Finding
+	for _, f := range d.Findings {
+		if f.Named() {
+			named = append(named, f)
+		}
+	}
+	return named
+}
+
+// Finding returns the judgement of a cause, nil if there is none.
+func (d *Diagnosis) Finding(cause string) *Finding {
+	for _, f := range d.Findings {
+		if f.Cause.ID == cause {
+			return f
+		}
+	}
+	return nil
+}
+
+// judge holds what the judgement of the causes needs.
+type judge struct {
+	book    *content.Book
+	facts   *fact.Facts
+	env     *content.Env
+	answers map[string]Answer
+	named   map[string]bool
+}
+
+func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer) *Diagnosis {
+	if facts == nil {
+		facts = &fact.Facts{Values: map[string]fact.Value{}, Tables: map[string][]fact.Row{}}
+	}
+	entries := ledgerOf(book, facts)
+	j := &judge{
+		book: book, facts: facts, answers: answers, named: map[string]bool{},
+		env: ledgerEnv(facts, entries),
+	}
+	d := &Diagnosis{}
+	for _, c := range book.JudgementOrder() {
+		f := j.finding(c)
+		j.named[c.ID] = f.Named()
+		d.Findings = append(d.Findings, f)
+	}
+	order := map[string]int{}
+	for i, c := range book.Causes {
+		order[c.ID] = i
+	}
+	sort.SliceStable(d.Findings, func(a, b int) bool {
+		x, y := d.Findings[a], d.Findings[b]
+		if x.Evidence != y.Evidence {
+			return x.Evidence > y.Evidence
+		}
+		return order[x.Cause.ID] < order[y.Cause.ID]
+	})
+	d.Ledger = attribute(entries, d)
+	j.verdict(d)
+	d.Next = j.next(d)
+	return d
+}
+
+func (j *judge) finding(c *content.Cause) *Finding {
+	f := &Finding{Cause: c, Evidence: c.Prior}
+	j.weighAnswers(f)
+	f.Evidence += j.weigh(f, c.For, &f.For)
+	f.Evidence -= j.weigh(f, c.Against, &f.Against)
+	f.Probability = probability(f.Evidence)
+	sortReasons(f.For)
+	sortReasons(f.Against)
+	return f
+}
+
+// weigh tries rules and returns the weight of those that hold. Of a group only
+// the weightiest counts, the others are not told either.
+func (j *judge) weigh(f *Finding, rules []*content.Rule, told *[]Reason) content.Decibans {
+	groups := map[string]int{} // group to its place in told
+	var sum content.Decibans
+	for _, r := range rules {
+		reason, holds, known := j.try(r)
+		if !known {
+			f.Unknown = append(f.Unknown, r)
+			continue
+		}
+		if !holds {
+			continue
+		}
+		if by := j.explainedBy(r); by != "" {
+			reason.By = by
+			f.Explained = append(f.Explained, reason)
+			continue
+		}
+		if at, ok := groups[r.Group]; ok && r.Group != "" {
+			if have := (*told)[at].Weight; have < r.Weight {
+				sum += r.Weight - have
+				(*told)[at] = reason
+			}
+			continue
+		}
+		groups[r.Group] = len(*told)
+		*told = append(*told, reason)
+		sum += r.Weight
+	}
+	return sum
+}
+
+// try evaluates one rule. A rule over the rows of a table holds if it holds for
+// any row; it is unknown if nobody could look at the table, or if it holds for
+// none and was unknown for one.
+func (j *judge) try(r *content.Rule) (reason Reason, holds, known bool) {
+	reason = Reason{Rule: r.ID, Weight: r.Weight, Facts: map[string]any{}}
+	if r.Each == "" {
+		holds, known = r.When.Holds(j.env)
+		if holds && known {
+			reason.Says, _ = r.Says.Render(j.env)
+			reason.note(j.env, r)
+		}
+		return reason, holds, known
+	}
+	rows, looked := j.facts.Tables[r.Each]
+	if !looked {
+		return reason, false, false
+	}
+	envs := matching(j.env, j.facts, r.Each, r.When, r.Order)
+	if len(envs) == 0 {
+		return reason, false, j.rowsKnown(r, rows)
+	}
+	reason.Says = sayRows(r, envs)
+	reason.note(envs[0], r)
+	return reason, true, true
+}
+
+// rowsKnown says whether a condition could be judged for every row.
+func (j *judge) rowsKnown(r *content.Rule, rows []fact.Row) bool {
+	for _, row := range rows {
+		if _, known := r.When.Holds(j.env.Row(r.Each, row)); !known {
+			return false
+		}
+	}
+	return true
+}
+
+// sayRows tells the sentence for the first two rows and counts the rest.
+func sayRows(r *content.Rule, envs []*content.Env) string {
+	var says []string
+	for i, e := range envs {
+		if i == 2 {
+			says = append(says, "and "+content.Show(float64(len(envs)-2))+" more")
+			break
+		}
+		s, _ := r.Says.Render(e)
+		says = append(says, s)
+	}
+	return strings.Join(says, "; ")
+}
+
+// note records the values that the rule used.
+func (r *Reason) note(env *content.Env, rule *content.Rule) {
+	for _, name := range append(rule.When.Uses(), rule.Says.Uses()...) {
+		if v, ok := env.Value(name); ok {
+			r.Facts[name] = v
+		}
+	}
+}
+
+func (j *judge) explainedBy(r *content.Rule) string {
+	for _, u := range r.Unless {
+		if j.named[u] {
+			return u
+		}
+	}
+	return ""
+}
+
+// weighAnswers adds what the answers imply, together at most answerCap.
+func (j *judge) weighAnswers(f *Finding) {
+	var sum content.Decibans
+	for _, q := range j.book.Questions() {
+		for _, id := range j.answers[q.ID].Options {
+			o := q.Option(id)
+			if o == nil {
+				continue
+			}
+			w := o.Implies[f.Cause.ID]
+			reason := Reason{Rule: q.ID, Says: "answer to " + q.ID + ": " + o.Label, Weight: math.Abs(w), Answer: true, Facts: map[string]any{}}
+			switch {
+			case w > 0:
+				f.For = append(f.For, reason)
+			case w < 0:
+				f.Against = append(f.Against, reason)
+			}
+			sum += w
+		}
+	}
+	f.Evidence += max(-answerCap, min(answerCap, sum))
+}
+
+// probability turns decibans into a probability.
+func probability(d content.Decibans) float64 { return 1 / (1 + math.Pow(10, -d/10)) }
+
+func sortReasons(rs []Reason) {
+	sort.SliceStable(rs, func(i, k int) bool {
+		if rs[i].Answer != rs[k].Answer {
+			return !rs[i].Answer
+		}
+		return rs[i].Weight > rs[k].Weight
+	})
+}
+
+// verdict says fault if a cause is named, healthy if nothing is wrong and
+// everything that would show it could be seen, and else inconclusive.
+func (j *judge) verdict(d *Diagnosis) {
+	for _, s := range j.book.Symptoms {
+		holds, known := s.When.Holds(j.env)
+		if holds && known {
+			says, _ := s.Says.Render(j.env)
+			d.Symptoms = append(d.Symptoms, says)
+		}
+		for _, n := range s.Needs {
+			if _, ok := j.env.Value(n); !ok {
+				d.Doubts = append(d.Doubts, n+" could not be read")
+			}
+		}
+	}
+	switch {
+	case len(d.Named()) > 0:
+		d.Verdict = Fault
+	case len(d.Symptoms) > 0 || len(d.Doubts) > 0:
+		d.Verdict = Inconclusive
+	default:
+		d.Verdict = Healthy
+	}
+}

@@ -1,0 +1,111 @@
+package checklist
+
+import (
+	"encoding/json"
+	"io"
+	"math"
+	"time"
+
+	"whydrop/content"
+	"whydrop/probes/fact"
+)
+
+// Schema names the format of the JSON diagnosis.
+const Schema = "whydrop.diagnosis/1"
+
+type jsonDiagnosis struct {
+	Schema   string        `json:"schema"`
+	Verdict  Verdict       `json:"verdict"`
+	Observed jsonObserved  `json:"observed"`
+	Symptoms []string      `json:"symptoms"`
+	Causes   []jsonCause   `json:"causes"`
+	Ledger   []jsonEntry   `json:"ledger"`
+	Probes   []fact.Status `json:"probes"`
+	Blind    []fact.Blind  `json:"blind"`
+	Next     []Step        `json:"next"`
+}
+
+type jsonObserved struct {
+	Host    string    `json:"host"`
+	Kernel  string    `json:"kernel"`
+	Start   time.Time `json:"start"`
+	Seconds float64   `json:"seconds"`
+}
+
+type jsonCause struct {
+	ID          string       `json:"id"`
+	Title       string       `json:"title"`
+	Hop         string       `json:"hop"`
+	Probability float64      `json:"probability"`
+	For         []jsonReason `json:"for"`
+	Against     []jsonReason `json:"against"`
+	Brief       []string     `json:"brief"`
+}
+
+type jsonReason struct {
+	Rule   string           `json:"rule"`
+	Says   string           `json:"says"`
+	Weight content.Decibans `json:"decibans"`
+	Answer bool             `json:"answer,omitempty"`
+	Facts  map[string]any   `json:"facts"`
+}
+
+type jsonEntry struct {
+	Hop       string  `json:"hop"`
+	Direction string  `json:"direction"`
+	Counter   string  `json:"counter"`
+	Drops     float64 `json:"drops"`
+	Unit      string  `json:"unit"`
+	Cause     string  `json:"cause"`
+}
+
+// WriteJSON writes the diagnosis in the format of Schema, all causes ranked.
+func (c *Case) WriteJSON(w io.Writer, d *Diagnosis) error {
+	f := c.Facts
+	if f == nil {
+		f = fact.New(c.Started, 0)
+	}
+	out := jsonDiagnosis{
+		Schema: Schema, Verdict: d.Verdict,
+		Observed: jsonObserved{f.Host, f.Kernel, f.Start.UTC(), round(f.Seconds, 3)},
+		Symptoms: orEmpty(d.Symptoms), Causes: []jsonCause{}, Ledger: []jsonEntry{},
+		Probes: orEmpty(f.Probes), Blind: orEmpty(f.Blind), Next: []Step{},
+	}
+	for _, x := range d.Findings {
+		out.Causes = append(out.Causes, jsonCause{
+			ID: x.Cause.ID, Title: x.Cause.Title, Hop: x.Cause.Hop,
+			Probability: round(x.Probability, 4), Brief: orEmpty(x.Cause.Brief),
+			For: jsonReasons(x.For), Against: jsonReasons(x.Against),
+		})
+	}
+	for _, e := range d.Ledger {
+		out.Ledger = append(out.Ledger, jsonEntry(e))
+	}
+	for _, s := range d.Next {
+		out.Next = append(out.Next, Step{s.Kind, s.ID, round(s.Bits, 4)})
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(out)
+}
+
+func jsonReasons(reasons []Reason) []jsonReason {
+	out := []jsonReason{}
+	for _, r := range reasons {
+		out = append(out, jsonReason{r.Rule, r.Says, r.Weight, r.Answer, r.Facts})
+	}
+	return out
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func round(v float64, digits int) float64 {
+	scale := math.Pow(10, float64(digits))
+	return math.Round(v*scale) / scale
+}

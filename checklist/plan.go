@@ -1,0 +1,103 @@
+package checklist
+
+import (
+	"whydrop/content"
+)
+
+// PlanStep is one remedy worked out for this host: every text has its measured
+// values in it. Empty texts do not apply.
+type PlanStep struct {
+	Cause       *content.Cause
+	Remedy      *content.Remedy
+	Current     string
+	Value       string
+	Calculation string
+	Change      string
+	Why         string
+	Effect      string
+	Risk        string
+	Scope       string
+	Runtime     string
+	Persist     string
+	Rollback    string
+	Verify      string
+	Ask         string
+	// Unchecked is set when the remedy's own condition could not be judged.
+	Unchecked bool
+}
+
+// Plan works out the remedies for the causes that are named, the most probable
+// cause first. For a cause none of whose remedies' conditions hold, the first
+// whose condition could not be judged is offered and marked.
+func (c *Case) Plan(d *Diagnosis) []PlanStep {
+	if c.Facts == nil {
+		return nil
+	}
+	env := ledgerEnv(c.Facts, ledgerOf(c.Book, c.Facts))
+	var steps []PlanStep
+	for _, f := range d.Named() {
+		steps = append(steps, c.planFor(f.Cause, env)...)
+	}
+	return steps
+}
+
+func (c *Case) planFor(cause *content.Cause, env *content.Env) []PlanStep {
+	var steps, unchecked []PlanStep
+	for _, r := range cause.Remedies {
+		at, holds, known := c.remedyRow(r, env)
+		switch {
+		case holds && known:
+			steps = append(steps, workOut(cause, r, at))
+		case !known:
+			s := workOut(cause, r, at)
+			s.Unchecked = true
+			unchecked = append(unchecked, s)
+		}
+	}
+	if len(steps) == 0 && len(unchecked) > 0 {
+		return unchecked[:1]
+	}
+	return steps
+}
+
+// remedyRow finds the row that a remedy speaks of, and whether it is offered.
+func (c *Case) remedyRow(r *content.Remedy, env *content.Env) (at *content.Env, holds, known bool) {
+	if r.Each == "" {
+		holds, known = r.When.Holds(env)
+		return env, holds, known
+	}
+	if _, looked := c.Facts.Tables[r.Each]; !looked {
+		return env, false, false
+	}
+	rows := matching(env, c.Facts, r.Each, r.When, r.Order)
+	if len(rows) == 0 {
+		return env, false, true
+	}
+	return rows[0], true, true
+}
+
+func workOut(cause *content.Cause, r *content.Remedy, env *content.Env) PlanStep {
+	s := PlanStep{Cause: cause, Remedy: r}
+	text := func(t *content.Text) string {
+		if t == nil {
+			return ""
+		}
+		said, _ := t.Render(env)
+		return said
+	}
+	s.Current = text(r.Current)
+	if r.Current != nil {
+		env = env.With("current", s.Current)
+	}
+	if !r.Value.Empty() {
+		s.Value = content.Unknown
+		if v, known := r.Value.Eval(env); known {
+			s.Value = content.Show(v)
+		}
+		env = env.With("value", s.Value)
+	}
+	s.Calculation, s.Change, s.Why, s.Effect = text(r.Calculation), text(r.Change), text(r.Why), text(r.Effect)
+	s.Risk, s.Scope, s.Runtime, s.Persist = text(r.Risk), text(r.Scope), text(r.Runtime), text(r.Persist)
+	s.Rollback, s.Verify, s.Ask = text(r.Rollback), text(r.Verify), text(r.Ask)
+	return s
+}

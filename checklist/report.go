@@ -1,0 +1,215 @@
+package checklist
+
+import (
+	_ "embed"
+	"fmt"
+	"io"
+	"strings"
+	"text/template"
+	"time"
+
+	"whydrop/content"
+	"whydrop/probes/fact"
+)
+
+//go:embed report.md.tmpl
+var reportTemplate string
+
+// reportData is what the template of the incident report sees.
+type reportData struct {
+	Case      *Case
+	Facts     *fact.Facts
+	Diagnosis *Diagnosis
+	Named     []*Finding
+	Suspects  []*Finding // not named, but the most likely of the rest
+	Plan      []PlanStep
+	Hops      []HopView
+	Measured  []Measurement
+	ByHand    []string
+	Written   time.Time
+}
+
+// Measurement is one scalar fact with its raw values, for the evidence table.
+type Measurement struct {
+	Name  string
+	Means string
+	Unit  string
+	Now   string
+	Total string
+}
+
+// WriteReport writes the incident report as markdown (CommonMark with GFM
+// tables). It is the same for the same case and diagnosis, but for the moment
+// it was written.
+func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
+	t, err := template.New("report").Funcs(template.FuncMap{
+		"md": markdown, "cell": cell, "code": codeSpan, "prose": content.Show,
+		"percent": func(p float64) string { return Percent(p) },
+		"num":     func(v float64) string { return content.Show(v) },
+		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"title":   c.causeTitle, "join": strings.Join,
+		"answer": c.answerText,
+		"step":   c.stepTitle,
+		"inc":    func(i int) int { return i + 1 },
+	}).Parse(reportTemplate)
+	if err != nil {
+		return fmt.Errorf("report template: %w", err)
+	}
+	facts := c.Facts
+	if facts == nil {
+		facts = fact.New(c.Started, 0)
+	}
+	data := reportData{
+		Case: c, Facts: facts, Diagnosis: d, Named: d.Named(), Suspects: d.Suspects(3),
+		Plan: c.Plan(d), Hops: c.Hops(d), Measured: c.measured(d), ByHand: c.byHand(d), Written: written,
+	}
+	return t.Execute(w, data)
+}
+
+// Suspects returns the n most probable findings that are not named and that
+// something speaks for.
+func (d *Diagnosis) Suspects(n int) []*Finding {
+	var suspects []*Finding
+	for _, f := range d.Findings {
+		if !f.Named() && len(f.For) > 0 && len(suspects) < n {
+			suspects = append(suspects, f)
+		}
+	}
+	return suspects
+}
+
+// Percent shows a probability as people say it: never 0 or 100.
+func Percent(p float64) string {
+	switch {
+	case p > 0.99:
+		return "> 99 %"
+	case p < 0.01:
+		return "< 1 %"
+	default:
+		return fmt.Sprintf("%.0f %%", p*100)
+	}
+}
+
+func (c *Case) causeTitle(id string) string {
+	if cause := c.Book.Cause(id); cause != nil {
+		return cause.Title
+	}
+	return id
+}
+
+func (c *Case) answerText(q *content.Question) string {
+	a, ok := c.Answers[q.ID]
+	if !ok {
+		return "not asked"
+	}
+	var said []string
+	for _, id := range a.Options {
+		if id == content.DontKnow {
+			said = append(said, "don't know")
+		} else if o := q.Option(id); o != nil {
+			said = append(said, o.Label)
+		}
+	}
+	text := strings.Join(said, "; ")
+	if a.Note != "" {
+		text = strings.TrimPrefix(text+". Note: "+a.Note, ". ")
+	}
+	return text
+}
+
+func (c *Case) stepTitle(s Step) string {
+	if q := c.Book.Question(s.ID); s.Kind == "question" && q != nil {
+		return "ask " + q.ID + ": " + q.Ask
+	}
+	return "let the probe " + s.ID + " see more"
+}
+
+// measured lists the scalar facts behind the diagnosis: those that reasons used
+// and every counter that moved.
+func (c *Case) measured(d *Diagnosis) []Measurement {
+	if c.Facts == nil {
+		return nil
+	}
+	used := map[string]bool{}
+	for _, f := range d.Findings {
+		if !f.Named() {
+			continue
+		}
+		for _, r := range append(append([]Reason{}, f.For...), f.Against...) {
+			for name := range r.Facts {
+				used[name] = true
+			}
+		}
+	}
+	var rows []Measurement
+	for _, name := range c.Facts.Names() {
+		v := c.Facts.Values[name]
+		def := c.Book.Facts.Fact(name)
+		grew, _ := v.Now.(float64)
+		if def == nil || !used[name] && (v.Total == nil || grew == 0) {
+			continue
+		}
+		m := Measurement{Name: name, Means: def.Means, Unit: def.Unit, Now: content.Show(v.Now)}
+		if v.Total != nil {
+			m.Total = content.Show(*v.Total)
+		}
+		rows = append(rows, m)
+	}
+	return rows
+}
+
+// byHand lists the standard commands that show the same measurements.
+func (c *Case) byHand(d *Diagnosis) []string {
+	var commands []string
+	seen := map[string]bool{}
+	add := func(def *content.FactDef) {
+		if def == nil || def.ByHand == "" || def.Probe == "ledger" || seen[def.ByHand] {
+			return
+		}
+		seen[def.ByHand] = true
+		commands = append(commands, def.ByHand)
+	}
+	for _, f := range d.Named() {
+		for _, r := range f.Cause.For {
+			for _, name := range r.When.Uses() {
+				add(c.Book.Facts.Lookup(name, r.Each))
+			}
+		}
+	}
+	for _, m := range c.measured(d) {
+		add(c.Book.Facts.Fact(m.Name))
+	}
+	return commands
+}
+
+var markdownSpecial = strings.NewReplacer(
+	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`,
+	"<", "&lt;", ">", "&gt;", "&", "&amp;", "|", `\|`, "#", `\#`, "~", `\~`, "!", `\!`,
+)
+
+// markdown escapes text so that it is shown as it is, on one line.
+func markdown(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	return markdownSpecial.Replace(content.Show(s))
+}
+
+// cell is markdown for a table's cell, never empty.
+func cell(s string) string {
+	if s = markdown(s); s == "" {
+		return "-"
+	}
+	return s
+}
+
+// codeSpan shows text as code, whatever backticks are in it.
+func codeSpan(s string) string {
+	s = content.Show(s)
+	fence := "`"
+	for strings.Contains(s, fence) {
+		fence += "`"
+	}
+	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
+		s = " " + s + " "
+	}
+	return fence + strings.ReplaceAll(s, "|", "\\|") + fence
+}

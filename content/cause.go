@@ -1,0 +1,138 @@
+package content
+
+import "go.yaml.in/yaml/v4"
+
+// Decibans is evidence: ten times the decimal logarithm of a likelihood ratio.
+type Decibans = float64
+
+// DefaultPrior is what a cause starts from before any evidence: 0.3 %.
+const DefaultPrior Decibans = -25
+
+// Hop is one place on the packet's way through the host and beyond.
+type Hop struct {
+	ID        string `yaml:"id"`
+	Title     string `yaml:"title"`
+	Short     string `yaml:"short"` // at most nine characters, for narrow screens
+	Means     string `yaml:"means"`
+	Direction string `yaml:"direction"` // rx, tx or both
+	Place     `yaml:"-"`
+}
+
+// Cause is one reason for lost packets that whydrop can name.
+type Cause struct {
+	ID           string        `yaml:"id"`
+	Title        string        `yaml:"title"`
+	Hop          string        `yaml:"hop"`
+	Brief        []string      `yaml:"brief"`
+	Prior        Decibans      `yaml:"prior"`
+	Happens      string        `yaml:"happens"`
+	Notice       string        `yaml:"notice"`
+	Believed     string        `yaml:"believed"`
+	For          []*Rule       `yaml:"for"`
+	Against      []*Rule       `yaml:"against"`
+	ConfusedWith []Confusion   `yaml:"confused_with"`
+	Settle       string        `yaml:"settle"`
+	Ledger       []*LedgerLine `yaml:"ledger"`
+	Remedies     []*Remedy     `yaml:"remedies"`
+	Sources      []string      `yaml:"sources"`
+	Place        `yaml:"-"`
+}
+
+// Confusion names a neighbour that a cause is mistaken for, and how to tell.
+type Confusion struct {
+	Cause string `yaml:"cause"`
+	Tell  string `yaml:"tell"`
+}
+
+// Rule is one piece of evidence for or against a cause.
+type Rule struct {
+	ID     string   `yaml:"id"`
+	Each   string   `yaml:"each"`   // the table whose rows are tried, "" for none
+	When   *Expr    `yaml:"when"`   // the condition
+	Order  *Expr    `yaml:"order"`  // the worst row first
+	Weight Decibans `yaml:"weight"` // always positive
+	Group  string   `yaml:"group"`  // of a group only the weightiest counts
+	Unless []string `yaml:"unless"` // counts nothing while one of these causes is named
+	Says   *Text    `yaml:"says"`
+	Place  `yaml:"-"`
+}
+
+// LedgerLine names a counter that counts what is lost at the cause's place.
+type LedgerLine struct {
+	Each      string `yaml:"each"`
+	Name      *Text  `yaml:"name"` // the row's name in the ledger; the counter's if absent
+	Counter   *Expr  `yaml:"counter"`
+	When      *Expr  `yaml:"when"`
+	Direction string `yaml:"direction"` // rx or tx
+	Unit      string `yaml:"unit"`
+	Place     `yaml:"-"`
+}
+
+// Remedy is one thing to do about a cause.
+type Remedy struct {
+	ID    string `yaml:"id"`
+	Title string `yaml:"title"`
+	// Kind says what is changed: application, sysctl, device, qdisc, firewall,
+	// route, network, or nothing yet: investigate.
+	Kind        string `yaml:"kind"`
+	Each        string `yaml:"each"`
+	When        *Expr  `yaml:"when"`
+	Order       *Expr  `yaml:"order"`
+	Setting     string `yaml:"setting"` // for sysctl: the key
+	Current     *Text  `yaml:"current"`
+	Value       *Expr  `yaml:"value"` // what to set, computed from what was measured
+	Calculation *Text  `yaml:"calculation"`
+	Change      *Text  `yaml:"change"`
+	Why         *Text  `yaml:"why"`
+	Effect      *Text  `yaml:"effect"`
+	Risk        *Text  `yaml:"risk"`
+	Scope       *Text  `yaml:"scope"`
+	Runtime     *Text  `yaml:"runtime"`
+	Persist     *Text  `yaml:"persist"`
+	Rollback    *Text  `yaml:"rollback"`
+	Verify      *Text  `yaml:"verify"`
+	Ask         *Text  `yaml:"ask"` // the text to send to whoever owns the fault
+	Place       `yaml:"-"`
+}
+
+func (h *Hop) key() string   { return h.ID }
+func (c *Cause) key() string { return c.ID }
+
+// UnmarshalYAML keeps the line for error messages.
+func (h *Hop) UnmarshalYAML(n *yaml.Node) error {
+	type plain Hop
+	return at(n, (*plain)(h), &h.Line)
+}
+
+// UnmarshalYAML keeps the line for error messages and sets the default prior.
+func (c *Cause) UnmarshalYAML(n *yaml.Node) error {
+	type plain Cause
+	c.Prior = DefaultPrior
+	return at(n, (*plain)(c), &c.Line)
+}
+
+// UnmarshalYAML keeps the line for error messages.
+func (r *Rule) UnmarshalYAML(n *yaml.Node) error {
+	type plain Rule
+	return at(n, (*plain)(r), &r.Line)
+}
+
+// UnmarshalYAML keeps the line for error messages.
+func (ll *LedgerLine) UnmarshalYAML(n *yaml.Node) error {
+	type plain LedgerLine
+	return at(n, (*plain)(ll), &ll.Line)
+}
+
+// UnmarshalYAML keeps the line for error messages.
+func (r *Remedy) UnmarshalYAML(n *yaml.Node) error {
+	type plain Remedy
+	return at(n, (*plain)(r), &r.Line)
+}
+
+// texts returns the remedy's texts, for checks that treat all alike.
+func (r *Remedy) texts() []*Text {
+	return []*Text{
+		r.Current, r.Calculation, r.Change, r.Why, r.Effect, r.Risk, r.Scope,
+		r.Runtime, r.Persist, r.Rollback, r.Verify, r.Ask,
+	}
+}

@@ -1,0 +1,269 @@
+// Package content is what whydrop knows about dropped packets, as data: the
+// vocabulary of facts, the causes with their evidence rules and remedies, the
+// questions of the checklist, the packet's journey and the investigation. The
+// YAML files are embedded; a directory of an organisation's own can be laid
+// over them.
+//
+// Everything is checked when it is loaded: an unknown fact, a wrong type, a
+// cause without a rule or a number of the brief that nothing covers is an error
+// with file and line, never a surprise during an incident.
+package content
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"sort"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+//go:embed *.yaml facts/*.yaml causes/*.yaml
+var embedded embed.FS
+
+// Book is the whole content, checked and compiled.
+type Book struct {
+	Facts         *Vocabulary
+	Hops          []*Hop
+	Causes        []*Cause // in the order of the hops
+	Groups        []*Group
+	Journey       []*JourneyStep
+	Investigation []*InvestigationStep
+	Tools         []*Tool
+	Brief         []*BriefItem
+	Symptoms      []*Symptom
+
+	causes    map[string]*Cause
+	hops      map[string]*Hop
+	questions map[string]*Question
+}
+
+// Cause returns a cause by its id, nil if there is none.
+func (b *Book) Cause(id string) *Cause { return b.causes[id] }
+
+// Hop returns a hop by its id, nil if there is none.
+func (b *Book) Hop(id string) *Hop { return b.hops[id] }
+
+// Question returns a question by its id ("Q1a"), nil if there is none.
+func (b *Book) Question(id string) *Question { return b.questions[id] }
+
+// Questions returns the questions of all groups in the documented order.
+func (b *Book) Questions() []*Question {
+	var all []*Question
+	for _, g := range b.Groups {
+		all = append(all, g.Questions...)
+	}
+	return all
+}
+
+// Problem is one thing that is wrong in a content file.
+type Problem struct {
+	File string
+	Line int // 0 where the problem has no line
+	What string
+}
+
+func (p Problem) Error() string {
+	if p.Line == 0 {
+		return fmt.Sprintf("%s: %s", p.File, p.What)
+	}
+	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.What)
+}
+
+// Problems are all things wrong in the content, in the order of the files.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Load reads the embedded content and lays the directory overlay over it, if
+// one is named: a cause, question, hop, tool or step of the overlay replaces
+// the embedded one with the same id, others are added. The error is of type
+// Problems if the content itself is wrong.
+func Load(overlay string) (*Book, error) {
+	layers := []layer{{files: embedded, prefix: "content"}}
+	if overlay != "" {
+		info, err := os.Stat(overlay)
+		if err != nil {
+			return nil, fmt.Errorf("content directory: %w", err)
+		}
+		if !info.IsDir() {
+			return nil, fmt.Errorf("content directory: %s is not a directory", overlay)
+		}
+		layers = append(layers, layer{files: os.DirFS(overlay), prefix: overlay})
+	}
+	return load(layers)
+}
+
+// layer is one tree of content files; prefix is how its files are named in
+// problems.
+type layer struct {
+	files  fs.FS
+	prefix string
+}
+
+func load(layers []layer) (*Book, error) {
+	l := &loader{book: &Book{Facts: newVocabulary()}}
+	for _, la := range layers {
+		l.readLayer(la)
+	}
+	if len(l.problems) == 0 {
+		l.index()
+		l.compile()
+		l.validate()
+	}
+	if len(l.problems) > 0 {
+		sort.SliceStable(l.problems, func(i, j int) bool {
+			a, b := l.problems[i], l.problems[j]
+			return a.File < b.File || a.File == b.File && a.Line < b.Line
+		})
+		return nil, l.problems
+	}
+	return l.book, nil
+}
+
+// loader collects the content of all layers and every problem on the way, so
+// that an author sees all of them at once.
+type loader struct {
+	book     *Book
+	problems Problems
+	seen     map[string]bool // "layer kind id": an id twice in one layer
+}
+
+func (l *loader) problem(at Place, format string, args ...any) {
+	l.problems = append(l.problems, Problem{at.File, at.Line, fmt.Sprintf(format, args...)})
+}
+
+// file is the shape of every content file: each may hold any kind of content.
+type file struct {
+	// Facts files.
+	Probe  string      `yaml:"probe"`
+	ByHand string      `yaml:"by_hand"`
+	Facts  []*FactDef  `yaml:"facts"`
+	Tables []*TableDef `yaml:"tables"`
+
+	Hops     []*Hop       `yaml:"hops"`
+	Causes   []*Cause     `yaml:"causes"`
+	Groups   []*Group     `yaml:"groups"`
+	Steps    []*step      `yaml:"steps"`
+	Tools    []*Tool      `yaml:"tools"`
+	Symptoms []*Symptom   `yaml:"symptoms"`
+	Items    []*BriefItem `yaml:"items"`
+}
+
+func (l *loader) readLayer(la layer) {
+	l.seen = map[string]bool{}
+	var names []string
+	err := fs.WalkDir(la.files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if ext := path.Ext(name); !d.IsDir() && (ext == ".yaml" || ext == ".yml") {
+			names = append(names, name)
+		}
+		return nil
+	})
+	if err != nil {
+		l.problem(Place{File: la.prefix}, "cannot be read: %v", err)
+	}
+	if len(names) == 0 {
+		l.problem(Place{File: la.prefix}, "no .yaml file in it: expected causes, questions or remedies")
+	}
+	for _, name := range names {
+		shown := path.Join(la.prefix, name)
+		data, err := fs.ReadFile(la.files, name)
+		if err != nil {
+			l.problem(Place{File: shown}, "cannot be read: %v", err)
+			continue
+		}
+		l.readFile(shown, data)
+	}
+}
+
+func (l *loader) readFile(name string, data []byte) {
+	var f file
+	if err := yaml.Load(data, &f, yaml.WithKnownFields()); err != nil {
+		l.yamlProblems(name, err)
+		return
+	}
+	l.addFacts(name, &f)
+	addAll(l, name, "hop", &l.book.Hops, f.Hops)
+	addAll(l, name, "cause", &l.book.Causes, f.Causes)
+	addAll(l, name, "group", &l.book.Groups, f.Groups)
+	addAll(l, name, "tool", &l.book.Tools, f.Tools)
+	addAll(l, name, "item", &l.book.Brief, f.Items)
+	addAll(l, name, "symptom", &l.book.Symptoms, f.Symptoms)
+	l.addSteps(name, f.Steps)
+}
+
+func (l *loader) yamlProblems(name string, err error) {
+	var many *yaml.LoadErrors
+	if errors.As(err, &many) {
+		for _, e := range many.Errors {
+			l.problem(Place{name, e.Mark.Line}, "%s", e.Message)
+		}
+		return
+	}
+	var one *yaml.LoadError
+	if errors.As(err, &one) {
+		l.problem(Place{name, one.Mark.Line}, "%s", one.Message)
+		return
+	}
+	l.problem(Place{File: name}, "%v", err)
+}
+
+// entry is anything that has an id and a place in a file.
+type entry interface {
+	key() string
+	place() *Place
+}
+
+// addAll adds entries to a list: one with the id of an entry of a lower layer
+// replaces it, one with the id of an entry of the same layer is a problem.
+func addAll[T entry](l *loader, file, kind string, list *[]T, add []T) {
+	for _, e := range add {
+		e.place().File = file
+		if e.key() == "" {
+			l.problem(*e.place(), "a %s without an id", kind)
+			continue
+		}
+		seen := kind + " " + e.key()
+		if l.seen[seen] {
+			l.problem(*e.place(), "%s %s stands twice", kind, e.key())
+			continue
+		}
+		l.seen[seen] = true
+		replaced := false
+		for i, have := range *list {
+			if have.key() == e.key() {
+				(*list)[i], replaced = e, true
+			}
+		}
+		if !replaced {
+			*list = append(*list, e)
+		}
+	}
+}
+
+func (l *loader) addSteps(file string, steps []*step) {
+	var journey []*JourneyStep
+	var investigation []*InvestigationStep
+	for _, s := range steps {
+		if s.isJourney() {
+			journey = append(journey, s.journey())
+		} else {
+			investigation = append(investigation, s.investigation())
+		}
+	}
+	addAll(l, file, "step", &l.book.Journey, journey)
+	addAll(l, file, "step", &l.book.Investigation, investigation)
+}

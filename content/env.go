@@ -1,0 +1,134 @@
+package content
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// functions are the names that expressions can call besides expr's own.
+var functions = map[string]bool{"rate": true, "share": true, "percent": true, "bytes": true, "ms": true}
+
+// Env is what expressions are evaluated in: the facts of one observation, and a
+// row of a table where a rule looks at each.
+type Env struct {
+	values map[string]any // flat: "TcpExt.ListenOverflows"
+	table  string
+	row    map[string]any
+	extra  map[string]any
+	root   map[string]any // nested, as expressions see it
+}
+
+// NewEnv makes an environment from flat fact names and their values (float64,
+// string or bool).
+func NewEnv(values map[string]any) *Env {
+	e := &Env{values: values, root: map[string]any{}}
+	for name, v := range values {
+		put(e.root, strings.Split(name, "."), v)
+	}
+	seconds, _ := values["window.seconds"].(float64)
+	e.root["rate"] = func(x float64) float64 { return share(x, seconds) }
+	e.root["share"] = share
+	e.root["percent"] = percent
+	e.root["bytes"] = bytesText
+	e.root["ms"] = millis
+	return e
+}
+
+func put(m map[string]any, path []string, v any) {
+	for _, p := range path[:len(path)-1] {
+		next, ok := m[p].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			m[p] = next
+		}
+		m = next
+	}
+	m[path[len(path)-1]] = v
+}
+
+// Row returns the environment with a row of a table in it.
+func (e *Env) Row(table string, row map[string]any) *Env {
+	merged := map[string]any{}
+	if scalars, ok := e.root[table].(map[string]any); ok {
+		for k, v := range scalars {
+			merged[k] = v
+		}
+	}
+	for k, v := range row {
+		merged[k] = v
+	}
+	return &Env{values: e.values, table: table, row: row, extra: e.extra, root: with(e.root, table, merged)}
+}
+
+// With returns the environment with one more name in it, such as the proposed
+// value of a remedy.
+func (e *Env) With(name string, v any) *Env {
+	return &Env{
+		values: e.values, table: e.table, row: e.row,
+		extra: with(e.extra, name, v), root: with(e.root, name, v),
+	}
+}
+
+func with(m map[string]any, name string, v any) map[string]any {
+	out := make(map[string]any, len(m)+1)
+	for k, have := range m {
+		out[k] = have
+	}
+	out[name] = v
+	return out
+}
+
+func (e *Env) knows(name string) bool {
+	_, ok := e.Value(name)
+	return ok
+}
+
+// Value returns a fact, a field of the row ("listener.queue") or an extra name.
+func (e *Env) Value(name string) (any, bool) {
+	if e.table != "" && strings.HasPrefix(name, e.table+".") {
+		if v, ok := e.row[name[len(e.table)+1:]]; ok {
+			return v, true
+		}
+	}
+	if v, ok := e.extra[name]; ok {
+		return v, true
+	}
+	v, ok := e.values[name]
+	return v, ok
+}
+
+func share(a, b float64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+func percent(x float64) string {
+	switch x *= 100; {
+	case x == 0 || x >= 10 || x == math.Trunc(x):
+		return fmt.Sprintf("%.0f %%", x)
+	case x >= 1:
+		return fmt.Sprintf("%.1f %%", x)
+	default:
+		return fmt.Sprintf("%.2g %%", x)
+	}
+}
+
+func bytesText(x float64) string {
+	for _, unit := range []string{"B", "KiB", "MiB", "GiB"} {
+		if math.Abs(x) < 1024 || unit == "GiB" {
+			return Show(math.Round(x*10)/10) + " " + unit
+		}
+		x /= 1024
+	}
+	return ""
+}
+
+func millis(x float64) string {
+	if x >= 1000 {
+		return Show(math.Round(x/100)/10) + " s"
+	}
+	return Show(math.Round(x*10)/10) + " ms"
+}
