@@ -105,11 +105,7 @@ func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer) 
 		env: ledgerEnv(facts, entries),
 	}
 	d := &Diagnosis{}
-	for _, c := range book.JudgementOrder() {
-		f := j.finding(c)
-		j.named[c.ID] = f.Named()
-		d.Findings = append(d.Findings, f)
-	}
+	d.Findings = j.findings()
 	order := map[string]int{}
 	for i, c := range book.Causes {
 		order[c.ID] = i
@@ -125,6 +121,44 @@ func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer) 
 	j.verdict(d)
 	d.Next = j.next(d)
 	return d
+}
+
+// findings judges every cause, each after all causes that can explain its
+// evidence away. Where causes can explain each other, the one with the most
+// evidence of its own is judged first.
+func (j *judge) findings() []*Finding {
+	alone := map[string]content.Decibans{}
+	waits := map[string][]string{}
+	for _, c := range j.book.Causes {
+		alone[c.ID], waits[c.ID] = j.finding(c).Evidence, c.Explainers()
+	}
+	judged := map[string]bool{}
+	ready := func(c *content.Cause) bool {
+		for _, u := range waits[c.ID] {
+			if !judged[u] {
+				return false
+			}
+		}
+		return true
+	}
+	var findings []*Finding
+	for len(findings) < len(j.book.Causes) {
+		var next *content.Cause
+		nextReady := false
+		for _, c := range j.book.Causes {
+			if judged[c.ID] {
+				continue
+			}
+			r := ready(c)
+			if next == nil || r && !nextReady || r == nextReady && alone[c.ID] > alone[next.ID] {
+				next, nextReady = c, r
+			}
+		}
+		f := j.finding(next)
+		judged[next.ID], j.named[next.ID] = true, f.Named()
+		findings = append(findings, f)
+	}
+	return findings
 }
 
 func (j *judge) finding(c *content.Cause) *Finding {

@@ -38,6 +38,15 @@ type Cause struct {
 	Place        `yaml:"-"`
 }
 
+// Explainers returns the causes that can explain some of its evidence away.
+func (c *Cause) Explainers() []string {
+	var ids []string
+	for _, r := range append(append([]*Rule{}, c.For...), c.Against...) {
+		ids = append(ids, r.Unless...)
+	}
+	return unique(ids)
+}
+
 // Confusion names a neighbour that a cause is mistaken for, and how to tell.
 type Confusion struct {
 	Cause string `yaml:"cause"`

@@ -22,7 +22,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-//go:embed *.yaml facts/*.yaml causes/*.yaml
+//go:embed *.yaml facts/*.yaml causes/*.yaml questions/*.yaml
 var embedded embed.FS
 
 // Book is the whole content, checked and compiled.

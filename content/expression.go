@@ -29,6 +29,7 @@ type Expr struct {
 	Source string
 	Place
 	program *vm.Program
+	name    string // set for an expression that is just a name: then there is no program
 	uses    []string
 }
 
@@ -52,6 +53,9 @@ func (e *Expr) Eval(env *Env) (value any, known bool) {
 		if !env.knows(name) {
 			return nil, false
 		}
+	}
+	if e.name != "" {
+		return env.Value(e.name)
 	}
 	out, err := expr.Run(e.program, env.root)
 	if err != nil {
@@ -178,9 +182,11 @@ func printable(s string) string {
 // compileExpr compiles e for rows of a table ("" for none), with names that
 // exist only there ("value", "current" in a remedy).
 func (v *Vocabulary) compileExpr(e *Expr, table string, extra map[string]Type, want ...expr.Option) error {
-	env := v.types(table, extra)
-	options := append([]expr.Option{expr.Env(env), expr.DisableBuiltin("count")}, want...)
-	program, err := expr.Compile(e.Source, options...)
+	if len(want) == 0 && v.bare(e.Source, table, extra) {
+		e.name, e.uses = e.Source, []string{e.Source}
+		return nil
+	}
+	program, err := expr.Compile(e.Source, append([]expr.Option{v.env(table, extra)}, want...)...)
 	if err != nil {
 		return v.explain(err, e.Source, table)
 	}

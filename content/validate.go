@@ -139,7 +139,6 @@ func (l *loader) validate() {
 	for _, c := range l.book.Causes {
 		l.validateCause(c)
 	}
-	l.validateUnless()
 	for _, q := range l.book.Questions() {
 		l.validateQuestion(q)
 	}
@@ -212,6 +211,9 @@ func (l *loader) validateRule(c *Cause, r *Rule, ids map[string]bool) {
 		if l.book.Cause(u) == nil {
 			l.problem(r.Place, "rule %s of %s: unless names the unknown cause %q", r.ID, c.ID, u)
 		}
+		if u == c.ID {
+			l.problem(r.Place, "rule %s of %s: unless names its own cause", r.ID, c.ID)
+		}
 	}
 }
 
@@ -260,50 +262,6 @@ func (l *loader) validateSymptom(s *Symptom) {
 			l.problem(s.Place, "symptom %s needs the unknown fact %q", s.ID, n)
 		}
 	}
-}
-
-// validateUnless rejects causes that explain each other away in a circle: their
-// order of judgement would be undefined.
-func (l *loader) validateUnless() {
-	if _, circle := l.book.judgementOrder(); circle != "" {
-		l.problem(l.book.Cause(circle).Place, "cause %s explains itself away through a circle of unless", circle)
-	}
-}
-
-// JudgementOrder returns the causes so that each comes after all causes that can
-// explain its evidence away.
-func (b *Book) JudgementOrder() []*Cause {
-	order, _ := b.judgementOrder()
-	return order
-}
-
-func (b *Book) judgementOrder() (order []*Cause, circle string) {
-	const open, done = 1, 2
-	state := map[string]int{}
-	var visit func(c *Cause)
-	visit = func(c *Cause) {
-		switch state[c.ID] {
-		case open:
-			circle = c.ID
-			return
-		case done:
-			return
-		}
-		state[c.ID] = open
-		for _, r := range append(append([]*Rule{}, c.For...), c.Against...) {
-			for _, u := range r.Unless {
-				if other := b.Cause(u); other != nil {
-					visit(other)
-				}
-			}
-		}
-		state[c.ID] = done
-		order = append(order, c)
-	}
-	for _, c := range b.Causes {
-		visit(c)
-	}
-	return order, circle
 }
 
 // numbers returns every number of the brief, in its order.

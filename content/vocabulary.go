@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/types"
 	"go.yaml.in/yaml/v4"
 )
@@ -78,10 +80,11 @@ func at(n *yaml.Node, into any, line *int) error {
 type Vocabulary struct {
 	scalars map[string]*FactDef
 	tables  map[string]*TableDef
+	envs    map[string]*conf.Config // the environments' types, by table and extra names
 }
 
 func newVocabulary() *Vocabulary {
-	v := &Vocabulary{scalars: map[string]*FactDef{}, tables: map[string]*TableDef{}}
+	v := &Vocabulary{scalars: map[string]*FactDef{}, tables: map[string]*TableDef{}, envs: map[string]*conf.Config{}}
 	v.scalars["window.seconds"] = &FactDef{Name: "window.seconds", Type: Gauge, Unit: "s", Means: "length of the observation"}
 	return v
 }
@@ -181,6 +184,28 @@ func (l *loader) checkFact(d *FactDef, allowed ...Type) {
 		}
 	}
 	l.problem(d.Place, "fact %s has type %q: expected one of %v", d.Name, d.Type, allowed)
+}
+
+// bare says whether an expression is just the name of something known.
+func (v *Vocabulary) bare(source, table string, extra map[string]Type) bool {
+	return v.Lookup(source, table) != nil || extra[source] != ""
+}
+
+// env makes the environment's type an option of the compiler. The types are
+// worked out once for a table: there are hundreds of expressions.
+func (v *Vocabulary) env(table string, extra map[string]Type) expr.Option {
+	key := table
+	for _, name := range []string{"value", "current"} {
+		key += " " + string(extra[name])
+	}
+	base := v.envs[key]
+	if base == nil {
+		base = conf.New(v.types(table, extra))
+		v.envs[key] = base
+	}
+	return func(c *conf.Config) {
+		c.EnvObject, c.Env, c.NtCache, c.Strict = base.EnvObject, base.Env, base.NtCache, base.Strict
+	}
 }
 
 // types is the environment's type for expressions that go through the rows of a

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+
+	"whydrop/checklist"
+	"whydrop/content"
+	"whydrop/probes"
+)
+
+// Bounds of an observation. Under a second hardly anything moves; over an hour
+// somebody has mistyped.
+const (
+	minDuration = time.Second
+	maxDuration = time.Hour
+)
+
+type diagnoseOptions struct {
+	json     bool
+	report   bool
+	duration time.Duration
+	answers  string
+	exitCode bool
+}
+
+func diagnoseCommand() *cobra.Command {
+	var o diagnoseOptions
+	cmd := &cobra.Command{
+		Use:   "diagnose",
+		Short: "Observe the host and name the causes, without questions",
+		Long: `diagnose observes the host for a while and judges every cause by what moved
+during that time. It only reads. The answer goes to standard output, progress
+and warnings to standard error.
+
+Exit status: 0 when the host could be observed, whatever was found; with
+--exit-code 3 when a cause is named; 1 failure; 2 wrong usage.`,
+		Example: `  whydrop diagnose
+  whydrop diagnose --duration 30s --json
+  whydrop diagnose --answers answers.yaml --report > incident.md`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return diagnose(cmd, o) },
+	}
+	cmd.Flags().BoolVar(&o.json, "json", false, "write JSON ("+checklist.Schema+")")
+	cmd.Flags().BoolVar(&o.report, "report", false, "write the incident report in markdown")
+	cmd.Flags().DurationVar(&o.duration, "duration", 5*time.Second, "how long to observe")
+	cmd.Flags().StringVar(&o.answers, "answers", "", "`file` with answers to the questions (YAML or JSON: question id to option ids and note; - for standard input)")
+	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if a cause is named")
+	return cmd
+}
+
+func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
+	if o.duration < minDuration || o.duration > maxDuration {
+		return usageError{fmt.Errorf("--duration %v: expected %v to %v", o.duration, minDuration, maxDuration)}
+	}
+	if o.json && o.report {
+		return usageError{errors.New("--json and --report: expected one of them")}
+	}
+	c, err := openCase(cmd)
+	if err != nil {
+		return err
+	}
+	if o.answers != "" {
+		if err := readAnswers(c, o.answers, cmd.InOrStdin()); err != nil {
+			return err
+		}
+	}
+	c.Facts = probes.Default().Observe(cmd.Context(), o.duration, progress(cmd.ErrOrStderr(), o.duration))
+	clearProgress(cmd.ErrOrStderr())
+	if err := observed(c); err != nil {
+		return err
+	}
+	d := c.Diagnose()
+	if err := write(cmd.OutOrStdout(), c, d, o); err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	if o.exitCode && d.Verdict == checklist.Fault {
+		return errFaultFound
+	}
+	return nil
+}
+
+func write(out io.Writer, c *checklist.Case, d *checklist.Diagnosis, o diagnoseOptions) error {
+	switch {
+	case o.json:
+		return c.WriteJSON(out, d)
+	case o.report:
+		return c.WriteReport(out, d, time.Now())
+	default:
+		return c.WritePage(out, d)
+	}
+}
+
+// openCase loads the content and opens a case.
+func openCase(cmd *cobra.Command) (*checklist.Case, error) {
+	dir, err := cmd.Flags().GetString("content")
+	if err != nil {
+		return nil, err
+	}
+	book, err := content.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	return checklist.NewCase(book, time.Now()), nil
+}
+
+func readAnswers(c *checklist.Case, name string, stdin io.Reader) error {
+	const limit = 1 << 20
+	in := stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("answers: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, limit+1))
+	if err != nil {
+		return fmt.Errorf("answers: %w", err)
+	}
+	if len(data) > limit {
+		return fmt.Errorf("answers: %s is larger than %d bytes", name, limit)
+	}
+	return c.ReadAnswers(name, data)
+}
+
+// observed fails if nothing at all could be read: then there is no diagnosis.
+func observed(c *checklist.Case) error {
+	var why []string
+	for _, p := range c.Facts.Probes {
+		if p.Status == "ok" {
+			return nil
+		}
+		why = append(why, p.Name+": "+p.Why)
+	}
+	return fmt.Errorf("the host could not be observed, no probe could read anything (is /proc mounted?): %s", strings.Join(why, "; "))
+}
+
+// progress tells on a terminal how far the observation is.
+func progress(w io.Writer, total time.Duration) func(time.Duration) {
+	if !terminal(w) {
+		return nil
+	}
+	return func(passed time.Duration) {
+		fmt.Fprintf(w, "\robserving, %d of %d s ", int(passed.Seconds()), int(total.Seconds()))
+	}
+}
+
+func clearProgress(w io.Writer) {
+	if terminal(w) {
+		fmt.Fprintf(w, "\r%s\r", strings.Repeat(" ", 40))
+	}
+}
+
+func terminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(f.Fd())
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"whydrop/probes/lab"
+)
+
+var (
+	labOnly    = flag.String("lab", "", "with -run TestLab: only scenarios whose names contain this")
+	labVerbose = flag.Bool("lab-page", false, "with -run TestLab -v: show the diagnosis as people see it")
+)
+
+// diagnosisOf is the part of the JSON diagnosis that the lab compares.
+type diagnosisOf struct {
+	Verdict string
+	Causes  []struct {
+		ID          string
+		Probability float64
+		For         []struct{ Rule, Says string }
+	}
+	Probes []struct{ Name, Status, Why string }
+}
+
+func (d diagnosisOf) named() []string {
+	var ids []string
+	for _, c := range d.Causes {
+		if c.Probability > 0.5 {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+func (d diagnosisOf) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "verdict %s\n", d.Verdict)
+	for i, c := range d.Causes {
+		if c.Probability < 0.02 && i > 3 {
+			break
+		}
+		fmt.Fprintf(&b, "  %.3f %s\n", c.Probability, c.ID)
+		for _, r := range c.For {
+			fmt.Fprintf(&b, "        %s: %s\n", r.Rule, r.Says)
+		}
+	}
+	for _, p := range d.Probes {
+		if p.Status != "ok" {
+			fmt.Fprintf(&b, "  probe %s %s: %s\n", p.Name, p.Status, p.Why)
+		}
+	}
+	return b.String()
+}
+
+// built builds whydrop as it is released: one static file.
+func built(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "whydrop-lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { // so that an ordinary user can run it
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "whydrop")
+	build := exec.Command("go", "build", "-o", path, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// TestLab makes real faults, and healthy busy hosts, and asks the built whydrop
+// inside the sick host what is wrong.
+func TestLab(t *testing.T) {
+	if err := lab.Supported(); err != nil {
+		t.Skip(err)
+	}
+	whydrop := built(t)
+	turn := make(chan struct{}, 3)
+	for _, s := range lab.All() {
+		if !strings.Contains(s.Name, *labOnly) {
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			diagnoseScenario(t, whydrop, s)
+		})
+	}
+}
+
+func diagnoseScenario(t *testing.T, whydrop string, s lab.Scenario) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	b, err := lab.Start(ctx, s)
+	if errors.Is(err, lab.ErrNeeds) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	d := diagnosed(t, b.Command(ctx, whydrop, "diagnose", "--json", "--duration", "5s"))
+	if *labVerbose {
+		page, _ := b.Command(ctx, whydrop, "diagnose").Output()
+		t.Logf("%s", page)
+	}
+	judgeLab(t, s, d)
+}
+
+func diagnosed(t *testing.T, cmd *exec.Cmd) diagnosisOf {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v: %s", err, errOut.String())
+	}
+	var d diagnosisOf
+	if err := json.Unmarshal(out.Bytes(), &d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// judgeLab compares the diagnosis with the truth: the first cause is the
+// scenario's, no cause is named that does not hold, and a healthy host is told
+// that it is healthy.
+func judgeLab(t *testing.T, s lab.Scenario, d diagnosisOf) {
+	t.Helper()
+	named := d.named()
+	if s.Cause == "" {
+		if d.Verdict != "healthy" || len(named) > 0 {
+			t.Errorf("%s\na healthy host: %s", s.About, d)
+		}
+		return
+	}
+	if len(named) == 0 || named[0] != s.Cause {
+		t.Errorf("%s\nwant %s first: %s", s.About, s.Cause, d)
+		return
+	}
+	for _, id := range named[1:] {
+		if !slices.Contains(s.Also, id) {
+			t.Errorf("%s\n%s is accused wrongly: %s", s.About, id, d)
+		}
+	}
+}

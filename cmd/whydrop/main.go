@@ -1,0 +1,98 @@
+// Command whydrop finds out why a Linux host drops TCP packets.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses. Zero means that the host could be observed, whatever was found.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+	exitFault   = 3 // only with --exit-code
+)
+
+// usageError is a mistake in how whydrop was called.
+type usageError struct{ error }
+
+// faultFound ends the program with status 3, as --exit-code asks.
+var errFaultFound = errors.New("a fault was found")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errFaultFound):
+		return exitFault
+	case errors.As(err, &usage):
+		fmt.Fprintf(errOut, "whydrop: %v\nSee 'whydrop --help'.\n", err)
+		return exitUsage
+	default:
+		fmt.Fprintf(errOut, "whydrop: %v\n", err)
+		return exitFailure
+	}
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "whydrop",
+		Short: "Why does this Linux host drop TCP packets, and what to do about it",
+		Long: `whydrop answers one question for an engineer on call: why does this Linux host
+drop TCP packets, and what do I do about it?
+
+Without a command it starts the walkthrough: it asks the clarifying questions,
+measures beside each, narrows down the causes and writes the incident report.
+It only reads; it changes nothing and sends nothing.`,
+		Example: `  whydrop                                  the walkthrough
+  whydrop diagnose                         observe 5 seconds and name the causes
+  whydrop diagnose --json --duration 10s   the same for scripts`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version(),
+		Args:          noArguments,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().String("content", "", "lay this directory's causes, questions and remedies over the built-in ones")
+	addWalk(root)
+	root.AddCommand(diagnoseCommand())
+	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	return root
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usageError{fmt.Errorf("%q is not a command or argument of %q", args[0], cmd.CommandPath())}
+}
+
+// version is the module's version as the build recorded it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "unknown"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,19 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"whydrop/probes/lab"
+)
+
+func TestMain(m *testing.M) {
+	lab.Main()
+	testscript.Main(m, map[string]func(){"whydrop": main})
+}
+
+// TestScripts calls whydrop as a user would, right and wrong.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata"})
+}

@@ -1,0 +1,83 @@
+package ui
+
+import (
+	"strings"
+	"unicode"
+
+	tea "charm.land/bubbletea/v2"
+
+	"whydrop/content"
+)
+
+// noteLine is a one-line editor for the note of a question.
+type noteLine struct {
+	text []rune
+	at   int
+}
+
+func newNoteLine(s string) noteLine {
+	r := []rune(s)
+	return noteLine{text: r, at: len(r)}
+}
+
+func (n *noteLine) String() string { return string(n.text) }
+
+// Insert puts text at the cursor; line breaks become spaces.
+func (n *noteLine) Insert(s string) {
+	for _, r := range s {
+		if r == '\n' || r == '\r' || r == '\t' {
+			r = ' '
+		}
+		if !unicode.IsPrint(r) {
+			continue
+		}
+		n.text = append(n.text[:n.at], append([]rune{r}, n.text[n.at:]...)...)
+		n.at++
+	}
+}
+
+func (n *noteLine) key(k tea.KeyPressMsg) {
+	switch k.String() {
+	case "left", "ctrl+b":
+		n.at = max(0, n.at-1)
+	case "right", "ctrl+f":
+		n.at = min(len(n.text), n.at+1)
+	case "home", "ctrl+a":
+		n.at = 0
+	case "end", "ctrl+e":
+		n.at = len(n.text)
+	case "backspace", "ctrl+h":
+		if n.at > 0 {
+			n.text = append(n.text[:n.at-1], n.text[n.at:]...)
+			n.at--
+		}
+	case "delete", "ctrl+d":
+		if n.at < len(n.text) {
+			n.text = append(n.text[:n.at], n.text[n.at+1:]...)
+		}
+	case "ctrl+u":
+		n.text, n.at = n.text[n.at:], 0
+	case "ctrl+k":
+		n.text = n.text[:n.at]
+	case "ctrl+w":
+		kept := strings.TrimRight(string(n.text[:n.at]), " ")
+		kept = kept[:strings.LastIndexByte(kept, ' ')+1]
+		rest := n.text[n.at:]
+		n.text = append([]rune(kept), rest...)
+		n.at = len(n.text) - len(rest)
+	default:
+		n.Insert(k.Key().Text)
+	}
+}
+
+// view shows the line with a cursor, moved so that the cursor is to be seen.
+func (n *noteLine) view(t theme, width int) string {
+	width = max(width, 4)
+	from := max(0, n.at-width+1)
+	before := content.Show(string(n.text[from:n.at]))
+	under, after := " ", ""
+	if n.at < len(n.text) {
+		under, after = string(n.text[n.at]), string(n.text[n.at+1:])
+	}
+	return t.clip(before+t.cursor.Render(under)+content.Show(after), width)
+}

@@ -1,0 +1,309 @@
+package ui
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"whydrop/checklist"
+	"whydrop/content"
+	"whydrop/probes/fact"
+)
+
+var update = flag.Bool("update", false, "write the golden screens anew")
+
+// sickHost is a host whose accept queue overflows.
+func sickHost() *fact.Facts {
+	f := fact.New(time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC), 15)
+	f.Host, f.Kernel = "db1", "6.12.0"
+	for name, growth := range map[string]float64{
+		"TcpExt.ListenOverflows": 42, "TcpExt.ListenDrops": 42, "TcpExt.TCPSynRetrans": 3, "Tcp.RetransSegs": 4,
+		"TcpExt.TCPOrigDataSent": 9000, "Tcp.PassiveOpens": 610, "Tcp.ActiveOpens": 3, "Tcp.AttemptFails": 0,
+		"TcpExt.TCPReqQFullDrop": 0, "TcpExt.TCPReqQFullDoCookies": 0, "TcpExt.TCPDSACKRecv": 0, "Tcp.InSegs": 18000,
+		"Ip.InReceives": 18000, "Ip.InDelivers": 18000, "softnet.dropped": 0, "TcpExt.TCPTimeouts": 3,
+	} {
+		f.Count(name, growth, growth*100)
+	}
+	f.Gauge("sysctl.net.core.somaxconn", 4096)
+	f.Gauge("tcp.flows_stalled", 0)
+	f.Add("listener", fact.Row{
+		"name": "0.0.0.0:5432", "port": 5432.0, "process": "postgres", "pid": 811.0, "queue": 129.0,
+		"queue_peak": 129.0, "limit": 128.0, "full_share": 1.0, "standing": true, "at_somaxconn": false, "syn_recv": 4.0,
+	})
+	f.Table("link")
+	f.CannotSee("filters", "firewall rules", "CAP_NET_ADMIN")
+	f.Probes = []fact.Status{{Name: "counters", Status: "ok", Millis: 1}}
+	return f
+}
+
+// operator is a person at the terminal.
+type operator struct {
+	t *testing.T
+	m *model
+}
+
+func sitDown(t *testing.T, width, height int) *operator {
+	t.Helper()
+	book, err := content.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &operator{t, newModel(Options{
+		ASCII:  true,
+		Export: func(*checklist.Case, *checklist.Diagnosis) (string, error) { return "/tmp/report.md", nil },
+	})}
+	o.resize(width, height)
+	o.send(openMsg{kase: checklist.NewCase(book, time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC))})
+	o.send(factsMsg{sickHost()})
+	return o
+}
+
+func (o *operator) send(msg tea.Msg) {
+	_, cmd := o.m.Update(msg)
+	if cmd != nil {
+		if next := cmd(); next != nil {
+			if _, quit := next.(tea.QuitMsg); !quit {
+				o.send(next)
+			}
+		}
+	}
+}
+
+func (o *operator) resize(width, height int) {
+	o.send(tea.WindowSizeMsg{Width: width, Height: height})
+}
+
+// press sends keys: names such as "enter", or text typed letter by letter.
+func (o *operator) press(keys ...string) *operator {
+	named := map[string]rune{
+		"enter": tea.KeyEnter, "esc": tea.KeyEscape, "up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft,
+		"right": tea.KeyRight, "tab": tea.KeyTab, "space": tea.KeySpace, "backspace": tea.KeyBackspace,
+		"pgdown": tea.KeyPgDown, "pgup": tea.KeyPgUp, "home": tea.KeyHome, "end": tea.KeyEnd,
+	}
+	for _, k := range keys {
+		if code, ok := named[k]; ok {
+			o.send(tea.KeyPressMsg{Code: code})
+			continue
+		}
+		for _, r := range k {
+			o.send(tea.KeyPressMsg{Code: r, Text: string(r)})
+		}
+	}
+	return o
+}
+
+func (o *operator) screen() string {
+	lines := o.m.draw()
+	if len(lines) != o.m.layout.height {
+		o.t.Errorf("%d lines on a screen of %d", len(lines), o.m.layout.height)
+	}
+	for i, l := range lines {
+		if w := ansi.StringWidth(l); w > o.m.layout.width {
+			o.t.Errorf("line %d is %d columns wide on a screen of %d: %q", i, w, o.m.layout.width, l)
+		}
+		lines[i] = strings.TrimRight(ansi.Strip(l), " ")
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// see checks that texts are on the screen.
+func (o *operator) see(texts ...string) {
+	o.t.Helper()
+	s := o.screen()
+	for _, text := range texts {
+		if !strings.Contains(s, text) {
+			o.t.Errorf("%q is not on the screen:\n%s", text, s)
+		}
+	}
+}
+
+func TestGoldenScreens(t *testing.T) {
+	tests := []struct {
+		name          string
+		width, height int
+		keys          []string
+	}{
+		{"welcome-80x24", 80, 24, nil},
+		{"walk-80x24", 80, 24, []string{"enter", "down", "space"}},
+		{"walk-find-out-80x24", 80, 24, []string{"enter", "f"}},
+		{"walk-note-80x24", 80, 24, []string{"enter", "n", "only at night"}},
+		{"walk-200x60", 200, 60, []string{"enter", "space", "enter", "d"}},
+		{"walk-40x10", 40, 10, []string{"enter", "down", "down"}},
+		{"causes-80x24", 80, 24, []string{"enter", "2"}},
+		{"causes-120x40", 120, 40, []string{"enter", "2"}},
+		{"tree-80x24", 80, 24, []string{"enter", "3"}},
+		{"plan-80x24", 80, 24, []string{"enter", "4"}},
+		{"report-80x24", 80, 24, []string{"enter", "5", "pgdown"}},
+		{"help-80x24", 80, 24, []string{"enter", "?"}},
+		{"leave-80x24", 80, 24, []string{"enter", "q"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := sitDown(t, tt.width, tt.height)
+			got := o.press(tt.keys...).screen()
+			// The preview of the report says when it was written.
+			file := filepath.Join("testdata", tt.name+".golden")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("the screen is\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestAnswersChangeWhatIsBelieved(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	o.press("enter")
+	o.m.facts, o.m.kase.Facts = nil, nil
+	o.m.judge()
+	before := o.m.diagnosis.Finding("listen.accept-queue-full").Probability
+	o.press("space") // Q1a: one application
+	after := o.m.diagnosis.Finding("listen.accept-queue-full").Probability
+	if after <= before {
+		t.Errorf("the answer moved the cause from %v to %v", before, after)
+	}
+	if after > checklist.Named {
+		t.Errorf("an answer alone convicted: %v", after)
+	}
+	o.press("space")
+	if back := o.m.diagnosis.Finding("listen.accept-queue-full").Probability; back != before {
+		t.Errorf("taking the answer back left %v, it was %v", back, before)
+	}
+}
+
+func TestMovingAboutLosesNothing(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	o.press("enter", "down", "space", "n", "since the deploy", "esc", "enter", "d")
+	want := o.m.kase.Answers["Q1a"]
+	if len(want.Options) != 1 || want.Note != "since the deploy" {
+		t.Fatalf("answer to Q1a is %+v", want)
+	}
+	o.press("2", "3", "4", "5", "esc", "1", "b", "b")
+	o.resize(40, 10)
+	o.resize(200, 60)
+	if got := o.m.kase.Answers["Q1a"]; got.Note != want.Note || got.Options[0] != want.Options[0] {
+		t.Errorf("answer to Q1a became %+v", got)
+	}
+	o.see("Q1a", "since the deploy")
+}
+
+func TestNoteIsKeptWhileItIsTyped(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	o.press("enter", "n", "half a wor")
+	if got := o.m.kase.Answers["Q1a"].Note; got != "half a wor" {
+		t.Errorf("note is %q", got)
+	}
+	o.send(tea.PasteMsg{Content: "d\nand \x1b[31mmore"})
+	o.press("left", "left", "backspace", "enter")
+	if got := o.m.kase.Answers["Q1a"].Note; got != "half a word and [31more" {
+		t.Errorf("note is %q", got)
+	}
+}
+
+func TestDontKnowExcludesTheOthers(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	o.press("enter", "space", "end") // the last question: the answer to the first stays
+	o.press("home", "d", "b")
+	if got := o.m.kase.Answers["Q1a"].Options; len(got) != 1 || got[0] != content.DontKnow {
+		t.Errorf("options are %v", got)
+	}
+	o.press("home", "space")
+	if got := o.m.kase.Answers["Q1a"].Options; len(got) != 1 || got[0] == content.DontKnow {
+		t.Errorf("options are %v", got)
+	}
+}
+
+// New measurements show themselves without moving the cursor.
+func TestLivingEvidence(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	o.press("enter", "down", "down")
+	o.see("FAULT")
+	healthy := sickHost()
+	for name := range healthy.Values {
+		if v := healthy.Values[name]; v.Total != nil {
+			healthy.Count(name, 0, *v.Total)
+		}
+	}
+	healthy.Tables["listener"] = nil
+	o.send(factsMsg{healthy})
+	if strings.Contains(o.screen(), "FAULT") {
+		t.Errorf("the fault is over and still shown:\n%s", o.screen())
+	}
+	if o.m.walk.option != 2 {
+		t.Errorf("the cursor moved to %d", o.m.walk.option)
+	}
+}
+
+func TestPauseHoldsTheEvidence(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	o.press("enter", "P")
+	quiet := fact.New(time.Now(), 15)
+	quiet.Count("TcpExt.ListenOverflows", 0, 0)
+	o.send(factsMsg{quiet})
+	o.see("FAULT", "paused")
+	o.press("P")
+	if strings.Contains(o.screen(), "FAULT") {
+		t.Error("still the old evidence after the pause")
+	}
+}
+
+func TestEverySizeIsDrawn(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	o.press("enter")
+	for _, size := range [][2]int{{0, 0}, {1, 1}, {5, 3}, {20, 5}, {40, 10}, {80, 24}, {109, 30}, {110, 30}, {200, 60}, {400, 100}} {
+		o.resize(size[0], size[1])
+		for _, key := range []string{"1", "2", "3", "4", "5", "?", "esc"} {
+			o.press(key)
+			if size[0] > 0 {
+				o.screen()
+			} else {
+				o.m.draw()
+			}
+		}
+	}
+}
+
+func TestNothingHostileReachesTheTerminal(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	f := sickHost()
+	f.Host = "db1\x1b]0;owned\x07"
+	f.Tables["listener"][0]["process"] = "evil\x1b[2J\x1b[H\u202e"
+	o.send(factsMsg{f})
+	for _, key := range []string{"enter", "1", "2", "3", "4", "5", "pgdown"} {
+		o.press(key)
+		for _, l := range o.m.draw() {
+			if s := ansi.Strip(l); strings.ContainsAny(s, "\x1b\x07\u202e") || strings.Contains(l, "\x1b[2J") || strings.Contains(l, "\x1b]0") {
+				t.Errorf("on %s: %q", key, l)
+			}
+		}
+	}
+}
+
+func TestContentThatCannotBeLoadedIsShown(t *testing.T) {
+	m := newModel(Options{ASCII: true})
+	m.Update(tea.WindowSizeMsg{Width: 80, Height: 24})
+	m.Update(openMsg{err: errors.New("own.yaml:8: unknown fact X")})
+	s := ansi.Strip(strings.Join(m.draw(), "\n"))
+	if !strings.Contains(s, "own.yaml:8: unknown fact X") || !strings.Contains(s, "q leaves") {
+		t.Errorf("the screen says\n%s", s)
+	}
+	m.Update(tea.KeyPressMsg{Code: tea.KeyEnter})
+	if m.screen != welcome {
+		t.Error("went on without content")
+	}
+}
