@@ -79,17 +79,18 @@ func (c *Case) Evidence(q *content.Question) []Evidence {
 	if c.Facts == nil {
 		return nil
 	}
-	env := newEnv(c.Facts)
+	facts := newScene(c.Facts, nil)
 	var lines []Evidence
 	for _, e := range q.Evidence {
 		if e.Each == "" {
-			if holds, known := e.When.Holds(env); !known || holds {
-				says, complete := e.Says.Render(env)
+			if holds, known := e.When.Holds(facts.Env); !known || holds {
+				says, complete := e.Says.Render(facts.Env)
 				lines = append(lines, Evidence{says, complete})
 			}
 			continue
 		}
-		for i, row := range matching(env, c.Facts, e.Each, e.When, e.Order) {
+		rows, _ := facts.matching(e.Each, e.When, e.Order)
+		for i, row := range rows {
 			if i == 3 {
 				break
 			}
@@ -127,43 +128,63 @@ func list(words []string) string {
 	return s
 }
 
-// newEnv makes the facts visible to the expressions of the content.
-func newEnv(f *fact.Facts) *content.Env {
-	values := make(map[string]any, len(f.Values))
+// scene is the facts of one observation as expressions see them. The rows of a
+// table are made visible once: hundreds of rules go through them.
+type scene struct {
+	*content.Env
+	facts *fact.Facts
+	rows  map[string][]*content.Env
+}
+
+func newScene(f *fact.Facts, more map[string]any) *scene {
+	values := make(map[string]any, len(f.Values)+len(more))
 	for name, v := range f.Values {
 		values[name] = v.Now
 	}
-	return content.NewEnv(values)
+	for name, v := range more {
+		values[name] = v
+	}
+	return &scene{Env: content.NewEnv(values), facts: f, rows: map[string][]*content.Env{}}
 }
 
-// matching returns the environments of the rows for which a condition holds, by
-// descending order.
-func matching(env *content.Env, f *fact.Facts, table string, when, order *content.Expr) []*content.Env {
-	type ranked struct {
-		env *content.Env
-		by  float64
+// table returns the rows of a table. looked is false if nobody could look.
+func (s *scene) table(name string) (rows []*content.Env, looked bool) {
+	if rows, ok := s.rows[name]; ok {
+		return rows, true
 	}
-	var rows []ranked
-	for _, row := range f.Tables[table] {
-		e := env.Row(table, row)
-		holds, known := when.Holds(e)
-		if !known || !holds {
+	have, looked := s.facts.Tables[name]
+	if !looked {
+		return nil, false
+	}
+	rows = make([]*content.Env, len(have))
+	for i, row := range have {
+		rows[i] = s.Row(name, row)
+	}
+	s.rows[name] = rows
+	return rows, true
+}
+
+// matching returns the rows for which a condition holds, by descending order.
+// known is false if it holds for none and could not be judged for one.
+func (s *scene) matching(table string, when, order *content.Expr) (rows []*content.Env, known bool) {
+	all, _ := s.table(table)
+	by := map[*content.Env]float64{}
+	known = true
+	for _, row := range all {
+		holds, judged := when.Holds(row)
+		known = known && judged
+		if !holds || !judged {
 			continue
 		}
-		r := ranked{env: e}
 		if !order.Empty() {
-			if v, ok := order.Eval(e); ok {
-				r.by, _ = v.(float64)
+			if v, ok := order.Eval(row); ok {
+				by[row], _ = v.(float64)
 			}
 		}
-		rows = append(rows, r)
+		rows = append(rows, row)
 	}
-	sort.SliceStable(rows, func(i, j int) bool { return rows[i].by > rows[j].by })
-	envs := make([]*content.Env, len(rows))
-	for i, r := range rows {
-		envs[i] = r.env
-	}
-	return envs
+	sort.SliceStable(rows, func(i, j int) bool { return by[rows[i]] > by[rows[j]] })
+	return rows, known || len(rows) > 0
 }
 
 func sortedKeys[V any](m map[string]V) []string {

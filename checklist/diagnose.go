@@ -89,10 +89,16 @@ func (d *Diagnosis) Finding(cause string) *Finding {
 // judge holds what the judgement of the causes needs.
 type judge struct {
 	book    *content.Book
-	facts   *fact.Facts
-	env     *content.Env
+	facts   *scene
 	answers map[string]Answer
 	named   map[string]bool
+	tried   map[*content.Rule]outcome
+}
+
+// outcome is what came of trying a rule.
+type outcome struct {
+	reason       Reason
+	holds, known bool
 }
 
 func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer) *Diagnosis {
@@ -101,8 +107,8 @@ func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer) 
 	}
 	entries := ledgerOf(book, facts)
 	j := &judge{
-		book: book, facts: facts, answers: answers, named: map[string]bool{},
-		env: ledgerEnv(facts, entries),
+		book: book, facts: balanced(facts, entries), answers: answers,
+		named: map[string]bool{}, tried: map[*content.Rule]outcome{},
 	}
 	d := &Diagnosis{}
 	d.Findings = j.findings()
@@ -205,40 +211,33 @@ func (j *judge) weigh(f *Finding, rules []*content.Rule, told *[]Reason) content
 	return sum
 }
 
-// try evaluates one rule. A rule over the rows of a table holds if it holds for
-// any row; it is unknown if nobody could look at the table, or if it holds for
-// none and was unknown for one.
+// try evaluates one rule, once: what holds does not depend on the other causes.
 func (j *judge) try(r *content.Rule) (reason Reason, holds, known bool) {
-	reason = Reason{Rule: r.ID, Weight: r.Weight, Facts: map[string]any{}}
-	if r.Each == "" {
-		holds, known = r.When.Holds(j.env)
-		if holds && known {
-			reason.Says, _ = r.Says.Render(j.env)
-			reason.note(j.env, r)
-		}
-		return reason, holds, known
+	o, ok := j.tried[r]
+	if !ok {
+		o = j.outcome(r)
+		j.tried[r] = o
 	}
-	rows, looked := j.facts.Tables[r.Each]
-	if !looked {
-		return reason, false, false
-	}
-	envs := matching(j.env, j.facts, r.Each, r.When, r.Order)
-	if len(envs) == 0 {
-		return reason, false, j.rowsKnown(r, rows)
-	}
-	reason.Says = sayRows(r, envs)
-	reason.note(envs[0], r)
-	return reason, true, true
+	return o.reason, o.holds, o.known
 }
 
-// rowsKnown says whether a condition could be judged for every row.
-func (j *judge) rowsKnown(r *content.Rule, rows []fact.Row) bool {
-	for _, row := range rows {
-		if _, known := r.When.Holds(j.env.Row(r.Each, row)); !known {
-			return false
-		}
+// outcome evaluates one rule. A rule over the rows of a table holds if it holds
+// for any row; it is unknown if nobody could look at the table, or if it holds
+// for none and was unknown for one.
+func (j *judge) outcome(r *content.Rule) outcome {
+	o := outcome{reason: Reason{Rule: r.ID, Weight: r.Weight, Facts: map[string]any{}}}
+	rows := []*content.Env{j.facts.Env}
+	if r.Each == "" {
+		o.holds, o.known = r.When.Holds(j.facts.Env)
+	} else if _, looked := j.facts.table(r.Each); looked {
+		rows, o.known = j.facts.matching(r.Each, r.When, r.Order)
+		o.holds = len(rows) > 0
 	}
-	return true
+	if o.holds && o.known {
+		o.reason.Says = sayRows(r, rows)
+		o.reason.note(rows[0], r)
+	}
+	return o
 }
 
 // sayRows tells the sentence for the first two rows and counts the rest.
@@ -312,13 +311,13 @@ func sortReasons(rs []Reason) {
 // everything that would show it could be seen, and else inconclusive.
 func (j *judge) verdict(d *Diagnosis) {
 	for _, s := range j.book.Symptoms {
-		holds, known := s.When.Holds(j.env)
+		holds, known := s.When.Holds(j.facts.Env)
 		if holds && known {
-			says, _ := s.Says.Render(j.env)
+			says, _ := s.Says.Render(j.facts.Env)
 			d.Symptoms = append(d.Symptoms, says)
 		}
 		for _, n := range s.Needs {
-			if _, ok := j.env.Value(n); !ok {
+			if _, ok := j.facts.Value(n); !ok {
 				d.Doubts = append(d.Doubts, n+" could not be read")
 			}
 		}

@@ -23,6 +23,7 @@ type jsonDiagnosis struct {
 	Probes   []fact.Status `json:"probes"`
 	Blind    []fact.Blind  `json:"blind"`
 	Next     []Step        `json:"next"`
+	Facts    *fact.Facts   `json:"facts,omitempty"`
 }
 
 type jsonObserved struct {
@@ -59,8 +60,9 @@ type jsonEntry struct {
 	Cause     string  `json:"cause"`
 }
 
-// WriteJSON writes the diagnosis in the format of Schema, all causes ranked.
-func (c *Case) WriteJSON(w io.Writer, d *Diagnosis) error {
+// WriteJSON writes the diagnosis in the format of Schema, all causes ranked, and
+// with withFacts also every fact that was measured.
+func (c *Case) WriteJSON(w io.Writer, d *Diagnosis, withFacts bool) error {
 	f := c.Facts
 	if f == nil {
 		f = fact.New(c.Started, 0)
@@ -83,6 +85,9 @@ func (c *Case) WriteJSON(w io.Writer, d *Diagnosis) error {
 	}
 	for _, s := range d.Next {
 		out.Next = append(out.Next, Step{s.Kind, s.ID, round(s.Bits, 4)})
+	}
+	if withFacts {
+		out.Facts = f
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

@@ -26,12 +26,12 @@ type line struct {
 // ledgerOf reads every counter of the ledger that moved. A counter that several
 // causes claim is one line, so that it is not counted twice.
 func ledgerOf(book *content.Book, facts *fact.Facts) []*line {
-	env := newEnv(facts)
+	all := newScene(facts, nil)
 	byCounter := map[string]*line{}
 	var lines []*line
 	for _, c := range book.Causes {
 		for _, ll := range c.Ledger {
-			for _, e := range ledgerRows(env, facts, ll) {
+			for _, e := range ledgerRows(all, ll) {
 				drops, known := ll.Counter.Eval(e)
 				n, _ := drops.(float64)
 				if !known || n <= 0 {
@@ -57,23 +57,21 @@ func ledgerOf(book *content.Book, facts *fact.Facts) []*line {
 	return lines
 }
 
-func ledgerRows(env *content.Env, facts *fact.Facts, ll *content.LedgerLine) []*content.Env {
+func ledgerRows(facts *scene, ll *content.LedgerLine) []*content.Env {
 	if ll.Each != "" {
-		return matching(env, facts, ll.Each, ll.When, nil)
+		rows, _ := facts.matching(ll.Each, ll.When, nil)
+		return rows
 	}
-	if holds, known := ll.When.Holds(env); !holds || !known {
+	if holds, known := ll.When.Holds(facts.Env); !holds || !known {
 		return nil
 	}
-	return []*content.Env{env}
+	return []*content.Env{facts.Env}
 }
 
-// ledgerEnv balances the books and returns the environment with the balance in
-// it: what TCP had to send again against what was located on this host.
-func ledgerEnv(facts *fact.Facts, lines []*line) *content.Env {
-	values := make(map[string]any, len(facts.Values)+8)
-	for name, v := range facts.Values {
-		values[name] = v.Now
-	}
+// balanced balances the books and returns the facts with the balance in them:
+// what TCP had to send again against what was located on this host.
+func balanced(facts *fact.Facts, lines []*line) *scene {
+	values := map[string]any{}
 	var tx, rx float64
 	for _, l := range lines {
 		if l.Direction == "tx" {
@@ -82,10 +80,10 @@ func ledgerEnv(facts *fact.Facts, lines []*line) *content.Env {
 			rx += l.Drops
 		}
 	}
-	values["ledger.located_tx"], values["ledger.located_rx"] = tx, rx
 	retrans, ok1 := facts.Num("Tcp.RetransSegs")
 	syns, ok2 := facts.Num("TcpExt.TCPSynRetrans")
 	if ok1 && ok2 {
+		values["ledger.located_tx"], values["ledger.located_rx"] = tx, rx
 		again := max(0, retrans-syns)
 		spurious, _ := facts.Num("TcpExt.TCPDSACKRecv")
 		spurious = min(spurious, again)
@@ -96,7 +94,7 @@ func ledgerEnv(facts *fact.Facts, lines []*line) *content.Env {
 			values["ledger.unlocated_share"] = min(1, unlocated/sent)
 		}
 	}
-	return content.NewEnv(values)
+	return newScene(facts, values)
 }
 
 // attribute puts each line down to the most probable cause that claims it, and

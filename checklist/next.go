@@ -110,12 +110,12 @@ func (j *judge) probeBits(d *Diagnosis) map[string]float64 {
 // waitsFor names the probe whose fact a rule lacks.
 func (j *judge) waitsFor(r *content.Rule) string {
 	if r.Each != "" {
-		if _, looked := j.facts.Tables[r.Each]; !looked {
+		if _, looked := j.facts.table(r.Each); !looked {
 			return j.book.Facts.TableOf(r.Each).Probe
 		}
 	}
 	for _, name := range r.When.Uses() {
-		if _, ok := j.env.Value(name); ok {
+		if _, ok := j.facts.Value(name); ok {
 			continue
 		}
 		if d := j.book.Facts.Lookup(name, r.Each); d != nil && d.Probe != "ledger" {

@@ -33,18 +33,18 @@ func (c *Case) Plan(d *Diagnosis) []PlanStep {
 	if c.Facts == nil {
 		return nil
 	}
-	env := ledgerEnv(c.Facts, ledgerOf(c.Book, c.Facts))
+	facts := balanced(c.Facts, ledgerOf(c.Book, c.Facts))
 	var steps []PlanStep
 	for _, f := range d.Named() {
-		steps = append(steps, c.planFor(f.Cause, env)...)
+		steps = append(steps, planFor(f.Cause, facts)...)
 	}
 	return steps
 }
 
-func (c *Case) planFor(cause *content.Cause, env *content.Env) []PlanStep {
+func planFor(cause *content.Cause, facts *scene) []PlanStep {
 	var steps, unchecked []PlanStep
 	for _, r := range cause.Remedies {
-		at, holds, known := c.remedyRow(r, env)
+		at, holds, known := remedyRow(r, facts)
 		switch {
 		case holds && known:
 			steps = append(steps, workOut(cause, r, at))
@@ -61,17 +61,17 @@ func (c *Case) planFor(cause *content.Cause, env *content.Env) []PlanStep {
 }
 
 // remedyRow finds the row that a remedy speaks of, and whether it is offered.
-func (c *Case) remedyRow(r *content.Remedy, env *content.Env) (at *content.Env, holds, known bool) {
+func remedyRow(r *content.Remedy, facts *scene) (at *content.Env, holds, known bool) {
 	if r.Each == "" {
-		holds, known = r.When.Holds(env)
-		return env, holds, known
+		holds, known = r.When.Holds(facts.Env)
+		return facts.Env, holds, known
 	}
-	if _, looked := c.Facts.Tables[r.Each]; !looked {
-		return env, false, false
+	if _, looked := facts.table(r.Each); !looked {
+		return facts.Env, false, false
 	}
-	rows := matching(env, c.Facts, r.Each, r.When, r.Order)
+	rows, known := facts.matching(r.Each, r.When, r.Order)
 	if len(rows) == 0 {
-		return env, false, true
+		return facts.Env, false, known
 	}
 	return rows[0], true, true
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/template"
 	"time"
+	"unicode"
 
 	"whydrop/content"
 	"whydrop/probes/fact"
@@ -183,15 +184,27 @@ func (c *Case) byHand(d *Diagnosis) []string {
 }
 
 var markdownSpecial = strings.NewReplacer(
-	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`,
-	"<", "&lt;", ">", "&gt;", "&", "&amp;", "|", `\|`, "#", `\#`, "~", `\~`, "!", `\!`,
+	`\`, `\\`, "`", "\\`", "*", `\*`, "[", `\[`, "]", `\]`,
+	"<", "&lt;", ">", "&gt;", "&", "&amp;", "|", `\|`, "#", `\#`, "~", `\~`,
 )
 
 // markdown escapes text so that it is shown as it is, on one line.
 func markdown(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	return markdownSpecial.Replace(content.Show(s))
+	s = markdownSpecial.Replace(content.Show(strings.Join(strings.Fields(s), " ")))
+	runes := []rune(s)
+	var b strings.Builder
+	for i, r := range runes {
+		if r == '_' && !(i > 0 && wordRune(runes[i-1]) && i+1 < len(runes) && wordRune(runes[i+1])) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
+
+// wordRune says whether an underscore beside it is inside a word, where it
+// cannot begin or end emphasis.
+func wordRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // cell is markdown for a table's cell, never empty.
 func cell(s string) string {

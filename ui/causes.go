@@ -2,79 +2,85 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 
 	"whydrop/checklist"
 	"whydrop/content"
 )
 
-// causesScreen shows the causes ranked, and what speaks for and against the one
-// under the cursor.
+// causesScreen shows the diagnosis: first its summary, then the causes ranked,
+// and below what speaks for and against the one under the cursor.
 type causesScreen struct {
-	at     string // cause id; the place stays when the ranking moves
-	scroll scroll
+	at     string // cause id, "" for the summary; the place stays when the ranking moves
+	list   scroll
+	detail scroll
 }
 
 func (s *causesScreen) key(m *model, name string) {
 	if m.diagnosis == nil {
 		return
 	}
-	i, n := s.index(m), len(m.diagnosis.Findings)
+	i := s.index(m)
 	switch name {
 	case "up", "k":
-		i--
+		s.choose(m, i-1)
 	case "down", "j":
-		i++
-	case "pgup":
-		i -= 10
-	case "pgdown", "space":
-		i += 10
+		s.choose(m, i+1)
 	case "home":
-		i = 0
+		s.choose(m, 0)
 	case "end":
-		i = n - 1
+		s.choose(m, len(m.diagnosis.Findings))
+	case "pgup":
+		s.detail.top -= max(1, m.layout.bodyHeight/2)
+	case "pgdown", "space":
+		s.detail.top += max(1, m.layout.bodyHeight/2)
 	case "enter":
 		m.show(plan)
-		return
 	}
-	s.at = m.diagnosis.Findings[min(max(i, 0), n-1)].Cause.ID
+}
+
+// choose moves to an entry of the list: 0 is the summary, then the findings.
+func (s *causesScreen) choose(m *model, i int) {
+	s.detail.top = 0
+	i = min(max(i, 0), len(m.diagnosis.Findings))
+	s.at = ""
+	if i > 0 {
+		s.at = m.diagnosis.Findings[i-1].Cause.ID
+	}
 }
 
 func (s *causesScreen) index(m *model) int {
 	for i, f := range m.diagnosis.Findings {
 		if f.Cause.ID == s.at {
-			return i
+			return i + 1
 		}
 	}
 	return 0
 }
 
 func (s *causesScreen) draw(m *model, w, h int) []string {
-	if m.diagnosis == nil {
-		return nil
+	t, at := m.theme, s.index(m)
+	mark, summary := "  ", "Summary"
+	if at == 0 {
+		mark, summary = t.pointer+" ", t.cursor.Render(summary)
 	}
-	at := s.index(m)
-	rows := min(max(4, h/3), 12)
-	list := s.scroll.keep(m.causeList(w, at), at, at, rows)
-	lines := append([]string{}, list...)
-	lines = append(lines, m.theme.dim.Render(repeat(m.theme.rule, w)))
-	detail := m.causeDetail(m.diagnosis.Findings[at], w)
-	return append(lines, detail...)
-}
-
-func repeat(s string, n int) string {
-	out := ""
-	for range max(0, n) {
-		out += s
-	}
-	return out
-}
-
-func (m *model) causeList(w, at int) []string {
-	var lines []string
+	list := []string{mark + summary}
 	for i, f := range m.diagnosis.Findings {
-		lines = append(lines, m.causeLine(f, w, i == at))
+		list = append(list, m.causeLine(f, w, i+1 == at))
 	}
-	return lines
+	detail := m.summaryLines(w)
+	if at > 0 {
+		detail = m.causeDetail(m.diagnosis.Findings[at-1], w)
+	}
+	rows := min(max(h/3, 1), 12, len(m.diagnosis.Named())+4)
+	lines := append([]string{}, s.list.keep(list, at, at, rows)...)
+	shown := s.detail.window(detail, h-rows-1)
+	place := ""
+	if len(shown) < len(detail) {
+		place = fmt.Sprintf("lines %d-%d of %d, pgdn pgup", s.detail.top+1, s.detail.top+len(shown), len(detail))
+	}
+	lines = append(lines, t.apart(t.dim.Render(strings.Repeat(t.rule, max(0, w-len(place)-2))), t.dim.Render(place), w))
+	return append(lines, shown...)
 }
 
 // causeLine is one cause with its probability as a bar, a number and words.
@@ -86,40 +92,125 @@ func (m *model) causeLine(f *checklist.Finding, w int, here bool) string {
 	}
 	text := fmt.Sprintf("%s %6s  %s", t.meter(f.Probability, bar), checklist.Percent(f.Probability), f.Cause.Title)
 	text = t.clip(text, w-2)
-	mark := "  "
-	if here {
-		mark = t.pointer + " "
-	}
 	switch {
 	case here:
-		return mark + t.cursor.Render(text)
+		return t.pointer + " " + t.cursor.Render(text)
 	case f.Named():
-		return mark + t.bad.Render(text)
-	case f.Probability < 0.05:
-		return mark + t.dim.Render(text)
+		return t.bad.Render("! " + text)
+	case f.Probability < ruledOut:
+		return "  " + t.dim.Render(text)
 	default:
-		return mark + text
+		return "  " + text
 	}
 }
 
-// causeBars are the first causes, for the side of a wide screen.
-func (m *model) causeBars(w, rows int) []string {
-	var lines []string
-	for i, f := range m.diagnosis.Findings {
-		if i == rows {
+// suspectLines are the causes that are named or that something speaks for, with
+// their weightiest reasons, in at most h lines.
+func (m *model) suspectLines(w, h int) []string {
+	t, d := m.theme, m.diagnosis
+	suspects := append(d.Named(), d.Suspects(8)...)
+	rest := fmt.Sprintf("%d causes considered, nothing speaks for any", len(d.Findings))
+	if n := len(suspects); n > 0 {
+		rest = fmt.Sprintf("and %d that nothing speaks for", len(d.Findings)-n)
+	}
+	lines := []string{t.bold.Render("Causes")}
+	for _, f := range suspects {
+		entry := []string{m.causeLine(f, w, false)}
+		for i, r := range f.For {
+			if i == 2 || !f.Named() && i == 1 {
+				break
+			}
+			entry = append(entry, wrap("    + "+content.Show(r.Says), w, "      ")...)
+		}
+		if len(lines)+len(entry) >= h {
 			break
 		}
-		lines = append(lines, m.causeLine(f, w, false))
+		lines = append(lines, entry...)
+	}
+	return append(lines, t.dim.Render("  "+rest))
+}
+
+// summaryLines is the diagnosis in words: what was found, what shows that
+// something is wrong, what was lost where, and what to do next.
+func (m *model) summaryLines(w int) []string {
+	t, d := m.theme, m.diagnosis
+	var lines []string
+	part := func(title string, entries []string) {
+		if len(entries) == 0 {
+			return
+		}
+		lines = append(lines, t.bold.Render(title))
+		for _, e := range entries {
+			lines = append(lines, wrap(content.Show(e), w, "    ")...)
+		}
+	}
+	part("Diagnosis", []string{m.kase.Headline(d)})
+	lines = append(lines, wrap(m.standing(), w, "")...)
+	lines = append(lines, "")
+	var signs, lost, against []string
+	for _, s := range d.Symptoms {
+		signs = append(signs, "  ! "+s)
+	}
+	for _, s := range d.Doubts {
+		signs = append(signs, "  ? "+s)
+	}
+	for _, e := range d.Ledger {
+		lost = append(lost, fmt.Sprintf("  %s %s: %s %s (%s)", e.Hop, e.Direction, content.Show(e.Drops), e.Unit, e.Counter))
+	}
+	for _, f := range append(d.Named(), d.Suspects(3)...) {
+		against = append(against, fmt.Sprintf("  %s %s", checklist.Percent(f.Probability), f.Cause.Title))
+		for _, r := range f.For[:min(2, len(f.For))] {
+			against = append(against, "    + "+r.Says)
+		}
+	}
+	part("Causes that something speaks for", against)
+	part("Signs that something is wrong", signs)
+	part("Lost on this host", lost)
+	lines = append(lines, m.nextLines(w)...)
+	return append(lines, m.blindLines(w)...)
+}
+
+// standing says how far the walk has come and where it goes on.
+func (m *model) standing() string {
+	total := len(m.kase.Book.Questions())
+	text := fmt.Sprintf("%d of %d questions are answered", m.kase.Answered(), total)
+	if m.kase.Answered() == total {
+		text = "All questions are answered"
+	}
+	if n := len(m.kase.Plan(m.diagnosis)); n > 0 {
+		return text + fmt.Sprintf(". Next: enter shows the plan (%d to do), e writes the report.", n)
+	}
+	return text + ". Next: enter shows the plan, e writes the report."
+}
+
+// nextLines is what would tell most, if anything is left to find out.
+func (m *model) nextLines(w int) []string {
+	d := m.diagnosis
+	if d.Verdict == checklist.Healthy || len(d.Next) == 0 {
+		return nil
+	}
+	lines := []string{m.theme.bold.Render("What would tell most")}
+	first := m.mostTelling()
+	for _, step := range d.Next[:min(3, len(d.Next))] {
+		text := "  let the probe " + step.ID + " see more"
+		if q := m.kase.Book.Question(step.ID); step.Kind == "question" && q != nil {
+			text = "  " + q.ID + ": " + q.Ask
+			if q == first {
+				text += " (1, then s, goes there)"
+			}
+		}
+		lines = append(lines, wrap(text, w, "    ")...)
 	}
 	return lines
 }
 
 func (m *model) causeDetail(f *checklist.Finding, w int) []string {
 	t := m.theme
-	lines := []string{t.clip(t.bold.Render(f.Cause.Title)+"  "+t.dim.Render(f.Cause.ID), w)}
+	lines := styled(wrap(f.Cause.Title, w, ""), t.bold.Render)
+	lines = append(lines, t.dim.Render(fmt.Sprintf("%s, %s likely to be at work now", f.Cause.ID, checklist.Percent(f.Probability))))
 	add := func(mark, text string) {
-		for _, l := range wrap(mark+content.Show(text), w, "  ") {
-			lines = append(lines, l)
+		if text != "" {
+			lines = append(lines, wrap(mark+content.Show(text), w, "  ")...)
 		}
 	}
 	for _, r := range f.For {
@@ -129,7 +220,7 @@ func (m *model) causeDetail(f *checklist.Finding, w int) []string {
 		add("- ", r.Says+weight(r, "-"))
 	}
 	for _, r := range f.Explained {
-		add("  ", r.Says+" (accounted for by: "+m.title(r.By)+")")
+		add("= ", r.Says+" (accounted for by: "+m.title(r.By)+")")
 	}
 	if len(f.For)+len(f.Against)+len(f.Explained) == 0 {
 		lines = append(lines, t.dim.Render("nothing speaks for or against it yet"))
@@ -137,12 +228,14 @@ func (m *model) causeDetail(f *checklist.Finding, w int) []string {
 	if n := len(f.Unknown); n > 0 {
 		add("? ", fmt.Sprintf("%d of its signs could not be looked at", n))
 	}
-	lines = append(lines, "")
-	add("", f.Cause.Happens)
-	lines = append(lines, "")
-	add("", f.Cause.Notice)
-	if f.Cause.Settle != "" {
-		add("To settle it: ", f.Cause.Settle)
+	for _, text := range [][2]string{
+		{"What happens: ", f.Cause.Happens}, {"What one notices: ", f.Cause.Notice},
+		{"To settle it: ", f.Cause.Settle}, {"Commonly believed: ", f.Cause.Believed},
+	} {
+		if text[1] != "" {
+			lines = append(lines, "")
+			add(text[0], text[1])
+		}
 	}
 	return lines
 }

@@ -4,130 +4,171 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"whydrop/checklist"
 	"whydrop/content"
 )
 
 // draw returns the lines of the whole screen.
 func (m *model) draw() []string {
-	l := m.layout
+	l, t := m.layout, m.theme
 	if l.width <= 0 || l.height <= 0 {
 		return []string{""}
 	}
-	if m.screen == welcome {
-		return m.theme.block(m.drawWelcome(), l.width, l.height)
-	}
-	lines := m.drawHeader()
-	main := m.theme.block(m.drawMain(), l.mainWidth, l.bodyHeight)
-	if l.sideWidth > 0 {
-		side := m.theme.block(m.drawSide(), l.sideWidth, l.bodyHeight)
+	lines := t.block(m.drawHeader(), l.width, l.header)
+	if m.screen == welcome || l.sideWidth == 0 {
+		lines = append(lines, t.block(m.drawMain(l.width), l.width, l.bodyHeight)...)
+	} else {
+		main := t.block(m.drawMain(l.mainWidth), l.mainWidth, l.bodyHeight)
+		side := t.block(m.drawSide(), l.sideWidth, l.bodyHeight)
 		for i := range main {
-			main[i] += " " + m.theme.dim.Render("│") + " " + side[i]
-			if m.theme.bar == "#" {
-				main[i] = strings.Replace(main[i], "│", "|", 1)
-			}
+			lines = append(lines, main[i]+" "+t.dim.Render(t.border)+" "+side[i])
 		}
 	}
-	lines = append(lines, main...)
-	return append(lines, m.drawFooter())
+	return append(lines, t.pad(m.drawFooter(), l.width))[:l.height]
 }
 
 func (m *model) drawHeader() []string {
 	t, l := m.theme, m.layout
-	tabs := t.bold.Render("whydrop")
+	verdict := m.verdictLine(l.width)
+	if l.header == 1 {
+		return []string{verdict}
+	}
+	return []string{t.apart(m.tabs(), m.hostLine(), l.width), verdict, t.dim.Render(strings.Repeat(t.rule, l.width))}
+}
+
+// tabs names the screens with their keys, the one that one is on in brackets.
+// Where there is no room only the keys of the others are left.
+func (m *model) tabs() string {
+	t := m.theme
+	text := t.bold.Render("whydrop") + " "
 	for _, s := range screens {
 		name := s.key + " " + s.title
-		if l.width < 60 {
-			name = s.key
+		switch {
+		case s.screen == m.screen:
+			text += t.bold.Render("[" + name + "]")
+		case m.layout.width < 60:
+			text += " " + s.key + " "
+		default:
+			text += " " + name + " "
 		}
-		style := t.tab
-		if s.screen == m.screen {
-			style = t.tabOn
-			name = s.key + " " + s.title
-		}
-		tabs += "  " + style.Render(name)
 	}
-	if m.kase != nil && l.width >= 60 {
-		tabs += "  " + t.dim.Render(m.hostLine())
-	}
-	lines := []string{t.pad(tabs, l.width)}
-	if l.header > 1 {
-		lines = append(lines, t.pad(m.verdictLine(), l.width))
-	}
-	if l.header > 2 {
-		lines = append(lines, t.dim.Render(strings.Repeat(t.rule, l.width)))
-	}
-	return lines
+	return text
 }
 
 func (m *model) hostLine() string {
 	if m.facts == nil {
 		return ""
 	}
-	s := content.Show(m.facts.Host)
-	if m.paused {
-		s += " (paused)"
-	}
-	return s
+	return m.theme.dim.Render(content.Show(m.facts.Host))
 }
 
-// verdictLine is always to be seen: what is known at this moment.
-func (m *model) verdictLine() string {
-	t := m.theme
-	switch {
-	case m.kase == nil || m.facts == nil || m.diagnosis == nil:
-		return t.dim.Render("looking at the host")
-	case m.diagnosis.Verdict == checklist.Fault:
-		return t.bad.Render(m.kase.Headline(m.diagnosis))
-	case m.diagnosis.Verdict == checklist.Healthy:
-		return t.good.Render(fmt.Sprintf("HEALTHY so far: nothing lost packets in the last %.0f s", m.facts.Seconds))
-	default:
-		s := m.kase.Headline(m.diagnosis)
-		if len(m.diagnosis.Symptoms) > 0 {
-			s = "UNEXPLAINED: " + m.diagnosis.Symptoms[0]
-		}
-		return t.warn.Render(s)
+// verdictLine is always to be seen: what is known at this moment. Where there
+// is no room for all of it, the cause's title is cut, never the verdict.
+func (m *model) verdictLine(w int) string {
+	t, d := m.theme, m.diagnosis
+	if m.kase == nil || m.facts == nil || d == nil {
+		return t.dim.Render("measuring: the first result takes a second")
 	}
+	head, text, tail, style := "", "", "", t.warn
+	switch d.Verdict {
+	case checklist.Fault:
+		named := d.Named()
+		head, text, style = "FAULT: ", named[0].Cause.Title, t.bad
+		tail = fmt.Sprintf(" (%s)", checklist.Percent(named[0].Probability))
+		if n := len(named) - 1; n > 0 {
+			tail += fmt.Sprintf(", and %d more", n)
+		}
+	case checklist.Healthy:
+		head, style = "HEALTHY so far", t.good
+		text = fmt.Sprintf(": nothing lost packets in the last %.0f s", m.kase.Facts.Seconds)
+	default:
+		head, text = "INCONCLUSIVE: ", "no cause can be named yet"
+		if len(d.Symptoms) > 0 {
+			head, text = "UNEXPLAINED: ", content.Show(d.Symptoms[0])
+		}
+	}
+	if m.paused {
+		head = "PAUSED. " + head
+	}
+	room := w - ansi.StringWidth(head) - ansi.StringWidth(tail)
+	return style.Render(head + t.clip(text, room) + tail)
 }
 
 func (m *model) drawFooter() string {
-	t := m.theme
+	t, w := m.theme, m.layout.width
 	switch {
+	case m.leaving && w < 76:
+		return t.warn.Render("Leave? y yes, n no, e report first")
 	case m.leaving:
-		return t.pad(t.warn.Render("Leave? y yes, e write the report first, any other key stays. Answers are kept."), m.layout.width)
+		return t.warn.Render("Leave? y yes, e write the report first, n stay. The answers are kept.")
 	case m.notice != "":
-		return t.pad(t.accent.Render(content.Show(m.notice)), m.layout.width)
+		return t.bold.Render(content.Show(m.notice))
 	}
-	return t.pad(t.dim.Render(m.keys()), m.layout.width)
+	return m.keyHelp(w)
 }
 
-// keys are the keys of the screen that one is on, the most used first.
-func (m *model) keys() string {
-	common := "  1-5 screens  e report  ? keys  q quit"
-	switch m.screen {
-	case walk:
-		if m.walk.editing {
-			return "typing a note: enter or esc keeps it"
+// keyHelp names as many keys as there is room for, the most needed first; how
+// to see all of them is always among them.
+func (m *model) keyHelp(w int) string {
+	last := "? keys"
+	text, used := "", len(last)
+	for _, k := range m.keys() {
+		if used += len(k[0]) + 1 + len(k[1]) + 2; used > w {
+			break
 		}
-		return "space tick  enter next  b back  n note  f find out" + common
-	case causes:
-		return "up/down choose" + common
-	case tree:
-		return "up/down scroll" + common
-	default:
-		return "up/down scroll" + common
+		text += m.theme.bold.Render(k[0]) + " " + k[1] + "  "
 	}
+	return text + m.theme.bold.Render("?") + " keys"
 }
 
-func (m *model) drawMain() []string {
-	w, h := m.layout.mainWidth, m.layout.bodyHeight
+// keys are the keys of the screen that one is on with what they do, the most
+// used first.
+func (m *model) keys() [][2]string {
 	switch {
 	case m.help:
-		return m.drawHelp()
-	case m.failed != nil:
-		return m.drawFailure(w)
+		return [][2]string{{"any key", "closes this"}}
+	case m.screen == welcome && m.kase == nil:
+		return [][2]string{{"q", "quit"}}
+	case m.screen == welcome:
+		return [][2]string{{"enter", "start"}, {"q", "quit"}}
 	case m.kase == nil:
-		return []string{"", "reading the checklist"}
+		return [][2]string{{"q", "quit"}}
+	case m.screen == walk && m.walk.editing:
+		return [][2]string{{"enter", "keep the note"}, {"ctrl+u", "clear it"}}
+	}
+	return append(m.screenKeys(), [2]string{"q", "quit"}, [2]string{"1-5", "screens"}, [2]string{"e", "write report"})
+}
+
+func (m *model) screenKeys() [][2]string {
+	switch m.screen {
+	case walk:
+		next := "next"
+		if m.walk.at == len(m.kase.Book.Questions())-1 {
+			next = "diagnosis"
+		}
+		return [][2]string{{"space", "tick"}, {"enter", next}, {"b", "back"}, {"f", "find out"}, {"n", "note"}, {"d", "don't know"}}
+	case causes:
+		return [][2]string{{"up/down", "choose"}, {"enter", "plan"}, {"pgdn", "read on"}}
+	case tree:
+		return [][2]string{{"up/down", "scroll"}}
+	case plan:
+		return [][2]string{{"up/down", "scroll"}, {"enter", "report"}}
+	default:
+		return [][2]string{{"e", "write it to a file"}, {"up/down", "scroll"}}
+	}
+}
+
+func (m *model) drawMain(w int) []string {
+	h := m.layout.bodyHeight
+	switch {
+	case m.help:
+		return m.drawHelp(w, h)
+	case m.screen == welcome:
+		return m.drawWelcome(w)
+	case m.kase == nil || m.diagnosis == nil:
+		return nil
 	}
 	switch m.screen {
 	case walk:
@@ -135,82 +176,37 @@ func (m *model) drawMain() []string {
 	case causes:
 		return m.causes.draw(m, w, h)
 	case tree:
-		return m.tree.draw(m, w, h)
+		return m.tree.draw(m, m.treeLines(w), w, h)
 	case plan:
-		return m.plan.draw(m.planLines(w), h)
+		return m.plan.draw(m, m.planLines(w), w, h)
 	default:
-		return m.report.draw(m.reportLines(w), h)
+		return m.report.draw(m, m.reportLines(w), w, h)
 	}
 }
 
-func (m *model) drawFailure(w int) []string {
-	lines := []string{m.theme.bad.Render("The content could not be loaded:"), ""}
-	for _, l := range strings.Split(m.failed.Error(), "\n") {
-		lines = append(lines, wrap(content.Show(l), w, "  ")...)
-	}
-	return append(lines, "", "Mend it, or start without --content. q leaves.")
-}
-
-func (m *model) drawWelcome() []string {
-	w := m.layout.width
-	var lines []string
-	add := func(s string) { lines = append(lines, wrap(s, w-2, "")...) }
-	lines = append(lines, m.theme.bold.Render("whydrop"))
-	add("Why does this host drop TCP packets, and what to do about it?")
-	lines = append(lines, "")
-	add("It asks twenty questions, measures beside each, names the likely causes, and ends with a plan and an incident report.")
-	add("It only reads: it changes nothing, sends nothing, and needs no root. Root lets it see more.")
-	lines = append(lines, "")
-	switch {
-	case m.failed != nil:
-		lines = append(lines, m.drawFailure(w)...)
-	case m.kase == nil:
-		lines = append(lines, m.theme.dim.Render("reading the checklist"))
-	default:
-		lines = append(lines, m.theme.accent.Render("enter")+" start    "+m.theme.accent.Render("q")+" leave", "")
-		lines = append(lines, m.verdictLine())
-	}
-	return lines
-}
-
-func (m *model) drawHelp() []string {
-	rows := [][2]string{
-		{"1 2 3 4 5", "the screens: walk, causes, tree, plan, report"},
-		{"up down", "move (also k j); page up, page down, home, end scroll"},
-		{"space", "walk: tick or untick the option"},
-		{"enter", "walk: next question (right, tab); b, left: the one before"},
-		{"d", "walk: don't know, and next"},
-		{"n", "walk: write a note to the question"},
-		{"f", "walk: how to find out, if you don't know"},
-		{"s", "walk: go to the question that would tell most"},
-		{"g", "walk: go to the next group"},
-		{"P", "pause and go on with taking new measurements"},
-		{"e", "write the incident report (markdown)"},
-		{"esc", "back to the screen before"},
-		{"q", "leave; ctrl+c leaves at once. Answers are kept either way"},
-	}
-	lines := []string{m.theme.bold.Render("Keys"), ""}
-	for _, r := range rows {
-		lines = append(lines, m.theme.pad("  "+r[0], 14)+r[1])
-	}
-	return append(lines, "", m.theme.dim.Render("any key closes this"))
-}
-
-// drawSide is what stands beside the screen where there is room: the causes and
-// the tree, or on these screens the other one.
+// drawSide is what stands beside the screen where there is room: the causes
+// that anything speaks for, and the tree.
 func (m *model) drawSide() []string {
 	if m.kase == nil || m.diagnosis == nil {
 		return nil
 	}
 	w, h := m.layout.sideWidth, m.layout.bodyHeight
-	if m.screen == causes {
-		return m.treeLines(w)
+	var lines []string
+	if m.screen != causes {
+		lines = append(m.suspectLines(w, h/2), "")
 	}
-	lines := []string{m.theme.bold.Render("Causes")}
-	lines = append(lines, m.causeBars(w, max(5, h/2-4))...)
 	if m.screen != tree {
-		lines = append(lines, "", m.theme.bold.Render("Where on the packet's way"))
-		lines = append(lines, m.treeLines(w)...)
+		tree := m.hopLines(w, true)
+		if len(lines)+len(tree)+1 > h {
+			tree = m.hopLines(w, false)
+		}
+		lines = append(lines, m.theme.bold.Render("Where on the packet's way"))
+		lines = append(lines, tree...)
+	}
+	for _, part := range [][]string{m.nextLines(w), m.blindLines(w)} {
+		if len(part) > 0 && len(lines)+1+len(part) <= h {
+			lines = append(append(lines, ""), part...)
+		}
 	}
 	return lines
 }

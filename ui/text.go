@@ -20,9 +20,19 @@ func (t theme) pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-ansi.StringWidth(s)))
 }
 
+// apart puts one text at the left and one at the right end of a line. The right
+// one goes first where there is no room.
+func (t theme) apart(left, right string, width int) string {
+	gap := width - ansi.StringWidth(left) - ansi.StringWidth(right)
+	if gap < 2 {
+		return t.pad(left, width)
+	}
+	return left + strings.Repeat(" ", gap) + right
+}
+
 // block makes exactly height lines of exactly width columns.
 func (t theme) block(lines []string, width, height int) []string {
-	out := make([]string, height)
+	out := make([]string, max(0, height))
 	for i := range out {
 		if i < len(lines) {
 			out[i] = t.pad(lines[i], width)
@@ -33,25 +43,59 @@ func (t theme) block(lines []string, width, height int) []string {
 	return out
 }
 
-// wrap breaks text at spaces into lines of a width; lines after the first begin
-// with indent.
+// wrap breaks plain text at spaces into lines of a width; lines after the first
+// begin with indent. Hyphens don't break, so that options of commands stay
+// whole; a word longer than a line is cut. Leading spaces stay.
 func wrap(s string, width int, indent string) []string {
 	width = max(width, 4)
-	var lines []string
-	for i, l := range strings.Split(ansi.Wrap(s, max(width-len(indent), 4), ""), "\n") {
-		l = strings.TrimRight(l, " ")
-		if i > 0 {
-			l = indent + strings.TrimLeft(l, " ")
-		}
-		lines = append(lines, l)
+	if len(indent)+4 > width {
+		indent = ""
 	}
-	return lines
+	body := strings.TrimLeft(s, " ")
+	line := s[:len(s)-len(body)]
+	if len(line)+4 > width {
+		line = ""
+	}
+	used, empty := len(line), true
+	var lines []string
+	flush := func() {
+		lines = append(lines, line)
+		line, used, empty = indent, len(indent), true
+	}
+	for _, word := range strings.Fields(body) {
+		n := ansi.StringWidth(word)
+		if !empty && used+1+n > width {
+			flush()
+		}
+		if !empty {
+			line, used = line+" ", used+1
+		}
+		for used+n > width {
+			cut := ansi.Truncate(word, width-used, "")
+			if cut == "" {
+				break
+			}
+			line, word = line+cut, word[len(cut):]
+			flush()
+			n = ansi.StringWidth(word)
+		}
+		line, used, empty = line+word, used+n, false
+	}
+	return append(lines, line)
+}
+
+// styled puts a style on each line.
+func styled(lines []string, render func(...string) string) []string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = render(l)
+	}
+	return out
 }
 
 // meter draws a share between 0 and 1.
 func (t theme) meter(share float64, width int) string {
-	full := int(share*float64(width) + 0.5)
-	full = min(max(full, 0), width)
+	full := min(max(int(share*float64(width)+0.5), 0), width)
 	return strings.Repeat(t.bar, full) + strings.Repeat(t.barRest, width-full)
 }
 
@@ -72,6 +116,7 @@ func (s *scroll) keep(lines []string, first, last, height int) []string {
 
 // window returns the visible lines.
 func (s *scroll) window(lines []string, height int) []string {
+	height = max(height, 0)
 	s.top = max(0, min(s.top, len(lines)-height))
 	return lines[s.top:min(len(lines), s.top+height)]
 }

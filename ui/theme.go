@@ -7,28 +7,29 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// theme is how things look. Only the sixteen colours of the terminal are used,
-// so that it reads well on light and dark backgrounds, and nothing is said by
+// theme is how things look. Only colours that read well on light and on dark
+// backgrounds are used, of the terminal's own sixteen, and nothing is said by
 // colour alone.
 type theme struct {
-	plain, bold, dim, good, bad, warn, accent, cursor, tab, tabOn lipgloss.Style
+	plain, bold, dim, good, bad, warn, cursor lipgloss.Style
 
 	// Glyphs, all one column wide.
-	bar, barRest, rule, ellipsis, pointer, ticked, unticked, open, shut, branch string
+	bar, barRest, rule, border, ellipsis, pointer, open, shut, branch string
 }
+
+const ticked, unticked = "[x]", "[ ]"
 
 func newTheme(ascii bool) theme {
 	s := lipgloss.NewStyle
 	t := theme{
 		plain: s(), bold: s().Bold(true), dim: s().Faint(true),
-		good: s().Foreground(lipgloss.Green), bad: s().Foreground(lipgloss.Red).Bold(true),
-		warn: s().Foreground(lipgloss.Magenta), accent: s().Foreground(lipgloss.Blue).Bold(true),
-		cursor: s().Reverse(true), tab: s().Faint(true), tabOn: s().Bold(true).Underline(true),
-		bar: "█", barRest: "░", rule: "─", ellipsis: "…", pointer: "›",
-		ticked: "[x]", unticked: "[ ]", open: "○", shut: "×", branch: "├",
+		good: s().Foreground(lipgloss.Green).Bold(true), bad: s().Foreground(lipgloss.Red).Bold(true),
+		warn: s().Foreground(lipgloss.Magenta).Bold(true), cursor: s().Reverse(true),
+		bar: "█", barRest: "░", rule: "─", border: "│", ellipsis: "…", pointer: "›",
+		open: "○", shut: "×", branch: "├",
 	}
 	if ascii {
-		t.bar, t.barRest, t.rule, t.ellipsis, t.pointer = "#", ".", "-", "~", ">"
+		t.bar, t.barRest, t.rule, t.border, t.ellipsis, t.pointer = "#", ".", "-", "|", "~", ">"
 		t.open, t.shut, t.branch = "o", "x", "|"
 	}
 	return t

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
@@ -36,7 +37,9 @@ type Options struct {
 func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 	watch, stop := context.WithCancel(ctx)
 	m := newModel(o)
-	options := []tea.ProgramOption{tea.WithContext(ctx), tea.WithFPS(60)}
+	options := []tea.ProgramOption{
+		tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(30), tea.WithEnvironment(quiet(os.Environ())),
+	}
 	if os.Getenv("NO_COLOR") != "" {
 		options = append(options, tea.WithColorProfile(colorprofile.ASCII))
 	}
@@ -57,6 +60,28 @@ func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 		err = nil // the hang-up or signal is not a failure of the screen
 	}
 	return m.kase, err
+}
+
+// quiet is the environment as the terminal library is to see it: one for which
+// it asks the terminal nothing at the start. An answer that comes over a slow
+// line after a quick end would be typed into the shell.
+func quiet(environ []string) []string {
+	out := []string{"SSH_TTY=quiet"}
+	for _, e := range environ {
+		name, value, _ := strings.Cut(e, "=")
+		switch name {
+		case "TERM_PROGRAM", "WT_SESSION", "SSH_TTY":
+			continue
+		case "TERM":
+			for _, asked := range []string{"ghostty", "wezterm", "alacritty", "kitty", "rio"} {
+				if strings.Contains(value, asked) {
+					e = "TERM=xterm-256color"
+				}
+			}
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // screen names what is shown.
@@ -112,15 +137,18 @@ type model struct {
 	help, leaving  bool
 	notice         string // one line about what just happened
 
-	walk   walkScreen
-	causes causesScreen
-	tree   treeScreen
-	plan   pager
-	report pager
+	walk       walkScreen
+	causes     causesScreen
+	tree       pager
+	plan       pager
+	report     reportScreen
+	helpScroll scroll
+
+	now func() time.Time
 }
 
 func newModel(o Options) *model {
-	return &model{options: o, theme: newTheme(o.ASCII || asciiOnly()), layout: arrange(80, 24), walk: newWalk()}
+	return &model{options: o, theme: newTheme(o.ASCII || asciiOnly()), layout: arrange(80, 24), walk: newWalk(), now: time.Now}
 }
 
 // Init opens the case after the first screen is drawn.
@@ -141,7 +169,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.judge()
 	case factsMsg:
 		m.facts = msg.facts
-		if !m.paused {
+		if !m.paused || m.diagnosis == nil {
 			m.judge()
 		}
 	case exportMsg:
@@ -164,7 +192,7 @@ func (m *model) judge() {
 	if m.kase == nil {
 		return
 	}
-	if m.facts != nil {
+	if m.facts != nil && (!m.paused || m.kase.Facts == nil) {
 		m.kase.Facts = m.facts
 	}
 	m.diagnosis = m.kase.Diagnose()
@@ -172,8 +200,11 @@ func (m *model) judge() {
 
 func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	name := k.String()
-	if name == "ctrl+c" {
+	switch name {
+	case "ctrl+c":
 		return tea.Quit
+	case "ctrl+z":
+		return tea.Suspend
 	}
 	if m.leaving {
 		return m.leave(name)
@@ -184,7 +215,7 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	}
 	m.notice = ""
 	if m.help {
-		m.help = false
+		m.inHelp(name)
 		return nil
 	}
 	if m.screen == welcome {
@@ -198,7 +229,7 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	}
 	switch name {
 	case "?":
-		m.help = true
+		m.help, m.helpScroll.top = true, 0
 	case "q":
 		m.leaving = true
 	case "esc":
@@ -212,6 +243,18 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 		m.keyOnScreen(name)
 	}
 	return nil
+}
+
+// inHelp scrolls the keys where they have no room; any other key closes them.
+func (m *model) inHelp(name string) {
+	switch name {
+	case "down", "j", "pgdown":
+		m.helpScroll.top++
+	case "up", "k", "pgup":
+		m.helpScroll.top--
+	default:
+		m.help = false
+	}
 }
 
 func (m *model) show(s screen) {
@@ -272,8 +315,12 @@ func (m *model) keyOnScreen(name string) {
 	case causes:
 		m.causes.key(m, name)
 	case tree:
-		m.tree.key(m, name)
+		m.tree.key(name, m.layout.bodyHeight)
 	case plan:
+		if name == "enter" {
+			m.show(report)
+			return
+		}
 		m.plan.key(name, m.layout.bodyHeight)
 	case report:
 		m.report.key(name, m.layout.bodyHeight)

@@ -1,10 +1,6 @@
 package ui
 
 import (
-	"fmt"
-	"strings"
-	"time"
-
 	tea "charm.land/bubbletea/v2"
 
 	"whydrop/checklist"
@@ -13,14 +9,14 @@ import (
 
 // walkScreen is the walk through the checklist: one question at a time.
 type walkScreen struct {
-	at      int // question
-	option  int // cursor: an option, or the last for "don't know"
-	findOut bool
-	editing bool
+	at      int  // question
+	option  int  // cursor: an option, or the last for "don't know"
+	findOut bool // shown instead of the measurements
+	editing bool // a note is being typed
 	note    noteLine
-	scroll  scroll
-	// drafts keep what was typed and not yet answered, by question.
-	cursors map[string]int
+	options scroll
+	lower   scroll         // the measurements, or how to find out
+	cursors map[string]int // by question, so that the cursor is where one left it
 }
 
 func newWalk() walkScreen { return walkScreen{cursors: map[string]int{}} }
@@ -42,7 +38,12 @@ func (s *walkScreen) key(m *model, name string) {
 		s.option = min(len(q.Options), s.option+1)
 	case "space", "x":
 		s.tick(m, q)
-	case "enter", "right", "tab", "l":
+	case "enter":
+		if !m.kase.Answers[q.ID].Given() {
+			m.notice = q.ID + " is left open: space ticks an answer, b goes back to it"
+		}
+		s.move(m, s.at+1)
+	case "right", "tab", "l":
 		s.move(m, s.at+1)
 	case "b", "left", "shift+tab", "h":
 		s.move(m, s.at-1)
@@ -54,6 +55,7 @@ func (s *walkScreen) key(m *model, name string) {
 		s.note = newNoteLine(m.kase.Answers[q.ID].Note)
 	case "f":
 		s.findOut = !s.findOut
+		s.lower.top = 0
 	case "s":
 		s.suggested(m)
 	case "g":
@@ -63,9 +65,9 @@ func (s *walkScreen) key(m *model, name string) {
 	case "end":
 		s.move(m, len(m.kase.Book.Questions())-1)
 	case "pgdown":
-		s.scroll.top += m.layout.bodyHeight / 2
+		s.lower.top += max(1, m.layout.bodyHeight/4)
 	case "pgup":
-		s.scroll.top -= m.layout.bodyHeight / 2
+		s.lower.top -= max(1, m.layout.bodyHeight/4)
 	}
 }
 
@@ -73,13 +75,15 @@ func (s *walkScreen) key(m *model, name string) {
 func (s *walkScreen) move(m *model, to int) {
 	n := len(m.kase.Book.Questions())
 	if to >= n {
+		m.notice = ""
+		m.causes = causesScreen{}
 		m.show(causes)
 		return
 	}
 	s.cursors[s.question(m).ID] = s.option
 	s.at = max(0, to)
 	s.option = s.cursors[s.question(m).ID]
-	s.scroll.top, s.findOut = 0, false
+	s.options.top, s.lower.top, s.findOut = 0, 0, false
 }
 
 func (s *walkScreen) nextGroup(m *model) {
@@ -95,18 +99,30 @@ func (s *walkScreen) nextGroup(m *model) {
 
 // suggested goes to the unanswered question that is expected to tell most.
 func (s *walkScreen) suggested(m *model) {
-	if m.diagnosis == nil {
+	next := m.mostTelling()
+	if next == nil {
+		m.notice = "no open question would tell more"
 		return
 	}
-	for _, step := range m.diagnosis.Next {
-		for i, q := range m.kase.Book.Questions() {
-			if step.Kind == "question" && q.ID == step.ID {
-				s.move(m, i)
-				return
-			}
+	for i, q := range m.kase.Book.Questions() {
+		if q == next {
+			s.move(m, i)
 		}
 	}
-	m.notice = "every question is answered"
+}
+
+// mostTelling is the unanswered question that is expected to tell most, nil if
+// none would tell anything.
+func (m *model) mostTelling() *content.Question {
+	if m.diagnosis == nil {
+		return nil
+	}
+	for _, step := range m.diagnosis.Next {
+		if step.Kind == "question" {
+			return m.kase.Book.Question(step.ID)
+		}
+	}
+	return nil
 }
 
 // tick ticks or unticks the option under the cursor. "Don't know" and the
@@ -136,7 +152,7 @@ func (s *walkScreen) tick(m *model, q *content.Question) {
 
 // answer records an answer and judges anew.
 func (m *model) answer(q *content.Question, a checklist.Answer) {
-	a.At = time.Now()
+	a.At = m.now()
 	if err := m.kase.Answer(q.ID, a); err != nil {
 		m.notice = err.Error()
 		return
@@ -167,106 +183,4 @@ func groupOf(book *content.Book, q *content.Question) *content.Group {
 		}
 	}
 	return &content.Group{}
-}
-
-func (s *walkScreen) draw(m *model, w, h int) []string {
-	t, q := m.theme, s.question(m)
-	lines := s.heading(m, q, w)
-	for _, l := range wrap(q.Ask, w, "") {
-		lines = append(lines, t.bold.Render(l))
-	}
-	if h >= 14 {
-		for _, l := range wrap(q.Why, w, "") {
-			lines = append(lines, t.dim.Render(l))
-		}
-	}
-	if s.findOut {
-		lines = append(lines, "")
-		for _, l := range wrap("How to find out: "+q.FindOut, w, "  ") {
-			lines = append(lines, t.accent.Render(l))
-		}
-	}
-	lines = append(lines, "")
-	first := len(lines)
-	lines = append(lines, s.optionLines(m, q, w)...)
-	cursor := first + s.option
-	if s.editing {
-		cursor = len(lines) - 1
-	}
-	lines = append(lines, "")
-	lines = append(lines, evidenceLines(m, q, w)...)
-	if s.scroll.top == 0 && cursor < h {
-		return s.scroll.window(lines, h)
-	}
-	return s.scroll.keep(lines, min(cursor, s.scroll.top+h-1), max(cursor, s.scroll.top), h)
-}
-
-func (s *walkScreen) heading(m *model, q *content.Question, w int) []string {
-	t, g := m.theme, groupOf(m.kase.Book, q)
-	n := len(m.kase.Book.Questions())
-	left := fmt.Sprintf("%d. %s", g.Number, g.Title)
-	right := fmt.Sprintf("%s  %d of %d, %d answered", q.ID, s.at+1, n, m.kase.Answered())
-	if len(left)+len(right)+14 < w {
-		right += " " + t.meter(float64(m.kase.Answered())/float64(n), 10)
-	}
-	gap := max(1, w-len([]rune(left))-len([]rune(right)))
-	return []string{t.clip(t.accent.Render(left)+strings.Repeat(" ", gap)+t.dim.Render(right), w)}
-}
-
-func (s *walkScreen) optionLines(m *model, q *content.Question, w int) []string {
-	t := m.theme
-	ticked := map[string]bool{}
-	for _, o := range m.kase.Answers[q.ID].Options {
-		ticked[o] = true
-	}
-	line := func(i int, id, label string) string {
-		box := t.unticked
-		if ticked[id] {
-			box = t.ticked
-		}
-		text := t.clip(box+" "+label, w-2)
-		if i == s.option && !s.editing {
-			return t.pointer + " " + t.cursor.Render(text)
-		}
-		return "  " + text
-	}
-	var lines []string
-	for i, o := range q.Options {
-		lines = append(lines, line(i, o.ID, o.Label))
-	}
-	lines = append(lines, line(len(q.Options), content.DontKnow, "Don't know"))
-	note := content.Show(m.kase.Answers[q.ID].Note)
-	switch {
-	case s.editing:
-		lines = append(lines, t.clip("  note: "+s.note.view(t, w-9), w))
-	case note != "":
-		lines = append(lines, t.clip("  note: "+note, w))
-	default:
-		lines = append(lines, t.dim.Render(t.clip("  note: (n to write one)", w)))
-	}
-	return lines
-}
-
-// evidenceLines is what this host shows for the question.
-func evidenceLines(m *model, q *content.Question, w int) []string {
-	t := m.theme
-	title := "This host now"
-	if m.facts != nil {
-		title = fmt.Sprintf("This host, last %.0f s", m.facts.Seconds)
-	}
-	lines := []string{t.bold.Render(title)}
-	evidence := m.kase.Evidence(q)
-	if len(evidence) == 0 {
-		return append(lines, t.dim.Render("  nothing measured yet"))
-	}
-	for _, e := range evidence {
-		style := t.plain
-		if !e.Complete {
-			style = t.dim
-		}
-		for _, l := range wrap("- "+e.Says, w-2, "  ") {
-			lines = append(lines, "  "+style.Render(l))
-		}
-	}
-	return lines
 }

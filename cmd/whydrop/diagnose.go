@@ -25,6 +25,7 @@ const (
 
 type diagnoseOptions struct {
 	json     bool
+	facts    bool
 	report   bool
 	duration time.Duration
 	answers  string
@@ -49,6 +50,7 @@ Exit status: 0 when the host could be observed, whatever was found; with
 		RunE: func(cmd *cobra.Command, _ []string) error { return diagnose(cmd, o) },
 	}
 	cmd.Flags().BoolVar(&o.json, "json", false, "write JSON ("+checklist.Schema+")")
+	cmd.Flags().BoolVar(&o.facts, "facts", false, "with --json: add every fact that was measured")
 	cmd.Flags().BoolVar(&o.report, "report", false, "write the incident report in markdown")
 	cmd.Flags().DurationVar(&o.duration, "duration", 5*time.Second, "how long to observe")
 	cmd.Flags().StringVar(&o.answers, "answers", "", "`file` with answers to the questions (YAML or JSON: question id to option ids and note; - for standard input)")
@@ -90,7 +92,7 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 func write(out io.Writer, c *checklist.Case, d *checklist.Diagnosis, o diagnoseOptions) error {
 	switch {
 	case o.json:
-		return c.WriteJSON(out, d)
+		return c.WriteJSON(out, d, o.facts)
 	case o.report:
 		return c.WriteReport(out, d, time.Now())
 	default:

@@ -15,11 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"whydrop/content"
+	"whydrop/probes/fact"
 	"whydrop/probes/lab"
 )
 
 var (
 	labOnly    = flag.String("lab", "", "with -run TestLab: only scenarios whose names contain this")
+	labRecord  = flag.String("lab-record", "", "with -run TestLab: write the facts of every scenario into this directory")
 	labVerbose = flag.Bool("lab-page", false, "with -run TestLab -v: show the diagnosis as people see it")
 )
 
@@ -32,6 +35,7 @@ type diagnosisOf struct {
 		For         []struct{ Rule, Says string }
 	}
 	Probes []struct{ Name, Status, Why string }
+	Facts  *fact.Facts
 }
 
 func (d diagnosisOf) named() []string {
@@ -116,7 +120,10 @@ func diagnoseScenario(t *testing.T, whydrop string, s lab.Scenario) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	d := diagnosed(t, b.Command(ctx, whydrop, "diagnose", "--json", "--duration", "5s"))
+	d := diagnosed(t, b.Command(ctx, whydrop, "diagnose", "--json", "--facts", "--duration", "5s"))
+	if *labRecord != "" {
+		record(t, s, d.Facts)
+	}
 	if *labVerbose {
 		page, _ := b.Command(ctx, whydrop, "diagnose").Output()
 		t.Logf("%s", page)
@@ -158,5 +165,30 @@ func judgeLab(t *testing.T, s lab.Scenario, d diagnosisOf) {
 		if !slices.Contains(s.Also, id) {
 			t.Errorf("%s\n%s is accused wrongly: %s", s.About, id, d)
 		}
+	}
+}
+
+// record keeps the facts of a scenario that rules can speak of, so that the
+// reasoning can be tested without root and without a lab. The kernel log is
+// left out: it is the machine's own.
+func record(t *testing.T, s lab.Scenario, facts *fact.Facts) {
+	t.Helper()
+	book, err := content.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range facts.Names() {
+		if book.Facts.Fact(name) == nil {
+			delete(facts.Values, name)
+		}
+	}
+	delete(facts.Tables, "log")
+	facts.Host, facts.Start = "lab", time.Unix(0, 0).UTC()
+	data, err := json.Marshal(map[string]any{"cause": s.Cause, "also": s.Also, "about": s.About, "facts": facts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(*labRecord, s.Name+".json"), append(data, '\n'), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,0 +1,94 @@
+package checklist
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"whydrop/probes/fact"
+)
+
+// recorded is what a scenario of the lab looked like from inside its host.
+type recorded struct {
+	Cause string      `json:"cause"` // "" for a healthy busy host
+	Also  []string    `json:"also"`
+	About string      `json:"about"`
+	Facts *fact.Facts `json:"facts"`
+}
+
+// TestRecordedFaults judges facts that were recorded on real faults in the lab,
+// so that the reasoning is tested where no lab can be made. They are recorded
+// anew with: go test ./cmd/whydrop -run TestLab -lab-record ../../checklist/testdata/lab
+func TestRecordedFaults(t *testing.T) {
+	files, err := filepath.Glob("testdata/lab/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recorded facts: %v", err)
+	}
+	c := newCase(t, "")
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		t.Run(name, func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var r recorded
+			if err := json.Unmarshal(data, &r); err != nil {
+				t.Fatal(err)
+			}
+			c.Facts = r.Facts
+			judgeRecorded(t, r, c.Diagnose())
+		})
+	}
+}
+
+func judgeRecorded(t *testing.T, r recorded, d *Diagnosis) {
+	t.Helper()
+	named := []string{}
+	for _, f := range d.Named() {
+		named = append(named, f.Cause.ID)
+	}
+	switch {
+	case r.Cause == "" && d.Verdict != Healthy:
+		t.Errorf("%s: a healthy host is called %s: %v%s", r.About, d.Verdict, d.Symptoms, leading(d))
+	case r.Cause == "":
+	case len(named) == 0 || named[0] != r.Cause:
+		t.Errorf("%s: want %s first, named are %v%s", r.About, r.Cause, named, leading(d))
+		if f := d.Finding(r.Cause); f != nil {
+			t.Logf("%s has %.0f dB%s", r.Cause, f.Evidence, reasonsOf(f))
+		}
+	default:
+		for _, id := range named[1:] {
+			if !slices.Contains(r.Also, id) {
+				t.Errorf("%s: %s is accused wrongly%s", r.About, id, leading(d))
+			}
+		}
+	}
+}
+
+func leading(d *Diagnosis) string {
+	s := ""
+	for i, f := range d.Findings {
+		if i < 3 || f.Named() {
+			s += "\n    " + Percent(f.Probability) + " " + f.Cause.ID + reasonsOf(f)
+		}
+	}
+	return s
+}
+
+func reasonsOf(f *Finding) string {
+	s := ""
+	for _, r := range f.For {
+		s += "\n        + " + r.Says
+	}
+	for _, r := range f.Against {
+		s += "\n        - " + r.Says
+	}
+	for _, r := range f.Explained {
+		s += "\n        (explained by " + r.By + ": " + r.Says + ")"
+	}
+	return s
+}

@@ -1,0 +1,177 @@
+package checklist
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/extension"
+
+	"whydrop/probes/fact"
+)
+
+// sickCase is a host whose accept queue overflows, owned by a process with a
+// hostile name.
+func sickCase(t *testing.T) *Case {
+	c := newCase(t, "")
+	c.Facts = facts(map[string]float64{
+		"TcpExt.ListenOverflows": 42, "TcpExt.ListenDrops": 42, "Tcp.RetransSegs": 0, "TcpExt.TCPSynRetrans": 0,
+		"TcpExt.TCPOrigDataSent": 900, "TcpExt.TCPDSACKRecv": 0, "Tcp.PassiveOpens": 100, "Tcp.ActiveOpens": 0, "Tcp.AttemptFails": 0,
+	})
+	c.Facts.Host, c.Facts.Kernel = "db1|`x`", "6.12.0"
+	c.Facts.Gauge("sysctl.net.core.somaxconn", 4096)
+	c.Facts.Add("listener", fact.Row{
+		"name": "0.0.0.0:5432", "port": 5432.0, "process": "evil|<script>alert(1)</script>\x1b[2J`*", "pid": 811.0,
+		"queue": 129.0, "queue_peak": 129.0, "limit": 128.0, "full_share": 1.0, "standing": true, "at_somaxconn": false, "syn_recv": 0.0,
+	})
+	c.Facts.Probes = []fact.Status{{Name: "counters", Status: "ok", Millis: 1.5}}
+	c.Facts.CannotSee("filters", "firewall rules", "CAP_NET_ADMIN")
+	if err := c.Answer("Q1a", Answer{Options: []string{"one-application"}, Note: "only <b>postgres</b> | since noon"}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func reportOf(t *testing.T, c *Case) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := c.WriteReport(&b, c.Diagnose(), time.Date(2026, 3, 1, 3, 5, 0, 0, time.UTC)); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestReportTellsTheCase(t *testing.T) {
+	report := reportOf(t, sickCase(t))
+	for _, want := range []string{
+		"# Incident report", "Verdict | **fault**", "listen.accept-queue-full", "## Scope and answers",
+		"Note: only", "### The drop ledger", "TcpExt.ListenOverflows", "## Plan", "Rollback", "## What remains open",
+		"firewall rules", "CAP_NET_ADMIN", "### By hand", "nstat", "1042", // the total, as history
+	} {
+		if !strings.Contains(report, want) {
+			t.Errorf("the report lacks %q", want)
+		}
+	}
+	if strings.Contains(report, "<no value>") || strings.Contains(report, "%!") {
+		t.Error("a value is missing in the report")
+	}
+}
+
+// Whatever names processes, hosts and notes have, the report stays the report.
+func TestReportIsWellFormedMarkdown(t *testing.T) {
+	report := reportOf(t, sickCase(t))
+	if strings.ContainsAny(report, "\x1b\x07") {
+		t.Error("a control character reached the report")
+	}
+	var html bytes.Buffer
+	if err := goldmark.New(goldmark.WithExtensions(extension.GFM)).Convert([]byte(report), &html); err != nil {
+		t.Fatal(err)
+	}
+	page := html.String()
+	if strings.Contains(page, "raw HTML omitted") || strings.Contains(page, "<script") {
+		t.Error("HTML from outside is live in the report")
+	}
+	for _, line := range strings.Split(page, "\n") {
+		if strings.HasPrefix(line, "<p>|") || strings.Contains(line, "| --- |") {
+			t.Errorf("a table is broken: %s", line)
+		}
+	}
+	// Every row has as many cells as its table's head.
+	for _, table := range strings.Split(page, "<table>")[1:] {
+		table, _, _ = strings.Cut(table, "</table>")
+		want := strings.Count(strings.SplitN(table, "</thead>", 2)[0], "<th>")
+		for _, row := range strings.Split(table, "<tr>")[2:] {
+			if got := strings.Count(row, "<td>"); got != want {
+				t.Errorf("%d cells in a table of %d: %s", got, want, row)
+			}
+		}
+	}
+}
+
+func TestReportOfAnEmptyCase(t *testing.T) {
+	report := reportOf(t, newCase(t, ""))
+	if !strings.Contains(report, "no cause could be named") {
+		t.Error(report)
+	}
+}
+
+func TestReportIsDeterministic(t *testing.T) {
+	c := sickCase(t)
+	if reportOf(t, c) != reportOf(t, c) {
+		t.Error("two reports of one case differ")
+	}
+}
+
+func TestJSONContract(t *testing.T) {
+	var b bytes.Buffer
+	c := sickCase(t)
+	if err := c.WriteJSON(&b, c.Diagnose(), false); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got["schema"] != "whydrop.diagnosis/1" || got["verdict"] != "fault" {
+		t.Errorf("schema %v, verdict %v", got["schema"], got["verdict"])
+	}
+	first := got["causes"].([]any)[0].(map[string]any)
+	for _, key := range []string{"id", "title", "hop", "probability", "for", "against", "brief"} {
+		if first[key] == nil {
+			t.Errorf("a cause lacks %s", key)
+		}
+	}
+	reason := first["for"].([]any)[0].(map[string]any)
+	for _, key := range []string{"rule", "says", "facts"} {
+		if reason[key] == nil {
+			t.Errorf("a reason lacks %s", key)
+		}
+	}
+	for _, key := range []string{"observed", "ledger", "probes", "next"} {
+		if got[key] == nil {
+			t.Errorf("the diagnosis lacks %s", key)
+		}
+	}
+}
+
+func TestPageReadsWellInATicket(t *testing.T) {
+	var b bytes.Buffer
+	c := sickCase(t)
+	if err := c.WritePage(&b, c.Diagnose()); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	if !strings.HasPrefix(page, "FAULT: ") {
+		t.Errorf("the verdict does not come first:\n%s", page)
+	}
+	for i, line := range strings.Split(page, "\n") {
+		if len([]rune(line)) > pageWidth {
+			t.Errorf("line %d is %d wide", i+1, len([]rune(line)))
+		}
+	}
+	if strings.ContainsAny(page, "\x1b") {
+		t.Error("a control character reached the page")
+	}
+}
+
+func TestWrap(t *testing.T) {
+	tests := []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"one two three", 8, "one two|three"},
+		{"  indented text here", 12, "  indented|text here"},
+		{"abcdefghijklmnop", 10, "abcdefghij|klmnop"},
+		{"", 10, ""},
+		{"ab äöüäöüäöüäö", 8, "ab|äöüäöüäö|üäö"},
+	}
+	for _, tt := range tests {
+		if got := strings.Join(Wrap(tt.text, tt.width), "|"); got != tt.want {
+			t.Errorf("Wrap(%q, %d) = %q, want %q", tt.text, tt.width, got, tt.want)
+		}
+	}
+}

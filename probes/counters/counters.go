@@ -1,0 +1,163 @@
+// Package counters reads what the kernel counts of TCP/IP in this network
+// namespace (/proc/net/snmp, snmp6, netstat, sockstat) and, host-wide, what it
+// counts per CPU and per neighbour table (/proc/net/softnet_stat,
+// /proc/net/stat/arp_cache and ndisc_cache).
+package counters
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/prometheus/procfs"
+
+	"whydrop/probes/fact"
+)
+
+const (
+	// name is the probe's name.
+	name = "counters"
+	// maxFile bounds what is read of one file, in bytes. The largest of them,
+	// net/dev, has about 130 bytes a device.
+	maxFile = 1 << 20
+)
+
+// Source reads the kernel's counters. It needs no privilege.
+type Source struct {
+	root    string // the directory that holds net/: /proc/thread-self
+	sysfs   string // holds module/: /sys
+	layouts layouts
+	buf     []byte
+}
+
+// New returns a source that reads the network namespace of the calling thread.
+func New() *Source { return &Source{root: "/proc/thread-self", sysfs: "/sys"} }
+
+// Name is "counters".
+func (*Source) Name() string { return name }
+
+// Reads names the files.
+func (*Source) Reads() string {
+	return "/proc/net/{snmp,snmp6,netstat,sockstat,sockstat6,softnet_stat,dev} and /proc/net/stat/{arp_cache,ndisc_cache}"
+}
+
+// Reading is one look at the counters. A part that is nil could not be read.
+type Reading struct {
+	SNMP, SNMP6, Netstat *MIB
+	Sockets              map[string]float64 // sockstat gauges, by the name of their fact
+	CPUs                 []CPU
+	ARP, NDISC           *Neighbours
+	// Multicast is the growing count of multicast frames received, by device.
+	Multicast map[string]uint64
+	// VirtualServers is how many packets IPVS took; 0 without IPVS.
+	VirtualServers uint64
+	// IPsec is set while a transform module (esp4, ah4, esp6, ah6) is loaded.
+	IPsec bool
+	// Unread holds the files that exist on some hosts but could not be read
+	// here, with the reason.
+	Unread map[string]string
+}
+
+// Look reads all files once. It fails if /proc/net/snmp can't be read: without
+// it there is no TCP/IP here, or /proc shows processes only (subset=pid).
+func (s *Source) Look(ctx context.Context) (any, error) {
+	r := &Reading{Unread: map[string]string{}}
+	b, err := s.read("net/snmp")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fact.Unavailable("/proc/net/snmp", "a /proc mounted without subset=pid")
+	case err != nil:
+		return nil, fmt.Errorf("reading the TCP/IP counters: %w", err)
+	}
+	if r.SNMP, err = s.layouts.parsePairs(b); err != nil {
+		return nil, fmt.Errorf("/proc/net/snmp: %w", err)
+	}
+	s.part(r, "net/netstat", func(b []byte) (err error) { r.Netstat, err = s.layouts.parsePairs(b); return })
+	s.part(r, "net/snmp6", func(b []byte) (err error) { r.SNMP6, err = s.layouts.parseSNMP6(b); return })
+	s.part(r, "net/dev", func(b []byte) error { r.Multicast = parseMulticast(b); return nil })
+	s.part(r, "net/ip_vs_stats", func(b []byte) (err error) { r.VirtualServers, err = parseVirtualServers(b); return })
+	s.part(r, "net/stat/arp_cache", func(b []byte) (err error) { r.ARP, err = parseNeighbours(b); return })
+	s.part(r, "net/stat/ndisc_cache", func(b []byte) (err error) { r.NDISC, err = parseNeighbours(b); return })
+	s.ready(r)
+	for _, m := range []string{"esp4", "esp6", "ah4", "ah6"} {
+		if _, err := os.Stat(filepath.Join(s.sysfs, "module", m)); err == nil {
+			r.IPsec = true
+		}
+	}
+	return r, ctx.Err()
+}
+
+// part reads one file that not every host has, and hands it to parse.
+func (s *Source) part(r *Reading, file string, parse func([]byte) error) {
+	b, err := s.read(file)
+	if err == nil {
+		err = parse(b)
+	}
+	if err != nil {
+		r.miss(file, err)
+	}
+}
+
+func (r *Reading) miss(file string, err error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		r.Unread[file] = ""
+		return
+	}
+	r.Unread[file] = err.Error()
+}
+
+// ready reads the files that the procfs module understands on every kernel.
+func (s *Source) ready(r *Reading) {
+	proc, err := procfs.NewFS(s.root)
+	if err != nil {
+		r.miss("net/sockstat", err)
+		return
+	}
+	v4, err := proc.NetSockstat()
+	if err != nil {
+		r.miss("net/sockstat", err)
+	}
+	v6, err := proc.NetSockstat6()
+	if err != nil {
+		v6 = nil // a host without IPv6
+	}
+	r.Sockets = sockets(v4, v6)
+	rows, err := proc.NetSoftnetStat()
+	if err != nil {
+		r.miss("net/softnet_stat", err)
+	}
+	r.CPUs = cpus(rows)
+}
+
+// read returns a file's content; it is valid until the next read.
+func (s *Source) read(file string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(s.root, file))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if s.buf == nil {
+		s.buf = make([]byte, 16<<10)
+	}
+	n := 0
+	for {
+		if n == len(s.buf) {
+			if n >= maxFile {
+				return nil, fmt.Errorf("%s is larger than %d bytes", file, maxFile)
+			}
+			s.buf = append(s.buf, make([]byte, n)...)
+		}
+		m, err := f.Read(s.buf[n:])
+		n += m
+		if errors.Is(err, io.EOF) {
+			return s.buf[:n], nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,308 @@
+package filters
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"whydrop/probes/fact"
+)
+
+const maxRuleRows = 60 // rows of the table rule
+
+// Facts derives the tables rule and bpf, and the facts filter.* and
+// conntrack.*.
+func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
+	var looks []*Reading
+	for _, r := range readings {
+		if d, ok := r.Data.(*Reading); ok && d != nil {
+			looks = append(looks, d)
+		}
+	}
+	if len(looks) == 0 {
+		return
+	}
+	conntrackFacts(looks, f)
+	ruleFacts(looks, f)
+	programFacts(looks, f)
+}
+
+func conntrackFacts(looks []*Reading, f *fact.Facts) {
+	last := looks[len(looks)-1].Conntrack
+	for name, v := range map[string]*float64{
+		"conntrack.count": last.Count, "conntrack.max": last.Max,
+		"conntrack.be_liberal": last.Liberal, "conntrack.timeout_established": last.Established,
+	} {
+		if v != nil {
+			f.Gauge(name, *v)
+		}
+	}
+	share, known := 0.0, false
+	for _, l := range looks {
+		if c := l.Conntrack; c.Count != nil && c.Max != nil && *c.Max > 0 {
+			share, known = max(share, *c.Count / *c.Max), true
+		}
+	}
+	if known {
+		f.Gauge("conntrack.share", share)
+	}
+	conntrackCounters(looks, f)
+}
+
+// conntrackCounters adds up the counters CPU by CPU: each wraps by itself.
+func conntrackCounters(looks []*Reading, f *fact.Facts) {
+	var growth, total [len(ctNames)]float64
+	compared := false
+	for i := 1; i < len(looks); i++ {
+		before, after := looks[i-1].Conntrack.CPUs, looks[i].Conntrack.CPUs
+		for cpu := range min(len(before), len(after)) {
+			compared = true
+			for k := range ctNames {
+				n, _ := fact.Growth(uint64(before[cpu][k]), uint64(after[cpu][k]), 32)
+				growth[k] += float64(n)
+			}
+		}
+	}
+	last := looks[len(looks)-1].Conntrack.CPUs
+	if !compared || len(last) == 0 {
+		return
+	}
+	for k, name := range ctNames {
+		for _, cpu := range last {
+			total[k] += float64(cpu[k])
+		}
+		f.Count("conntrack."+name, growth[k], total[k])
+	}
+}
+
+// ruleKey tells rules apart across a change of the ruleset: a branch of a
+// verdict map has its rule's name, and the text makes the difference.
+type ruleKey struct{ backend, name, text string }
+
+func (r *Rule) key() ruleKey { return ruleKey{r.Backend, r.Name, r.Text} }
+
+// hits are what a rule matched during the window.
+type hits struct {
+	total  uint64
+	growth float64
+	looks  int
+}
+
+// tally adds up the counters over all looks that read the rules. It returns the
+// last firewall, nil if there is none.
+func tally(looks []*Reading) (*Firewall, map[ruleKey]*hits) {
+	var last *Firewall
+	sums := map[ruleKey]*hits{}
+	for _, l := range looks {
+		if l.Firewall == nil {
+			continue
+		}
+		last = l.Firewall
+		for i := range min(len(last.Rules), len(l.Packets)) {
+			r := &last.Rules[i]
+			if !r.Counted {
+				continue
+			}
+			h := sums[r.key()]
+			if h == nil {
+				h = &hits{}
+				sums[r.key()] = h
+			} else {
+				n, _ := fact.Growth(h.total, l.Packets[i], 64)
+				h.growth += float64(n)
+			}
+			h.total = l.Packets[i]
+			h.looks++
+		}
+	}
+	return last, sums
+}
+
+func ruleFacts(looks []*Reading, f *fact.Facts) {
+	last, sums := tally(looks)
+	if last == nil {
+		return
+	}
+	readable := readability(last, f)
+	if !readable && len(last.Rules) == 0 {
+		return
+	}
+	f.Table("rule")
+	f.Gauge("filter.rules", float64(last.Total))
+	silent, drops, rejects := 0.0, hits{}, hits{}
+	rows := make([]ranked, 0, len(last.Rules))
+	for i := range last.Rules {
+		r := &last.Rules[i]
+		h := sums[r.key()]
+		switch {
+		case !r.TCP:
+		case h == nil:
+			silent++
+		case r.Verdict == verdictReject:
+			rejects.add(h)
+		default:
+			drops.add(h)
+		}
+		if h == nil || h.growth > 0 || h.looks < 2 && h.total > 0 {
+			rows = append(rows, ranked{r, h})
+		}
+	}
+	f.Gauge("filter.silent_drops", silent)
+	if timesRead(looks) > 1 {
+		f.Count("filter.drops", drops.growth, float64(drops.total))
+		f.Count("filter.rejects", rejects.growth, float64(rejects.total))
+	}
+	addRules(rows, f)
+}
+
+func (h *hits) add(other *hits) {
+	h.growth += other.growth
+	h.total += other.total
+}
+
+// readability says what of the rules could not be read, and returns whether all
+// could.
+func readability(fw *Firewall, f *fact.Facts) bool {
+	switch len(fw.Denied) {
+	case 0:
+	case 1:
+		f.CannotSee(probe, "firewall rules of "+fw.Denied[0], "CAP_NET_ADMIN")
+	default:
+		f.CannotSee(probe, "firewall rules", "CAP_NET_ADMIN")
+	}
+	for _, t := range fw.Trouble {
+		f.CannotSee(probe, "some firewall rules: "+t, "")
+	}
+	readable := len(fw.Denied) == 0 && len(fw.Trouble) == 0
+	f.Flag("filter.readable", readable)
+	return readable
+}
+
+func timesRead(looks []*Reading) int {
+	n := 0
+	for _, l := range looks {
+		if l.Firewall != nil {
+			n++
+		}
+	}
+	return n
+}
+
+type ranked struct {
+	rule *Rule
+	hits *hits
+}
+
+// class orders rows: what matched and TCP can reach, what TCP can reach and
+// nothing counts, the rest.
+func (r ranked) class() int {
+	moved := r.hits != nil && r.hits.growth > 0
+	switch {
+	case r.rule.TCP && moved:
+		return 3
+	case r.rule.TCP:
+		return 2
+	case moved:
+		return 1
+	}
+	return 0
+}
+
+func (r ranked) growth() float64 {
+	if r.hits == nil {
+		return 0
+	}
+	return r.hits.growth
+}
+
+// addRules adds the first 60 rows.
+func addRules(rows []ranked, f *fact.Facts) {
+	slices.SortStableFunc(rows, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(b.class(), a.class()), cmp.Compare(b.growth(), a.growth()))
+	})
+	if n := len(rows) - maxRuleRows; n > 0 {
+		f.CannotSee(probe, fmt.Sprintf("%d more rules that can drop: only the first %d are shown", n, maxRuleRows), "")
+	}
+	for _, r := range rows[:min(len(rows), maxRuleRows)] {
+		f.Add("rule", ruleRow(r.rule, r.hits))
+	}
+}
+
+func ruleRow(r *Rule, h *hits) fact.Row {
+	row := fact.Row{
+		"name": r.Name, "text": r.Text, "backend": r.Backend, "hook": r.Hook, "verdict": r.Verdict,
+		"counted": r.Counted, "tcp": r.TCP, "limit": r.Limit, "ct_invalid": r.CTInvalid, "ct_new": r.CTNew,
+		"established": r.Established, "catch_all": r.CatchAll, "random": r.Random,
+	}
+	if r.Port > 0 {
+		row["port"] = float64(r.Port)
+	}
+	if r.Address != "" {
+		row["address"] = r.Address
+	}
+	if r.Interface != "" {
+		row["interface"] = r.Interface
+	}
+	if h != nil {
+		row["packets_total"] = float64(h.total)
+		if h.looks > 1 {
+			row["packets"] = h.growth
+		}
+	}
+	return row
+}
+
+// programKey names a program at a hook.
+type programKey struct {
+	id            uint32
+	attach, where string
+}
+
+func programFacts(looks []*Reading, f *fact.Facts) {
+	var last *Programs
+	sums := map[programKey]*hits{}
+	for _, l := range looks {
+		if l.Programs == nil {
+			continue
+		}
+		last = l.Programs
+		for _, p := range last.List {
+			if p.Drops == nil {
+				continue
+			}
+			k := programKey{p.ID, p.Attach, p.Where}
+			h := sums[k]
+			if h == nil {
+				h = &hits{}
+				sums[k] = h
+			} else {
+				n, _ := fact.Growth(h.total, *p.Drops, 32)
+				h.growth += float64(n)
+			}
+			h.total = *p.Drops
+			h.looks++
+		}
+	}
+	if last == nil {
+		return
+	}
+	if last.Hidden {
+		f.CannotSee(probe, "BPF programs at tcx and cgroup hooks", "CAP_NET_ADMIN")
+	} else {
+		f.Table("bpf")
+	}
+	for _, p := range last.List {
+		name := fmt.Sprintf("%s id %d", p.Name, p.ID)
+		if p.Name == "" {
+			name = fmt.Sprintf("id %d", p.ID)
+		}
+		row := fact.Row{"name": name, "attach": p.Attach, "link": p.Where}
+		if p.Tag != "" {
+			row["tag"] = p.Tag
+		}
+		if h := sums[programKey{p.ID, p.Attach, p.Where}]; h != nil && h.looks > 1 {
+			row["drops"] = h.growth
+		}
+		f.Add("bpf", row)
+	}
+}

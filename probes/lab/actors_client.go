@@ -1,0 +1,243 @@
+//go:build linux
+
+package lab
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// caller makes requests: on a new connection each, or on connections it keeps.
+type caller struct {
+	Target  string  // host:port
+	Local   string  // source address; "": the kernel's choice
+	Rate    float64 // new connections a second
+	Burst   int     // connections made at once; the rate stays; default 1
+	Keep    int     // connections kept open instead, each used again and again
+	Pause   float64 // seconds between two requests on a kept connection
+	Body    uint32  // bytes of a request
+	Reply   uint32  // bytes of the answer
+	Hold    uint32  // milliseconds that the service is asked to wait
+	Timeout float64 // seconds for connecting and for each answer; default 2
+	Total   int     // connections after which it stops; 0: never
+}
+
+// run counts: ok, failed, and failed by kind (timeout, refused, reset,
+// unreachable, no_port, closed); slow: the connection took over 0.9 s, the time
+// of a repeated SYN; dialed.
+func (c *caller) run(t *tally) error {
+	if c.Timeout == 0 {
+		c.Timeout = 2
+	}
+	t.ready()
+	if c.Keep > 0 {
+		for i := range c.Keep {
+			go c.keep(t, float64(i)*max(c.Pause, 0.2)/float64(c.Keep))
+		}
+		select {}
+	}
+	burst := max(c.Burst, 1)
+	tick := time.NewTicker(time.Duration(float64(burst) / c.Rate * float64(time.Second)))
+	for made := 0; c.Total == 0 || made < c.Total; made += burst {
+		<-tick.C
+		for range burst {
+			go func() {
+				conn, err := c.dial(t)
+				if err == nil {
+					err = c.request(conn)
+					conn.Close()
+				}
+				count(t, err)
+			}()
+		}
+	}
+	select {}
+}
+
+func (c *caller) timeout() time.Duration { return time.Duration(c.Timeout * float64(time.Second)) }
+
+func (c *caller) dial(t *tally) (net.Conn, error) {
+	d := net.Dialer{Timeout: c.timeout(), KeepAlive: -1}
+	d.SetMultipathTCP(false)
+	if c.Local != "" {
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(c.Local)}
+	}
+	start := time.Now()
+	t.add("dialed", 1)
+	conn, err := d.Dial("tcp", c.Target)
+	if time.Since(start) > 900*time.Millisecond {
+		t.add("slow", 1)
+	}
+	return conn, err
+}
+
+// keep uses one connection for many requests and makes it anew when it fails.
+func (c *caller) keep(t *tally, after float64) {
+	sleep(after)
+	for {
+		conn, err := c.dial(t)
+		for err == nil {
+			if err = c.request(conn); err == nil {
+				t.add("ok", 1)
+				sleep(c.Pause)
+			}
+		}
+		count(t, err)
+		if conn != nil {
+			conn.Close()
+		}
+		sleep(max(0.2, min(c.Pause, 1)))
+	}
+}
+
+// request asks once and reads the whole answer.
+func (c *caller) request(conn net.Conn) error {
+	_ = conn.SetDeadline(time.Now().Add(c.timeout() + time.Duration(c.Hold)*time.Millisecond))
+	msg := make([]byte, headerSize+int(c.Body))
+	header{c.Body, c.Reply, c.Hold}.put(msg)
+	if _, err := conn.Write(msg); err != nil {
+		return err
+	}
+	_, err := io.CopyN(io.Discard, conn, int64(c.Reply))
+	return err
+}
+
+func (h header) put(b []byte) {
+	binary.BigEndian.PutUint32(b, h.Body)
+	binary.BigEndian.PutUint32(b[4:], h.Reply)
+	binary.BigEndian.PutUint32(b[8:], h.Hold)
+}
+
+// count files err under the kind of failure that a client would log.
+func count(t *tally, err error) {
+	if err == nil {
+		t.add("ok", 1)
+		return
+	}
+	t.add("failed", 1)
+	kind := "other"
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		kind = "refused"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		kind = "reset"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		kind = "no_port"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EINVAL):
+		kind = "unreachable"
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), isTimeout(err):
+		kind = "timeout"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		kind = "closed"
+	}
+	t.add(kind, 1)
+}
+
+func isTimeout(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
+}
+
+// stream moves bulk data over lasting connections.
+type stream struct {
+	Target   string
+	Conns    int
+	Down     bool    // receive instead of send
+	Rate     float64 // bytes a second a connection sends; 0: as fast as it may
+	ReadRate float64 // bytes a second a connection reads; 0: no limit
+	Chunk    int     // bytes a write or read; default 16384
+	RcvBuf   int     // SO_RCVBUF; 0: autotuning
+	Burst    float64 // seconds between bursts; each sends Rate times it at once
+}
+
+// run counts: bytes; stalled: seconds in which a connection moved nothing,
+// counted from the first second on; failed by kind, as caller does.
+func (s *stream) run(t *tally) error {
+	if s.Chunk == 0 {
+		s.Chunk = 16 << 10
+	}
+	t.ready()
+	for range max(s.Conns, 1) {
+		go func() {
+			for {
+				count(t, s.transfer(t))
+				sleep(0.5)
+			}
+		}()
+	}
+	select {}
+}
+
+func (s *stream) transfer(t *tally) error {
+	d := net.Dialer{Timeout: 3 * time.Second, KeepAlive: -1}
+	d.SetMultipathTCP(false)
+	d.Control = func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) {
+			if s.RcvBuf > 0 {
+				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, s.RcvBuf)
+			}
+		})
+	}
+	conn, err := d.Dial("tcp", s.Target)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	t.add("dialed", 1)
+	h := header{Body: endless}
+	if s.Down {
+		h = header{Reply: endless}
+	}
+	var head [headerSize]byte
+	h.put(head[:])
+	if _, err := conn.Write(head[:]); err != nil {
+		return err
+	}
+	return s.move(conn, t)
+}
+
+// move copies until the connection fails; a deadline of a second shows stalls.
+func (s *stream) move(conn net.Conn, t *tally) error {
+	buf := make([]byte, s.Chunk)
+	pace, stalled, burst := newPace(s.Rate), 0, 0.0
+	if s.Down {
+		pace = newPace(s.ReadRate)
+	}
+	for {
+		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		var n int
+		var err error
+		if s.Down {
+			n, err = conn.Read(buf)
+		} else {
+			n, err = conn.Write(buf)
+		}
+		t.add("bytes", float64(n))
+		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			t.add("stalled", 1)
+			if stalled++; stalled > 60 {
+				return err
+			}
+			continue
+		}
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		stalled = 0
+		if s.Burst > 0 {
+			if burst += float64(n); burst >= s.Rate*s.Burst {
+				burst = 0
+				sleep(s.Burst)
+			}
+			continue
+		}
+		pace.wait(n)
+	}
+}

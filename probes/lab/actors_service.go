@@ -1,0 +1,236 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The services and clients of the lab speak a small protocol. A request is a
+// header and a body; the answer is as long as the header asks. A connection may
+// carry any number of requests.
+type header struct {
+	Body  uint32 // bytes that follow the header; endless: until the client closes
+	Reply uint32 // bytes wanted; endless: until the client closes
+	Hold  uint32 // milliseconds to wait before the answer (a long poll)
+}
+
+const (
+	headerSize = 12
+	endless    = 1<<32 - 1
+)
+
+// service is a TCP server with a pool of workers: it accepts when one is free.
+type service struct {
+	Addr    string  // "host:port", "" host for all addresses
+	Backlog int     // of listen(2); 0: the system's maximum
+	Workers int     // connections served at a time; 0: no limit
+	Think   float64 // seconds of work before each answer
+	Pause   float64 // seconds between two accepts
+
+	ReadRate  float64 // bytes a second that a worker reads; 0: no limit
+	ReadPause float64 // seconds it stops after each read of ReadChunk
+	ReadChunk int     // bytes read at once; default 32768
+	SendRate  float64 // bytes a second that a worker sends; 0: no limit
+	RcvBuf    int     // SO_RCVBUF of the listener, inherited; 0: autotuning
+	NoFile    int     // RLIMIT_NOFILE; 0: unchanged
+	CloseIn   bool    // close after one answer: TIME_WAIT is on this side
+	Abort     float64 // share of connections closed with unread data, 0 to 1
+	Linger    bool    // abort by SO_LINGER zero in the middle of the answer instead
+	Healed    float64 // seconds after which Workers, Think and Pause end; 0: never
+}
+
+func (v *service) run(t *tally) error {
+	if v.NoFile > 0 {
+		// Set late and by the process itself: the limit is on what it opens now.
+		lim := unix.Rlimit{Cur: uint64(v.NoFile), Max: uint64(v.NoFile)}
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+			return fmt.Errorf("RLIMIT_NOFILE: %w", err)
+		}
+	}
+	l, err := v.listen()
+	if err != nil {
+		return err
+	}
+	t.ready()
+	start := time.Now()
+	healed := func() bool { return v.Healed > 0 && time.Since(start).Seconds() > v.Healed }
+	free := make(chan struct{}, max(v.Workers, 1))
+	var turn float64
+	for {
+		limited := v.Workers > 0 && !healed()
+		if limited {
+			free <- struct{}{}
+		}
+		conn, err := l.Accept()
+		if err != nil {
+			t.add("accept_errors", 1)
+			time.Sleep(50 * time.Millisecond) // as servers do on EMFILE
+			if limited {
+				<-free
+			}
+			continue
+		}
+		t.add("accepted", 1)
+		turn += v.Abort
+		abort := turn >= 1
+		if abort {
+			turn--
+		}
+		go func() {
+			v.serve(conn, t, abort, healed)
+			if limited {
+				<-free
+			}
+		}()
+		if v.Pause > 0 && !healed() {
+			sleep(v.Pause)
+		}
+	}
+}
+
+// listen opens the socket with the wanted backlog and buffer.
+func (v *service) listen() (net.Listener, error) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
+	config.Control = func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) {
+			if v.RcvBuf > 0 {
+				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, v.RcvBuf)
+			}
+		})
+	}
+	l, err := config.Listen(context.Background(), "tcp", v.Addr)
+	if err != nil || v.Backlog == 0 {
+		return l, err
+	}
+	raw, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var listenErr error
+	err = raw.Control(func(fd uintptr) { listenErr = unix.Listen(int(fd), v.Backlog) })
+	if err == nil {
+		err = listenErr
+	}
+	return l, err
+}
+
+// serve answers the requests of one connection.
+func (v *service) serve(conn net.Conn, t *tally, abort bool, healed func() bool) {
+	defer conn.Close()
+	buf := make([]byte, 64<<10)
+	for {
+		if abort && !v.Linger {
+			// The request stays unread in the socket: close sends a reset.
+			sleep(0.05 + v.Think)
+			t.add("aborted", 1)
+			return
+		}
+		if _, err := io.ReadFull(conn, buf[:headerSize]); err != nil {
+			return
+		}
+		h := header{
+			Body:  binary.BigEndian.Uint32(buf),
+			Reply: binary.BigEndian.Uint32(buf[4:]),
+			Hold:  binary.BigEndian.Uint32(buf[8:]),
+		}
+		if err := v.readBody(conn, h.Body, buf, t); err != nil {
+			return
+		}
+		if !healed() {
+			sleep(v.Think)
+		}
+		sleep(float64(h.Hold) / 1000)
+		if abort {
+			_, _ = conn.Write(buf[:min(h.Reply/2, uint32(len(buf)))])
+			sleep(0.02)
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			t.add("aborted", 1)
+			return
+		}
+		if err := v.sendReply(conn, h.Reply, buf, t); err != nil {
+			return
+		}
+		t.add("answered", 1)
+		if v.CloseIn {
+			return
+		}
+	}
+}
+
+func (v *service) readBody(conn net.Conn, body uint32, buf []byte, t *tally) error {
+	chunk := v.ReadChunk
+	if chunk <= 0 || chunk > len(buf) {
+		chunk = 32 << 10
+	}
+	pace := newPace(v.ReadRate)
+	for left := int64(body); left > 0; {
+		n, err := conn.Read(buf[:min(int64(chunk), left)])
+		t.add("bytes_in", float64(n))
+		if err != nil {
+			return err
+		}
+		if body != endless {
+			left -= int64(n)
+		}
+		pace.wait(n)
+		sleep(v.ReadPause)
+	}
+	return nil
+}
+
+func (v *service) sendReply(conn net.Conn, reply uint32, buf []byte, t *tally) error {
+	chunk := len(buf)
+	if v.SendRate > 0 {
+		chunk = min(chunk, max(1448, int(v.SendRate/50)))
+	}
+	pace := newPace(v.SendRate)
+	for left := int64(reply); left > 0; {
+		n, err := conn.Write(buf[:min(int64(chunk), left)])
+		t.add("bytes_out", float64(n))
+		if err != nil {
+			return err
+		}
+		if reply != endless {
+			left -= int64(n)
+		}
+		pace.wait(n)
+	}
+	return nil
+}
+
+// pace holds a transfer to a rate.
+type pace struct {
+	rate  float64 // bytes a second; 0: no limit
+	debt  float64 // seconds ahead of the rate
+	stamp time.Time
+}
+
+func newPace(rate float64) *pace { return &pace{rate: rate, stamp: time.Now()} }
+
+func (p *pace) wait(n int) {
+	if p.rate <= 0 {
+		return
+	}
+	now := time.Now()
+	p.debt = max(0, p.debt-now.Sub(p.stamp).Seconds()) + float64(n)/p.rate
+	p.stamp = now
+	if p.debt > 0.01 {
+		sleep(p.debt)
+	}
+}
+
+func sleep(seconds float64) {
+	if seconds > 0 {
+		time.Sleep(time.Duration(seconds * float64(time.Second)))
+	}
+}

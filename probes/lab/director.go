@@ -1,0 +1,168 @@
+//go:build linux
+
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"time"
+
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// directorFD is where a director finds its socket to the bench.
+const directorFD = 3
+
+// direct builds a scenario, keeps it running and answers the bench until the
+// socket ends. It runs on the main thread, which is the parent of all actors:
+// they get a kill signal when it ends.
+func direct(name string) {
+	runtime.LockOSThread()
+	signal.Ignore(os.Interrupt, unix.SIGTERM, unix.SIGHUP) // the bench decides
+	unix.CloseOnExec(directorFD)
+	file := os.NewFile(directorFD, "bench")
+	conn, err := net.FileConn(file)
+	file.Close()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lab: the director has no bench:", err)
+		os.Exit(1)
+	}
+	socket := conn.(*net.UnixConn)
+
+	s := &site{cast: map[string]*player{}, rules: map[string]ruleRef{}}
+	requests, over := make(chan request), make(chan struct{})
+	go receive(socket, requests, over)
+	err = s.start(name, over)
+	s.answer(socket, "", err, true)
+	for {
+		select {
+		case <-over:
+			s.end()
+			return
+		case r := <-requests:
+			if r.run != nil {
+				s.run(r.run)
+				continue
+			}
+			says, err := s.proof(time.Second)
+			s.answer(socket, says, err, false)
+		}
+	}
+}
+
+// request is what the director is asked: a proof, or a program to run.
+type request struct {
+	run *errand
+}
+
+// receive reads requests until the bench is gone. It has a goroutine of its own
+// and so notices the end at once, also while the site is being built.
+func receive(socket *net.UnixConn, requests chan<- request, over chan<- struct{}) {
+	defer close(over)
+	buf, oob := make([]byte, 64), make([]byte, 256)
+	for {
+		n, oobn, _, _, err := socket.ReadMsgUnix(buf, oob)
+		if err != nil || n == 0 {
+			return
+		}
+		files := receivedFiles(oob[:oobn])
+		if len(files) == 0 {
+			requests <- request{}
+			continue
+		}
+		go func() {
+			if e, err := newErrand(files[0]); err == nil {
+				requests <- request{run: e}
+			}
+		}()
+	}
+}
+
+// start builds the scenario and waits until its signs are seen.
+func (s *site) start(name string, over <-chan struct{}) error {
+	scenario, ok := Find(name)
+	if !ok {
+		return fmt.Errorf("there is no scenario %q", name)
+	}
+	home, err := netns.Get()
+	if err != nil {
+		return err
+	}
+	s.scenario, s.home = scenario, home
+	if err := scenario.plan(s); err != nil {
+		return err
+	}
+	deadline := time.Now().Add(startTimeout - 10*time.Second)
+	for {
+		_, err := s.proof(500 * time.Millisecond)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-over:
+			return errors.New("the bench was closed")
+		default:
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the fault is not at work: %w", err)
+		}
+	}
+}
+
+// answer sends a reply; the first one carries the sick host's namespace.
+func (s *site) answer(socket *net.UnixConn, says string, err error, first bool) {
+	r := reply{Says: says}
+	if err != nil {
+		r.Error = err.Error()
+		r.Needs = errors.Is(err, ErrNeeds) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EOPNOTSUPP)
+	}
+	msg, _ := json.Marshal(r) // strings and a bool always marshal
+	var rights []byte
+	if h := s.host(s.scenario.sick); first && err == nil && h != nil {
+		rights = unix.UnixRights(int(h.ns))
+	}
+	// A bench that is gone shows as the end of requests.
+	_, _, _ = socket.WriteMsgUnix(msg, rights, nil)
+}
+
+func (s *site) host(name string) *host {
+	for _, h := range []*host{s.client, s.router, s.server} {
+		if h != nil && h.name == name {
+			return h
+		}
+	}
+	return nil
+}
+
+// end stops all players and undoes what does not go with the namespaces.
+func (s *site) end() {
+	for _, p := range s.cast {
+		_ = p.cmd.Process.Kill()
+	}
+	for _, p := range s.cast {
+		_ = p.cmd.Wait()
+	}
+	for i := len(s.undo) - 1; i >= 0; i-- {
+		s.undo[i]()
+	}
+}
+
+// Supported returns nil when network namespaces can be made here, by root or in
+// a user namespace, and otherwise says why not.
+func Supported() error {
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = []string{envDirector + "=probe"}
+	cmd.SysProcAttr = namespaceAttr()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("%w: starting a process in a new network namespace: %v (needs CAP_SYS_ADMIN, or user namespaces allowed to ordinary users)", ErrNeeds, err)
+	}
+	_ = cmd.Wait() // it has no socket and ends at once
+	return nil
+}

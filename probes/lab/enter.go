@@ -1,0 +1,111 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Main turns a process that was started again as part of a bench into that
+// part, and does not return then. In every other process it does nothing. Call
+// it before anything else in main or TestMain.
+func Main() {
+	switch {
+	case os.Getenv(envDirector) != "":
+		direct(os.Getenv(envDirector))
+	case os.Getenv(envActor) != "":
+		act(os.Getenv(envActor))
+	case os.Getenv(envEnter) != "":
+		enter(os.Getenv(envEnter))
+	default:
+		return
+	}
+	os.Exit(0)
+}
+
+// enteredFD is where a process started by Command finds the namespace to enter,
+// or the socket to the director that runs the program in its place.
+const enteredFD = 3
+
+// Command returns a command that runs the program at path inside the sick
+// host's network namespace, with the file system and users of this process. It
+// is killed when ctx ends, when the bench is closed and when this process dies.
+// Its ExtraFiles are taken. An error in entering is exit status 126.
+//
+// An ordinary user's namespaces can be entered from within only: there the
+// command is a stand-in, which passes on its standard files, signals and exit
+// status, while the program runs as root of the bench's user namespace.
+func (b *Bench) Command(ctx context.Context, path string, args ...string) *exec.Cmd {
+	door := b.sick
+	if os.Geteuid() != 0 {
+		var err error
+		if door, err = b.callStandIn(); err != nil {
+			return &exec.Cmd{Path: path, Err: fmt.Errorf("lab %s: %w", b.scenario.Name, err)}
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(b.ctx, cancel)
+	return enterCommand(ctx, door, cleanEnv(os.Environ()), append([]string{path}, args...))
+}
+
+// enterCommand is this executable again, to go through door and become argv.
+func enterCommand(ctx context.Context, door *os.File, env, argv []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe")
+	cmd.Args = argv
+	cmd.Env = append(env, envEnter+"="+argv[0])
+	cmd.ExtraFiles = []*os.File{door}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// enter moves this process into the namespace at enteredFD and becomes the
+// program at path.
+func enter(path string) {
+	runtime.LockOSThread()
+	fail := func(what string, err error) {
+		fmt.Fprintf(os.Stderr, "lab: %s: %v\n", what, err)
+		os.Exit(126)
+	}
+	if _, err := unix.GetsockoptInt(enteredFD, unix.SOL_SOCKET, unix.SO_TYPE); err == nil {
+		standIn(path)
+	}
+	if err := unix.Setns(enteredFD, unix.CLONE_NEWNET); err != nil {
+		fail("entering the host's network namespace", err)
+	}
+	unix.Close(enteredFD)
+	showOwnSysfs()
+	full, err := exec.LookPath(path)
+	if err != nil {
+		fail("finding the program", err)
+	}
+	fail("starting "+full, unix.Exec(full, os.Args, cleanEnv(os.Environ())))
+}
+
+// showOwnSysfs mounts a fresh /sys, which shows the network devices of the
+// current namespace, for this process alone. Where mounting is not allowed, the
+// old /sys stays: a program must cope with that in a container, too.
+func showOwnSysfs() {
+	if unix.Unshare(unix.CLONE_NEWNS) != nil {
+		return
+	}
+	if unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") != nil {
+		return
+	}
+	// The old mount stays underneath and keeps /sys/fs/cgroup out of sight, so
+	// that one is carried over.
+	fd, err := unix.OpenTree(unix.AT_FDCWD, "/sys/fs/cgroup", unix.OPEN_TREE_CLONE|unix.AT_RECURSIVE|unix.OPEN_TREE_CLOEXEC)
+	if unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "") != nil {
+		return
+	}
+	if err == nil {
+		unix.MoveMount(fd, "", unix.AT_FDCWD, "/sys/fs/cgroup", unix.MOVE_MOUNT_F_EMPTY_PATH)
+		unix.Close(fd)
+	}
+}

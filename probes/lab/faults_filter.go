@@ -1,0 +1,117 @@
+//go:build linux
+
+package lab
+
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+var filterFaults = []Scenario{
+	{
+		Name: "drop-rule", Cause: "netfilter.drop-rule", sick: "server",
+		About: "an input rule with a counter drops a service's port; seen from its host",
+		plan: func(s *site) error {
+			return s.filtered(8443, input("filter"), "timeout", rule{name: "legacy block", counted: true, match: many(toPort(8443)), does: drop})
+		},
+	},
+	{
+		Name: "drop-rule-uncounted", Cause: "netfilter.drop-rule", sick: "server",
+		About: "an input rule without a counter drops a client network; seen from the service's host",
+		plan: func(s *site) error {
+			return s.filtered(9092, input("fw"), "timeout", rule{match: many(toPort(9092)), does: drop})
+		},
+	},
+	{
+		Name: "drop-rule-output", Cause: "netfilter.drop-rule", sick: "client",
+		About: "an output rule drops what a client sends to one service; seen from the client",
+		plan: func(s *site) error {
+			if err := s.outbound(5671); err != nil {
+				return err
+			}
+			// The application sees no error: the drop is silent to a SYN.
+			s.grows("worker.failed", 3)
+			return s.client.filter(output("egress"), rule{name: "egress policy", counted: true, match: many(toPort(5671)), does: drop})
+		},
+	},
+	{
+		Name: "drop-rule-random", Cause: "netfilter.drop-rule", sick: "server",
+		About: "a forgotten test rule drops some of a service's incoming segments; seen from its host",
+		plan: func(s *site) error {
+			return s.filtered(5432, input("chaos"), "slow", rule{match: many(toPort(5432), perMille(120)), does: drop})
+		},
+	},
+	{
+		Name: "reject-rule-reset", Cause: "netfilter.reject-rule", sick: "server",
+		About: "an input rule answers a service's clients with resets; seen from its host",
+		plan: func(s *site) error {
+			return s.filtered(6379, input("filter"), "refused", rule{name: "no cache from outside", counted: true, match: many(toPort(6379)), does: rejectReset})
+		},
+	},
+	{
+		Name: "reject-rule-icmp", Cause: "netfilter.reject-rule", sick: "server",
+		About: "an input rule answers a service's clients with ICMP admin-prohibited; seen from its host",
+		plan: func(s *site) error {
+			return s.filtered(2379, input("guard"), "unreachable", rule{match: many(toPort(2379)), does: rejectWith(unix.NFT_REJECT_ICMPX_ADMIN_PROHIBITED)})
+		},
+	},
+	{
+		Name: "rate-limit", Cause: "netfilter.rate-limit", sick: "server",
+		About: "a limit on new connections drops the excess; seen from the service's host",
+		plan: func(s *site) error {
+			return s.filtered(8080, input("filter"), "slow", rule{name: "syn limit", counted: true, match: many(toPort(8080), isSYN(), over(6, 5)), does: drop})
+		},
+	},
+	{
+		Name: "rate-limit-packets", Cause: "netfilter.rate-limit", sick: "server",
+		About: "a packet rate limit without a counter drops part of a bulk upload; seen from the service's host",
+		plan:  rateLimitPackets,
+	},
+}
+
+// filtered has clients of a service whose packets meet rules on its host; the
+// clients' failures of that kind are the proof.
+func (s *site) filtered(port uint16, at chainAt, kind string, rules ...rule) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	v := &service{Addr: s.server.at(port)}
+	if err := s.server.cast("backend", v); err != nil {
+		return err
+	}
+	if err := s.server.filter(at, rules...); err != nil {
+		return err
+	}
+	s.grows("partner."+kind, 0.4)
+	return s.client.cast("partner", &caller{Target: v.Addr, Rate: 14, Body: 600, Reply: 5000})
+}
+
+// outbound has a worker on the client that calls a service.
+func (s *site) outbound(port uint16) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	v := &service{Addr: s.server.at(port)}
+	if err := s.server.cast("queue", v); err != nil {
+		return err
+	}
+	return s.client.cast("worker", &caller{Target: v.Addr, Rate: 8, Body: 400, Reply: 400})
+}
+
+func rateLimitPackets(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	v := &service{Addr: s.server.at(873)}
+	if err := s.server.cast("rsyncd", v); err != nil {
+		return err
+	}
+	limit := rule{match: many(slices.Concat(toPort(873), over(300, 40))), does: drop}
+	if err := s.server.filter(input("filter"), limit); err != nil {
+		return err
+	}
+	s.grows("backup.bytes", 10e3)
+	s.stays("backup.bytes", 900e3) // 1.2 MB/s are wanted
+	return s.client.cast("backup", &stream{Target: v.Addr, Conns: 3, Rate: 400e3})
+}

@@ -1,0 +1,39 @@
+//go:build linux
+
+package lab
+
+var peerFaults = []Scenario{
+	{
+		Name: "peer-refused", Cause: "peer.refused", sick: "client",
+		About: "the peer answers connections with resets: its port is closed; seen from the client",
+		plan:  func(s *site) error { return s.closedPort(7001) },
+	},
+	{
+		Name: "peer-resets", Cause: "peer.resets", sick: "client",
+		About: "the peer resets established connections in the middle of an answer; seen from the client",
+		plan:  func(s *site) error { return s.aborts(8009, &service{Abort: 0.4, Linger: true}) },
+	},
+	{
+		Name: "peer-slow-reader", Cause: "peer.slow-reader", sick: "client",
+		About: "the service that a host uploads to reads too slowly; seen from the sender",
+		plan:  func(s *site) error { return s.slowReader(4317, &service{ReadRate: 90e3, ReadChunk: 4096}, 4) },
+	},
+	{
+		Name: "peer-slow-download", Cause: "peer.slow-reader", sick: "server",
+		About: "a client reads its downloads too slowly; seen from the server that sends",
+		plan:  slowDownload,
+	},
+}
+
+func slowDownload(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	at := s.server.at(8554)
+	if err := s.server.cast("video", &service{Addr: at, SendRate: 1e6}); err != nil {
+		return err
+	}
+	s.grows("tv.bytes", 100e3)
+	s.stays("tv.bytes", 600e3) // 4 MB/s are offered
+	return s.client.cast("tv", &stream{Target: at, Conns: 4, Down: true, ReadRate: 80e3, Chunk: 8192})
+}

@@ -1,0 +1,107 @@
+//go:build linux
+
+package lab
+
+var wireFaults = []Scenario{
+	{
+		Name: "congestion", Cause: "path.congestion", sick: "server",
+		About: "a slow link with a deep queue on the path is full: loss with a rising round-trip time; seen from the sender",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Rate: 800e3, Queue: 90}},
+				"wire.down_queue_drops", 8190, &stream{Conns: 6, Down: true, ReadRate: 400e3})
+		},
+	},
+	{
+		Name: "congestion-upload", Cause: "path.congestion", sick: "server",
+		About: "uploads fill the queue of a slow link on the path; seen from the receiver",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.02, Rate: 500e3, Queue: 60}, Down: way{Delay: 0.02}},
+				"wire.up_queue_drops", 2222, &stream{Conns: 5, Rate: 250e3})
+		},
+	},
+	{
+		Name: "burst-drops", Cause: "path.burst-drops", sick: "server",
+		About: "a shallow queue on the path overflows in bursts, though the link is mostly idle; seen from the sender",
+		plan:  burstDrops,
+	},
+	{
+		Name: "reordering", Cause: "path.reordering", sick: "server",
+		About: "the path delivers one packet in forty late; seen from the sender",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.008}, Down: way{Delay: 0.008, Late: 0.025, LateBy: 0.012}},
+				"wire.down_late", 8200, &stream{Conns: 3, Down: true, ReadRate: 500e3})
+		},
+	},
+	{
+		Name: "reordering-upload", Cause: "path.reordering", sick: "server",
+		About: "the path delivers one packet in thirty late; seen from the receiver",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.012, Late: 0.033, LateBy: 0.02}, Down: way{Delay: 0.012}},
+				"wire.up_late", 9418, &stream{Conns: 3, Rate: 350e3})
+		},
+	},
+	{
+		Name: "duplication", Cause: "path.duplication", sick: "server",
+		About: "the path delivers one packet in twenty twice; seen from the sender",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.005}, Down: way{Delay: 0.005, Repeat: 0.05}},
+				"wire.down_repeated", 8333, &stream{Conns: 3, Down: true, ReadRate: 300e3})
+		},
+	},
+	{
+		Name: "duplication-upload", Cause: "path.duplication", sick: "server",
+		About: "the path delivers one packet in twelve twice; seen from the receiver",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.006, Repeat: 0.08}, Down: way{Delay: 0.006}},
+				"wire.up_repeated", 4433, &stream{Conns: 2, Rate: 400e3})
+		},
+	},
+	{
+		Name: "corruption", Cause: "path.corruption", sick: "server",
+		About: "segments are damaged on the path and arrive with bad checksums; seen from the receiver",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.004, Corrupt: 0.03}, Down: way{Delay: 0.004}},
+				"wire.up_corrupted", 6514, &stream{Conns: 3, Rate: 250e3})
+		},
+	},
+	{
+		Name: "loss-long-path", Cause: "path.loss", sick: "server",
+		About: "a path of 50 ms loses one percent of a server's downloads; seen from the sender",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.025}, Down: way{Delay: 0.025, Jitter: 0.002, Loss: 0.01}},
+				"wire.down_lost", 8765, &stream{Conns: 8, Down: true, ReadRate: 150e3})
+		},
+	},
+}
+
+// overWire moves bulk data over a wire between client and router; its own count
+// of what it did is the proof.
+func (s *site) overWire(w wire, proof string, port uint16, bulk *stream) error {
+	if err := s.far(w, true); err != nil {
+		return err
+	}
+	s.signs = nil // ordinary traffic suffers too
+	bulk.Target = s.server.at(port)
+	if err := s.server.cast("media-store", &service{Addr: bulk.Target, SendRate: bulk.ReadRate}); err != nil {
+		return err
+	}
+	s.grows("browser.ok", 2)
+	s.grows("editor.bytes", 50e3)
+	s.grows(proof, 2)
+	return s.client.cast("editor", bulk)
+}
+
+func burstDrops(s *site) error {
+	if err := s.far(wire{Up: way{Delay: 0.003}, Down: way{Delay: 0.003, Rate: 6e6, Queue: 14}}, true); err != nil {
+		return err
+	}
+	s.signs = nil
+	at := s.server.at(8983)
+	if err := s.server.cast("search", &service{Addr: at}); err != nil {
+		return err
+	}
+	// 16 answers of 40 kB at the same moment, at a thirtieth of the rate.
+	s.grows("wire.down_queue_drops", 3)
+	s.grows("aggregator.ok", 4)
+	return s.client.cast("aggregator", &caller{Target: at, Rate: 8, Burst: 16, Reply: 24000, Timeout: 4})
+}

@@ -1,0 +1,56 @@
+//go:build linux
+
+// Package lab makes faults on demand: small networks of Linux network
+// namespaces in which one host has one known fault, or is healthy and busy.
+//
+// A bench is three hosts, client -- router -- server, joined by virtual
+// Ethernet links. Programs on them talk the way real services and clients do,
+// each in a process of its own, so that sockets, descriptor limits and owners
+// are those of real programs. Nothing outside the namespaces is touched, no
+// external command is run, and no packet leaves them.
+//
+// Every program that starts benches calls [Main] first thing in main (a test
+// in TestMain): the hosts' processes are the same executable started again.
+package lab
+
+import (
+	"slices"
+)
+
+// Scenario is one test host: sick with a known fault, or healthy and busy.
+type Scenario struct {
+	// Name identifies the scenario: "accept-queue-full".
+	Name string
+	// Cause is the id of the fault in the catalogue of causes; "" for a host
+	// that is healthy and busy.
+	Cause string
+	// Also are causes that hold on this bench too, as companions of Cause.
+	Also []string
+	// About says in one line what is wrong and from where it is seen.
+	About string
+	// Needs says what the scenario needs beyond namespaces: "" or "root".
+	Needs string
+
+	sick string // the host that Command enters: "client", "router" or "server"
+	plan func(*site) error
+}
+
+// All returns every scenario, in the order in which a packet meets the hops
+// from the application outwards; the healthy hosts come last.
+func All() []Scenario {
+	return slices.Concat(
+		appFaults, socketFaults, listenFaults, tcpFaults, ipFaults,
+		filterFaults, conntrackFaults, bpfFaults, queueFaults, linkFaults,
+		pathFaults, wireFaults, peerFaults, healthyHosts,
+	)
+}
+
+// Find returns the scenario with that name.
+func Find(name string) (Scenario, bool) {
+	all := All()
+	i := slices.IndexFunc(all, func(s Scenario) bool { return s.Name == name })
+	if i < 0 {
+		return Scenario{}, false
+	}
+	return all[i], true
+}

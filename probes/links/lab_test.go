@@ -1,0 +1,164 @@
+package links
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+
+	"whydrop/probes/fact"
+)
+
+// TestLook needs no privilege: lo is there for every user.
+func TestLook(t *testing.T) {
+	s := New()
+	r, err := s.Look(context.Background())
+	if err != nil {
+		t.Skip("no rtnetlink here: ", err)
+	}
+	f := fact.New(time.Now(), 0)
+	s.Facts([]fact.Reading{{At: time.Now(), Data: r}}, f)
+	want(t, row(t, f, "link", "lo"), fact.Row{"kind": "loopback", "hardware": false})
+}
+
+func TestLookGivesUp(t *testing.T) {
+	s := New()
+	s.pending.Store(true)
+	if _, err := s.Look(context.Background()); err == nil {
+		t.Error("a second look while the first hangs must fail")
+	}
+}
+
+// pair makes a veth pair in a network namespace of the test's own.
+func pair(t *testing.T) (a, b netlink.Link) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("making a network namespace needs root")
+	}
+	runtime.LockOSThread()
+	before, err := netns.Get()
+	if err != nil {
+		t.Skip(err)
+	}
+	ns, err := netns.New()
+	if err != nil {
+		t.Skip("no network namespace can be made here: ", err)
+	}
+	t.Cleanup(func() {
+		_ = netns.Set(before)
+		ns.Close()
+		before.Close()
+		runtime.UnlockOSThread()
+	})
+	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "lab0"}, PeerName: "lab1"}); err != nil {
+		t.Skip("no veth pair can be made here: ", err)
+	}
+	ends := make([]netlink.Link, 2)
+	for i, name := range []string{"lab0", "lab1"} {
+		if ends[i], err = netlink.LinkByName(name); err != nil {
+			t.Fatal(err)
+		}
+		if err := netlink.LinkSetUp(ends[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return ends[0], ends[1]
+}
+
+// observe looks, lets do happen, and looks again.
+func observe(t *testing.T, do func()) *fact.Facts {
+	t.Helper()
+	s := New()
+	var readings []fact.Reading
+	look := func() {
+		s.usage.at, s.drivers.next = time.Time{}, time.Time{} // all is due at every look here
+		at := time.Now()
+		r, err := s.Look(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		readings = append(readings, fact.Reading{At: at, Data: r})
+	}
+	look()
+	do()
+	look()
+	f := fact.New(readings[0].At, 1)
+	s.Facts(readings, f)
+	return f
+}
+
+func TestLabShaper(t *testing.T) {
+	a, _ := pair(t)
+	err := netlink.QdiscAdd(&netlink.Tbf{
+		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: a.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT},
+		Rate:       12500, Limit: 3000, Buffer: 2_000_000,
+	})
+	if err != nil {
+		t.Skip("no tbf here: ", err)
+	}
+	f := observe(t, func() {
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		frame := make([]byte, 1000)
+		frame[12], frame[13] = 0x88, 0xb5 // local experimental EtherType
+		for range 50 {
+			// ENOBUFS is the drop that is looked for.
+			_ = unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: a.Attrs().Index})
+		}
+	})
+	tbf := row(t, f, "qdisc", "lab0 tbf 1:")
+	want(t, tbf, fact.Row{"kind": "tbf", "shaper": true, "rate_bps": 100_000.0, "limit_bytes": 3000.0, "ingress": false})
+	if n, _ := tbf["drops"].(float64); n < 20 {
+		t.Errorf("tbf drops %v, want 20 or more of 50", tbf["drops"])
+	}
+	var own float64
+	for _, r := range f.Tables["qdisc"] {
+		if r["link"] == "lab0" {
+			n, _ := r["own_drops"].(float64)
+			own += n
+		}
+	}
+	if own != tbf["drops"] {
+		t.Errorf("own_drops add up to %v, drops of the root %v: each must be counted once", own, tbf["drops"])
+	}
+}
+
+func TestLabLinkDown(t *testing.T) {
+	a, b := pair(t)
+	address, err := netlink.ParseAddr("192.0.2.1/24")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := netlink.AddrAdd(a, address); err != nil {
+		t.Fatal(err)
+	}
+	f := observe(t, func() {
+		if err := netlink.LinkSetDown(b); err != nil {
+			t.Fatal(err)
+		}
+	})
+	want(t, row(t, f, "link", "lab0"), fact.Row{
+		"kind": "veth", "driver": "veth", "hardware": false, "up": true, "carrier": false,
+		"addresses": 1.0, "routed": true, "carrier_changes": 1.0, "down_in_use": true, "speed_mbps": nil,
+	})
+	if n, _ := f.Num("link.down_with_routes"); n != 1 {
+		t.Errorf("link.down_with_routes = %v", n)
+	}
+}
+
+func BenchmarkLook(b *testing.B) {
+	s := New()
+	for b.Loop() {
+		if _, err := s.Look(context.Background()); err != nil {
+			b.Skip(err)
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package links
+
+import (
+	"sort"
+
+	"whydrop/probes/fact"
+)
+
+// flow is what one queue did during the window.
+type flow struct {
+	last                                       *Queue
+	looks                                      int
+	bytes, packets, drops, overlimits, requeue float64
+	least, most                                uint32 // packets standing in it
+}
+
+func (w *flow) add(q *Queue) {
+	if p := w.last; p != nil {
+		w.bytes += growth(p.Bytes, q.Bytes)
+		w.packets += growth(p.Packets, q.Packets)
+		w.drops += growth(uint64(p.Drops), uint64(q.Drops))
+		w.overlimits += growth(uint64(p.Overlimits), uint64(q.Overlimits))
+		w.requeue += growth(uint64(p.Requeues), uint64(q.Requeues))
+	}
+	if w.looks == 0 || q.Qlen < w.least {
+		w.least = q.Qlen
+	}
+	w.most = max(w.most, q.Qlen)
+	w.last = q
+	w.looks++
+}
+
+func growth(before, after uint64) float64 {
+	n, _ := fact.Growth(before, after, 32)
+	return float64(n)
+}
+
+// queueFacts derives the table qdisc: those that dropped first, at most 256.
+func queueFacts(looks []*Reading, seconds float64, f *fact.Facts) {
+	flows := map[queueKey]*flow{}
+	for _, r := range looks {
+		for i := range r.Queues {
+			q := &r.Queues[i]
+			k := q.key()
+			if flows[k] == nil {
+				flows[k] = &flow{}
+			}
+			flows[k].add(q)
+		}
+	}
+	last := looks[len(looks)-1]
+	links := map[int]*Link{}
+	for i := range last.Links {
+		links[last.Links[i].Index] = &last.Links[i]
+	}
+	f.Table("qdisc")
+	t := newTree(last.Queues)
+	var rows []fact.Row
+	for i := range last.Queues {
+		q := &last.Queues[i]
+		l := links[q.Link]
+		if l == nil {
+			continue // it went between the two dumps
+		}
+		w := flows[q.key()]
+		row := queueRow(q, l)
+		t.place(i, row)
+		if q.Counted && w.looks > 1 {
+			w.fill(row, seconds)
+			row["own_drops"] = t.ownDrops(i, flows)
+		}
+		if q.Counted && !q.Ingress() {
+			row["backlog_packets"], row["backlog_bytes"] = float64(q.Qlen), float64(q.Backlog)
+			row["backlog_peak"], row["backlog_min"] = float64(w.most), float64(w.least)
+		}
+		rows = append(rows, row)
+	}
+	sort.SliceStable(rows, func(i, j int) bool { return weight(rows[i]) > weight(rows[j]) })
+	for _, row := range rows[:min(len(rows), maxQueueRows)] {
+		f.Add("qdisc", row)
+	}
+}
+
+// weight orders rows by drops, then by what stands in them.
+func weight(row fact.Row) float64 {
+	drops, _ := row["drops"].(float64)
+	standing, _ := row["backlog_peak"].(float64)
+	return drops*1e9 + standing
+}
+
+// queueRow holds what is configured.
+func queueRow(q *Queue, l *Link) fact.Row {
+	row := fact.Row{
+		"link": l.Name, "kind": q.Kind, "class": q.Class,
+		"ingress": q.Ingress(), "shaper": q.Rate > 0, "netem_loss": q.Loss,
+	}
+	name := l.Name + " " + q.Kind + " " + handleText(q.Handle)
+	if q.Handle == 0 && q.Parent != rootHandle {
+		name = l.Name + " " + q.Kind + " parent " + handleText(q.Parent)
+	}
+	row["name"] = name
+	if q.Rate > 0 {
+		row["rate_bps"] = 8 * float64(q.Rate)
+	}
+	limit := q.LimitPackets
+	if q.Kind == "pfifo_fast" {
+		limit = l.TxQLen // of each of its three bands
+	}
+	if limit > 0 {
+		row["limit_packets"] = float64(limit)
+	}
+	if q.LimitBytes > 0 {
+		row["limit_bytes"] = float64(q.LimitBytes)
+	}
+	return row
+}
+
+func (w *flow) fill(row fact.Row, seconds float64) {
+	row["sent_packets"], row["drops"] = w.packets, w.drops
+	row["overlimits"], row["requeues"] = w.overlimits, w.requeue
+	if seconds > 0 {
+		row["sent_bps"] = 8 * w.bytes / seconds
+	}
+}
+
+const maxDepth = 16 // of a tree of classes; htb has at most 8 levels
+
+// place says where in the tree a queue stands: leaf, under a shaper, and the
+// lowest rate above it.
+func (t *tree) place(i int, row fact.Row) {
+	row["leaf"] = len(t.children[i]) == 0
+	lowest := uint64(0)
+	for p, depth := t.parent[i], 0; p >= 0 && depth < maxDepth; p, depth = t.parent[p], depth+1 {
+		if r := t.queues[p].Rate; r > 0 && (lowest == 0 || r < lowest) {
+			lowest = r
+		}
+	}
+	row["under_shaper"] = lowest > 0
+	if lowest > 0 {
+		row["shaper_rate_bps"] = 8 * float64(lowest)
+	}
+}
+
+// ownDrops is how many packets were dropped at this very place: what is shown
+// here less what its children show, because a parent counts a child's drops
+// again.
+func (t *tree) ownDrops(i int, flows map[queueKey]*flow) float64 {
+	own := flows[t.queues[i].key()].drops
+	for _, c := range t.children[i] {
+		own -= t.counted(c, flows, maxDepth)
+	}
+	return max(0, own)
+}
+
+// counted is how many drops the part of the tree below and with i stands for:
+// inner classes of htb do not repeat the drops of their leaves.
+func (t *tree) counted(i int, flows map[queueKey]*flow, depth int) float64 {
+	if depth == 0 {
+		return 0
+	}
+	below := 0.0
+	for _, c := range t.children[i] {
+		below += t.counted(c, flows, depth-1)
+	}
+	return max(below, flows[t.queues[i].key()].drops)
+}

@@ -1,0 +1,157 @@
+package sockets
+
+import "whydrop/probes/sockets/inetdiag"
+
+// Counters are the cumulative figures of one socket whose growth tells something.
+// Times are microseconds, which wrap after 71 minutes of being busy: only the
+// difference between two looks is used.
+type Counters struct {
+	Acked         uint64 `json:"acked"`
+	Received      uint64 `json:"received"`
+	Busy          uint32 `json:"busy"`
+	RwndLimited   uint32 `json:"rwnd_limited"`
+	SndbufLimited uint32 `json:"sndbuf_limited"`
+	Retrans       uint32 `json:"retrans"`
+	SegsOut       uint32 `json:"segs_out"`
+	SegsIn        uint32 `json:"segs_in"`
+	OutOfOrder    uint32 `json:"ooo"`
+	DsackDups     uint32 `json:"dsack_dups"`
+	ReordSeen     uint32 `json:"reord_seen"`
+	DeliveredCE   uint32 `json:"delivered_ce"`
+	Drops         uint32 `json:"drops"`
+}
+
+func countersOf(s *inetdiag.Socket) Counters {
+	i := &s.Info
+	return Counters{
+		Acked: i.BytesAcked, Received: i.BytesReceived,
+		Busy: uint32(i.BusyTime), RwndLimited: uint32(i.RwndLimited), SndbufLimited: uint32(i.SndbufLimited),
+		Retrans: i.TotalRetrans, SegsOut: i.DataSegsOut, SegsIn: i.DataSegsIn,
+		OutOfOrder: i.RcvOoopack, DsackDups: i.DsackDups, ReordSeen: i.ReordSeen,
+		DeliveredCE: i.DeliveredCE, Drops: s.Mem.Drops,
+	}
+}
+
+// since returns the growth from before to c. The 32-bit fields wrap as the
+// kernel's do; a socket's counters never restart.
+func (c *Counters) since(before *Counters) Counters {
+	return Counters{
+		Acked: c.Acked - before.Acked, Received: c.Received - before.Received,
+		Busy: c.Busy - before.Busy, RwndLimited: c.RwndLimited - before.RwndLimited,
+		SndbufLimited: c.SndbufLimited - before.SndbufLimited,
+		Retrans:       c.Retrans - before.Retrans, SegsOut: c.SegsOut - before.SegsOut, SegsIn: c.SegsIn - before.SegsIn,
+		OutOfOrder: c.OutOfOrder - before.OutOfOrder, DsackDups: c.DsackDups - before.DsackDups,
+		ReordSeen: c.ReordSeen - before.ReordSeen, DeliveredCE: c.DeliveredCE - before.DeliveredCE,
+		Drops: c.Drops - before.Drops,
+	}
+}
+
+// remembered is what is kept of one socket from look to look. It has no pointers,
+// so that the garbage collector need not walk it. Looks are numbered from 1.
+type remembered struct {
+	cookie   uint64
+	counters Counters
+	born     uint32 // first look that showed it
+	seen     uint32 // last look that showed it
+	sent     uint32 // last look since whose predecessor it sent data
+	received uint32 // the same for data received
+	retrans  uint32 // the same for retransmissions
+	progress uint32 // last look that found new data acknowledged
+	standing uint16 // looks in a row that found data left unread
+	pending  bool   // established with data in flight or unread at the last look
+	class    Class
+	score    float32
+}
+
+const (
+	chunkBits = 10
+	chunkSize = 1 << chunkBits
+)
+
+// memory remembers the sockets: dense chunks for the records and a table of
+// indices by cookie with linear probing, at most half full. It costs about 120
+// bytes a socket and makes no garbage when it does not grow.
+type memory struct {
+	chunks []*[chunkSize]remembered
+	n      uint32
+	index  []uint32 // position + 1; 0 is empty
+}
+
+func (m *memory) at(i uint32) *remembered { return &m.chunks[i>>chunkBits][i&(chunkSize-1)] }
+
+func (m *memory) home(cookie uint64) uint32 {
+	h := cookie * 0x9e3779b97f4a7c15
+	return uint32(h>>32) & uint32(len(m.index)-1)
+}
+
+// slot returns the place in the index of cookie, or the empty one where it would go.
+func (m *memory) slot(cookie uint64) uint32 {
+	i := m.home(cookie)
+	for m.index[i] != 0 && m.at(m.index[i]-1).cookie != cookie {
+		i = (i + 1) & uint32(len(m.index)-1)
+	}
+	return i
+}
+
+// get returns the record of a socket and whether it is a new one.
+func (m *memory) get(cookie uint64) (r *remembered, isNew bool) {
+	if uint64(m.n)*2 >= uint64(len(m.index)) {
+		m.rehash(max(1024, 2*len(m.index)))
+	}
+	i := m.slot(cookie)
+	if m.index[i] != 0 {
+		return m.at(m.index[i] - 1), false
+	}
+	if int(m.n>>chunkBits) == len(m.chunks) {
+		m.chunks = append(m.chunks, new([chunkSize]remembered))
+	}
+	m.n++
+	m.index[i] = m.n
+	r = m.at(m.n - 1)
+	*r = remembered{cookie: cookie}
+	return r, true
+}
+
+func (m *memory) rehash(size int) {
+	m.index = make([]uint32, size)
+	for i := range m.n {
+		m.index[m.slot(m.at(i).cookie)] = i + 1
+	}
+}
+
+// forget drops the sockets that look did not show, after gone was told of each.
+func (m *memory) forget(look uint32, gone func(*remembered)) {
+	for i := uint32(0); i < m.n; {
+		r := m.at(i)
+		if r.seen == look {
+			i++
+			continue
+		}
+		gone(r)
+		m.remove(i)
+	}
+	if spare := int(m.n>>chunkBits) + 2; len(m.chunks) > spare {
+		clear(m.chunks[spare:])
+		m.chunks = m.chunks[:spare]
+	}
+}
+
+// remove fills the gap in the records with the last one, and the gap in the
+// index by shifting back what had been displaced over it.
+func (m *memory) remove(i uint32) {
+	hole := m.slot(m.at(i).cookie)
+	if last := m.n - 1; last != i {
+		m.index[m.slot(m.at(last).cookie)] = i + 1
+		*m.at(i) = *m.at(last)
+	}
+	m.n--
+	mask := uint32(len(m.index) - 1)
+	m.index[hole] = 0
+	for next := (hole + 1) & mask; m.index[next] != 0; next = (next + 1) & mask {
+		home := m.home(m.at(m.index[next] - 1).cookie)
+		if (next-home)&mask >= (next-hole)&mask {
+			m.index[hole], m.index[next] = m.index[next], 0
+			hole = next
+		}
+	}
+}

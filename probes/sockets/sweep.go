@@ -1,0 +1,261 @@
+package sockets
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"whydrop/probes/sockets/inetdiag"
+)
+
+// sweep turns the stream of sockets of one look into a reading.
+type sweep struct {
+	look    uint32
+	r       *Reading
+	memory  memory
+	ports   *portUse
+	peers   peers
+	visit   func(*inetdiag.Socket)
+	flows   [classes]worstFlows
+	stuck   map[Stuck]uint32
+	synRecv map[uint16]uint32 // by local port
+
+	sending, receiving, retransmitting recency
+	unread                             [64]uint32
+	senders, retransmitters            reservoir
+
+	// Ports that listen, now and at the previous look: the dump of one family
+	// can show a connection before its listener.
+	listening, listened portSet
+	listeners           []Listener
+}
+
+type portSet [1 << 16 / 64]uint64
+
+func (p *portSet) add(port uint16)      { p[port/64] |= 1 << (port % 64) }
+func (p *portSet) has(port uint16) bool { return p[port/64]&(1<<(port%64)) != 0 }
+
+// maxListeners bounds the listeners of one reading.
+const maxListeners = 512
+
+func (s *sweep) init() {
+	s.ports = newPortUse()
+	s.peers.index = map[netip.Addr]uint32{}
+	s.stuck = map[Stuck]uint32{}
+	s.synRecv = map[uint16]uint32{}
+	s.visit = s.socket
+}
+
+func (s *sweep) begin(r *Reading) {
+	s.look++
+	s.r = r
+	r.Look, r.Grown = s.look, s.look > 1
+	s.ports.reset()
+	s.peers.reset()
+	s.senders.reset()
+	s.retransmitters.reset()
+	clear(s.stuck)
+	clear(s.synRecv)
+	clear(s.sending[:])
+	clear(s.receiving[:])
+	clear(s.retransmitting[:])
+	clear(s.unread[:])
+	for i := range s.flows {
+		s.flows[i].reset()
+	}
+	s.listened, s.listening = s.listening, portSet{}
+	s.listeners = s.listeners[:0]
+}
+
+// abandon forgets everything after a look that failed midway: growths that were
+// half counted would be wrong at the next one.
+func (s *sweep) abandon() {
+	s.look = 0
+	s.memory = memory{}
+	settings := Reading{
+		PortRange: s.r.PortRange, Somaxconn: s.r.Somaxconn, RmemDefault: s.r.RmemDefault, RmemMax: s.r.RmemMax,
+	}
+	*s.r = settings
+}
+
+// socket takes one socket of the dump.
+func (s *sweep) socket(k *inetdiag.Socket) {
+	r := s.r
+	r.States[k.State&15]++
+	r.HasMem = r.HasMem || k.HasMem
+	r.InfoLen = max(r.InfoLen, k.InfoLen)
+	switch k.State {
+	case inetdiag.Listen:
+		s.listener(k)
+		return
+	case inetdiag.SynRecv, inetdiag.NewSynRecv:
+		s.synRecv[k.Local.Port()]++
+		if k.Retrans > 0 {
+			r.SynRecvRetrying++
+		}
+		return
+	}
+	inbound := s.listening.has(k.Local.Port()) || s.listened.has(k.Local.Port())
+	if port := k.Local.Port(); !inbound && port >= r.PortRange[0] && port <= r.PortRange[1] {
+		s.ports.add(k.Local, k.Remote)
+	}
+	if k.State == inetdiag.TimeWait {
+		return
+	}
+	s.connection(k, inbound)
+}
+
+func (s *sweep) listener(k *inetdiag.Socket) {
+	s.listening.add(k.Local.Port())
+	l := Listener{
+		Cookie: k.Cookie, Local: k.Local, Queue: k.RQueue, Limit: k.WQueue, Inode: k.Inode,
+		Drops: k.Mem.Drops, DropsBefore: k.Mem.Drops,
+	}
+	if k.Cookie != 0 {
+		m, isNew := s.memory.get(k.Cookie)
+		if !isNew && m.seen == s.look {
+			return // shown twice
+		}
+		if s.look > 1 {
+			l.DropsBefore = m.counters.Drops
+		}
+		m.seen, m.counters.Drops = s.look, k.Mem.Drops
+	} else {
+		l.Cookie = uint64(k.Inode)
+	}
+	s.listeners = append(s.listeners, l)
+}
+
+// connection compares a connection with what is remembered of it.
+func (s *sweep) connection(k *inetdiag.Socket, inbound bool) {
+	now := countersOf(k)
+	var m *remembered
+	if k.Cookie != 0 {
+		var isNew bool
+		if m, isNew = s.memory.get(k.Cookie); m.seen == s.look {
+			return // shown twice: it moved while the table was walked
+		} else if isNew {
+			m.born, m.progress = s.look, s.look
+			if s.look == 1 {
+				m.counters = now // what it did before the first look is history
+			}
+		}
+	} else {
+		m = &remembered{born: s.look, progress: s.look, counters: now}
+	}
+	before := m.counters
+	m.counters, m.seen = now, s.look
+	growth := now.since(&before)
+	s.activity(k, m, &growth)
+	s.peer(k, &growth)
+	if score, class := s.trouble(k, m, &growth); score > 0 {
+		s.flows[class].add(score, func(f *Flow) {
+			*f = Flow{
+				Socket: *k, Congestion: f.Congestion, Before: before, Now: now, Looks: s.look - m.born + 1,
+				Idle: s.look - m.progress, Standing: m.standing, Inbound: inbound, Class: class, Score: score,
+			}
+		})
+	}
+}
+
+// activity notes what the connection did since the previous look.
+func (s *sweep) activity(k *inetdiag.Socket, m *remembered, growth *Counters) {
+	total := *growth
+	if backsOff(k) {
+		// The kernel's clocks go on while it waits for a retransmission timeout,
+		// as limited by the window if there is one: that is loss, no limit.
+		total.Busy, total.RwndLimited, total.SndbufLimited = 0, 0, 0
+	}
+	s.r.Growth.add(&total)
+	if growth.Acked > 0 {
+		m.progress = s.look
+	}
+	if growth.SegsOut > 0 {
+		s.sending.did(s.look, &m.sent)
+		if rtt, ok := rttOf(k); ok {
+			s.senders.add(rtt)
+		}
+	}
+	if growth.SegsIn > 0 {
+		s.receiving.did(s.look, &m.received)
+	}
+	if growth.Retrans > 0 {
+		s.retransmitting.did(s.look, &m.retrans)
+		if rtt, ok := rttOf(k); ok {
+			s.retransmitters.add(rtt)
+		}
+	}
+	m.standing = min(m.standing+1, uint16(len(s.unread)))
+	if !leftUnread(k) {
+		m.standing = 0
+	} else {
+		s.unread[m.standing-1]++
+	}
+	m.pending = k.State == inetdiag.Established && (k.Info.Unacked > 0 || k.RQueue > 0) && m.born < s.look
+}
+
+// rttOf returns a connection's round-trip times, if it has measured any.
+func rttOf(k *inetdiag.Socket) (RTT, bool) {
+	known := k.Has(inetdiag.LenMinRTT) && k.Info.RTT > 0 && k.Info.MinRTT != ^uint32(0)
+	return RTT{Now: k.Info.RTT, Min: k.Info.MinRTT}, known
+}
+
+func (s *sweep) peer(k *inetdiag.Socket, growth *Counters) {
+	p := s.peers.of(k.Remote.Addr(), growth.Retrans > 0 || k.State == inetdiag.SynSent)
+	if p == nil {
+		return
+	}
+	p.Flows++
+	p.Retrans += growth.Retrans
+	p.SegsOut += growth.SegsOut
+	p.Acked += growth.Acked
+	if k.State == inetdiag.SynSent {
+		p.SynSent++
+		if k.Retrans > 0 {
+			p.SynRetrying++
+		}
+	} else if k.Info.RTT > 0 && growth.SegsOut > 0 {
+		p.rtt(k.Info.RTT)
+	}
+}
+
+// finish completes the reading after the last socket.
+func (s *sweep) finish() {
+	r := s.r
+	r.Grown = r.Grown && r.Proc == ""
+	r.Sending, r.Receiving = trimmed(s.sending[:]), trimmed(s.receiving[:])
+	r.Retransmitting, r.Unread = trimmed(s.retransmitting[:]), trimmed(s.unread[:])
+	for stuck, n := range s.stuck {
+		stuck.N = n
+		r.Stuck = append(r.Stuck, stuck)
+	}
+	r.SenderRTTs, r.RetransRTTs = slices.Clone(s.senders.samples), slices.Clone(s.retransmitters.samples)
+	r.PortUse, r.PortUseTo = s.ports.most, s.ports.to
+	s.memory.forget(s.look, func(m *remembered) {
+		if m.pending {
+			r.Vanished++
+		}
+	})
+	r.Peers = s.peers.worst()
+	for i := range s.flows {
+		r.Flows = append(r.Flows, s.flows[i].flows...)
+	}
+	s.finishListeners()
+}
+
+// finishListeners keeps the listeners nearest to an overflow, if there are very
+// many, and gives them the requests for their port.
+func (s *sweep) finishListeners() {
+	if len(s.listeners) > maxListeners {
+		slices.SortStableFunc(s.listeners, func(a, b Listener) int {
+			return cmp.Or(
+				cmp.Compare(uint64(b.Queue)*uint64(a.Limit+1), uint64(a.Queue)*uint64(b.Limit+1)),
+				cmp.Compare(b.Drops-b.DropsBefore, a.Drops-a.DropsBefore))
+		})
+	}
+	s.r.Listeners = slices.Clone(s.listeners[:min(len(s.listeners), maxListeners)])
+	for i := range s.r.Listeners {
+		l := &s.r.Listeners[i]
+		l.SynRecv = s.synRecv[l.Local.Port()]
+	}
+}

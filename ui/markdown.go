@@ -1,0 +1,183 @@
+package ui
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"whydrop/content"
+)
+
+// markdown lays out the markdown of a report for reading: headings, lists,
+// quotes, tables and code. Anything else stays as it is.
+func (t theme) markdown(source string, w int) []string {
+	var lines []string
+	var table [][]string
+	code := false
+	flush := func() {
+		lines = append(lines, t.table(table, w)...)
+		table = nil
+	}
+	for _, l := range strings.Split(strings.TrimRight(source, "\n"), "\n") {
+		if strings.HasPrefix(l, "|") && !code {
+			table = append(table, cells(l))
+			continue
+		}
+		flush()
+		if strings.HasPrefix(l, "```") {
+			code = !code
+			continue
+		}
+		if code {
+			lines = append(lines, wrap("  "+content.Show(l), w, "    ")...)
+			continue
+		}
+		if l == "" && len(lines) > 0 && lines[len(lines)-1] == "" {
+			continue
+		}
+		lines = append(lines, t.markdownLine(l, w)...)
+	}
+	flush()
+	return lines
+}
+
+func (t theme) markdownLine(l string, w int) []string {
+	switch {
+	case strings.HasPrefix(l, "#"):
+		return styled(wrap(inline(strings.TrimLeft(l, "# ")), w, ""), t.bold.Render)
+	case strings.HasPrefix(l, "- "):
+		return wrap(inline(l), w, "  ")
+	case strings.HasPrefix(l, "> "):
+		return indented(wrap(inline(l[2:]), w-2, ""))
+	default:
+		return wrap(inline(l), w, "")
+	}
+}
+
+var entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
+
+// inline takes the marks out of a line: escapes, entities, emphasis and code.
+func inline(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '\\':
+			if i++; i < len(s) {
+				b.WriteByte(s[i])
+			}
+		case '*':
+		case '`':
+			run := len(s[i:]) - len(strings.TrimLeft(s[i:], "`"))
+			span, _, closed := strings.Cut(s[i+run:], s[i:i+run])
+			if !closed {
+				continue
+			}
+			b.WriteString(strings.ReplaceAll(strings.TrimSpace(span), "&", "&amp;"))
+			i += run + len(span) + run - 1
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return content.Show(entities.Replace(b.String()))
+}
+
+// cells splits the line of a table. A backslash before a bar makes it a part of
+// the cell, in code too.
+func cells(l string) []string {
+	var out []string
+	cell := ""
+	for i := 1; i < len(l); i++ {
+		switch {
+		case l[i] == '\\' && i+1 < len(l) && l[i+1] == '|':
+			cell += "|"
+			i++
+		case l[i] == '\\' && i+1 < len(l):
+			cell += l[i : i+2]
+			i++
+		case l[i] == '|':
+			out = append(out, inline(strings.TrimSpace(cell)))
+			cell = ""
+		default:
+			cell += l[i : i+1]
+		}
+	}
+	return out
+}
+
+// table lays out the rows of a table in columns. The widest column gives way
+// until all have room.
+func (t theme) table(rows [][]string, w int) []string {
+	var widths []int
+	for _, r := range rows {
+		for i, c := range r {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			if !separator(r) {
+				widths[i] = max(widths[i], ansi.StringWidth(c))
+			}
+		}
+	}
+	fit(widths, w)
+	var lines []string
+	for i, r := range rows {
+		if separator(r) || strings.Join(r, "") == "" {
+			continue
+		}
+		head := i == 0 && len(rows) > 1 && separator(rows[1])
+		for _, l := range t.tableRow(r, widths) {
+			if head {
+				l = t.dim.Render(l)
+			}
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+func separator(row []string) bool {
+	return len(row) > 0 && strings.Trim(row[0], "-") == "" && row[0] != ""
+}
+
+// fit takes from the widest column until all of them and two spaces between
+// have room.
+func fit(widths []int, w int) {
+	sum := 2 * (len(widths) - 1)
+	for _, n := range widths {
+		sum += n
+	}
+	for ; sum > w; sum-- {
+		widest := 0
+		for i, n := range widths {
+			if n > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] <= 4 {
+			return
+		}
+		widths[widest]--
+	}
+}
+
+func (t theme) tableRow(row []string, widths []int) []string {
+	var wrapped [][]string
+	height := 1
+	for i, c := range row {
+		lines := wrap(c, max(4, widths[i]), "")
+		wrapped = append(wrapped, lines)
+		height = max(height, len(lines))
+	}
+	lines := make([]string, height)
+	for y := range lines {
+		for i, cell := range wrapped {
+			text := ""
+			if y < len(cell) {
+				text = cell[y]
+			}
+			lines[y] += t.pad(text, widths[i]) + "  "
+		}
+		lines[y] = strings.TrimRight(lines[y], " ")
+	}
+	return lines
+}
