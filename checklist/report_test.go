@@ -100,7 +100,7 @@ func TestReportOfAnEmptyCase(t *testing.T) {
 
 func TestReportIsDeterministic(t *testing.T) {
 	c := sickCase(t)
-	if reportOf(t, c) != reportOf(t, c) {
+	if first, second := reportOf(t, c), reportOf(t, c); first != second {
 		t.Error("two reports of one case differ")
 	}
 }

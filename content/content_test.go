@@ -160,7 +160,15 @@ func TestUnknownFacts(t *testing.T) {
 		holds, known bool
 	}{
 		{"TcpExt.ListenOverflows > 2", true, true},
-		{"TcpExt.ListenOverflows > 2 || TcpExt.ListenDrops > 0", false, false},
+		{"TcpExt.ListenDrops > 0", false, false},
+		{"TcpExt.ListenOverflows > 2 || TcpExt.ListenDrops > 0", true, true},
+		{"TcpExt.ListenDrops > 0 || TcpExt.ListenOverflows > 2", true, true},
+		{"TcpExt.ListenDrops > 0 || TcpExt.ListenOverflows > 9", false, false},
+		{"TcpExt.ListenDrops > 0 && TcpExt.ListenOverflows > 9", false, true},
+		{"TcpExt.ListenOverflows > 2 && TcpExt.ListenDrops > 0", false, false},
+		{"!(TcpExt.ListenDrops > 0)", false, false},
+		{"!(TcpExt.ListenDrops > 0 && TcpExt.ListenOverflows > 9)", true, true},
+		{"TcpExt.ListenDrops == 0", false, false},
 		{"rate(TcpExt.ListenOverflows) == 1.5", true, true},
 		{"listener.queue > 4", true, true},
 		{"listener.queue > listener.limit", false, false},
@@ -169,7 +177,7 @@ func TestUnknownFacts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		e := &Expr{Source: tt.source}
-		if err := v.compileExpr(e, "listener", nil); err != nil {
+		if err := v.compileCondition(e, "listener"); err != nil {
 			t.Fatal(err)
 		}
 		if holds, known := e.Holds(env); holds != tt.holds || known != tt.known {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
 	"go.yaml.in/yaml/v4"
 )
@@ -30,6 +31,7 @@ type Expr struct {
 	Place
 	program *vm.Program
 	name    string // set for an expression that is just a name: then there is no program
+	logic   *logic // set for a condition of several parts
 	uses    []string
 }
 
@@ -67,10 +69,14 @@ func (e *Expr) Eval(env *Env) (value any, known bool) {
 	return out, true
 }
 
-// Holds evaluates a condition. An empty condition always holds.
+// Holds evaluates a condition. An empty condition always holds. A condition of
+// several parts is known as soon as the known parts decide it.
 func (e *Expr) Holds(env *Env) (holds, known bool) {
 	if e.Empty() {
 		return true, true
+	}
+	if e.logic != nil {
+		return e.logic.holds(env)
 	}
 	v, known := e.Eval(env)
 	b, _ := v.(bool)
@@ -197,6 +203,22 @@ func (v *Vocabulary) compileExpr(e *Expr, table string, extra map[string]Type, w
 	return nil
 }
 
+// compileCondition compiles a condition: if it has several parts, each part.
+func (v *Vocabulary) compileCondition(e *Expr, table string) error {
+	tree, err := parser.Parse(e.Source)
+	if err != nil {
+		return v.explain(err, e.Source, table)
+	}
+	if !compound(tree.Node) {
+		return v.compileExpr(e, table, nil, expr.AsBool())
+	}
+	if e.logic, err = v.logic(tree.Node, table); err != nil {
+		return err
+	}
+	e.uses = unique(e.logic.uses())
+	return nil
+}
+
 // compileText splits a text at its braces and compiles what stands in them.
 func (v *Vocabulary) compileText(t *Text, table string, extra map[string]Type) error {
 	t.parts = nil
@@ -233,7 +255,6 @@ func (v *Vocabulary) compileText(t *Text, table string, extra map[string]Type) e
 // collector gathers the dotted names that an expression reads.
 type collector struct {
 	chains []string
-	inner  map[ast.Node]bool
 }
 
 func (c *collector) Visit(node *ast.Node) {

@@ -47,12 +47,12 @@ func (l *loader) compile() {
 		for _, r := range append(append([]*Rule{}, c.For...), c.Against...) {
 			r.File = c.File
 			l.condition(r.When, r.Each, r.Place)
-			l.number(r.Order, r.Each, nil, r.Place)
+			l.number(r.Order, r.Each, r.Place)
 			l.text(r.Says, r.Each, nil, r.Place)
 		}
 		for _, ll := range c.Ledger {
 			ll.File = c.File
-			l.number(ll.Counter, ll.Each, nil, ll.Place)
+			l.number(ll.Counter, ll.Each, ll.Place)
 			l.condition(ll.When, ll.Each, ll.Place)
 			l.text(ll.Name, ll.Each, nil, ll.Place)
 		}
@@ -69,7 +69,7 @@ func (l *loader) compile() {
 		for _, e := range q.Evidence {
 			e.File = q.File
 			l.condition(e.When, e.Each, e.Place)
-			l.number(e.Order, e.Each, nil, e.Place)
+			l.number(e.Order, e.Each, e.Place)
 			l.text(e.Says, e.Each, nil, e.Place)
 		}
 	}
@@ -77,7 +77,7 @@ func (l *loader) compile() {
 
 func (l *loader) remedy(r *Remedy) {
 	l.condition(r.When, r.Each, r.Place)
-	l.number(r.Order, r.Each, nil, r.Place)
+	l.number(r.Order, r.Each, r.Place)
 	extra := map[string]Type{}
 	if !r.Value.Empty() {
 		r.Value.File = r.File
@@ -95,14 +95,16 @@ func (l *loader) remedy(r *Remedy) {
 }
 
 func (l *loader) condition(e *Expr, each string, owner Place) {
-	l.expression(e, each, nil, owner, expr.AsBool())
+	l.expression(e, each, owner, l.book.Facts.compileCondition)
 }
 
-func (l *loader) number(e *Expr, each string, extra map[string]Type, owner Place) {
-	l.expression(e, each, extra, owner, expr.AsFloat64())
+func (l *loader) number(e *Expr, each string, owner Place) {
+	l.expression(e, each, owner, func(e *Expr, table string) error {
+		return l.book.Facts.compileExpr(e, table, nil, expr.AsFloat64())
+	})
 }
 
-func (l *loader) expression(e *Expr, each string, extra map[string]Type, owner Place, want expr.Option) {
+func (l *loader) expression(e *Expr, each string, owner Place, compile func(*Expr, string) error) {
 	if e.Empty() {
 		return
 	}
@@ -111,7 +113,7 @@ func (l *loader) expression(e *Expr, each string, extra map[string]Type, owner P
 		l.problem(owner, "each: %s is not a table: expected one of %s", each, l.tableNames())
 		return
 	}
-	if err := l.book.Facts.compileExpr(e, each, extra, want); err != nil {
+	if err := compile(e, each); err != nil {
 		l.problem(e.Place, "%v", err)
 	}
 }

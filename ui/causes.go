@@ -77,9 +77,9 @@ func (s *causesScreen) draw(m *model, w, h int) []string {
 	shown := s.detail.window(detail, h-rows-1)
 	place := ""
 	if len(shown) < len(detail) {
-		place = fmt.Sprintf("lines %d-%d of %d, pgdn pgup", s.detail.top+1, s.detail.top+len(shown), len(detail))
+		place = fmt.Sprintf(" lines %d-%d of %d, pgdn pgup", s.detail.top+1, s.detail.top+len(shown), len(detail))
 	}
-	lines = append(lines, t.apart(t.dim.Render(strings.Repeat(t.rule, max(0, w-len(place)-2))), t.dim.Render(place), w))
+	lines = append(lines, t.dim.Render(strings.Repeat(t.rule, max(0, w-len(place)))+place))
 	return append(lines, shown...)
 }
 
@@ -104,20 +104,32 @@ func (m *model) causeLine(f *checklist.Finding, w int, here bool) string {
 	}
 }
 
+// suspects are the causes that are named, and the n most likely others that
+// something speaks for and that are worth a look.
+func (m *model) suspects(n int) []*checklist.Finding {
+	list := m.diagnosis.Named()
+	for _, f := range m.diagnosis.Suspects(n) {
+		if f.Probability >= ruledOut {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
 // suspectLines are the causes that are named or that something speaks for, with
 // their weightiest reasons, in at most h lines.
 func (m *model) suspectLines(w, h int) []string {
 	t, d := m.theme, m.diagnosis
-	suspects := append(d.Named(), d.Suspects(8)...)
-	rest := fmt.Sprintf("%d causes considered, nothing speaks for any", len(d.Findings))
+	suspects := m.suspects(8)
+	rest := fmt.Sprintf("%d causes considered, none is likely", len(d.Findings))
 	if n := len(suspects); n > 0 {
-		rest = fmt.Sprintf("and %d that nothing speaks for", len(d.Findings)-n)
+		rest = fmt.Sprintf("and %d that are less likely", len(d.Findings)-n)
 	}
 	lines := []string{t.bold.Render("Causes")}
 	for _, f := range suspects {
 		entry := []string{m.causeLine(f, w, false)}
 		for i, r := range f.For {
-			if i == 2 || !f.Named() && i == 1 {
+			if i == 3 || !f.Named() && i == 1 {
 				break
 			}
 			entry = append(entry, wrap("    + "+content.Show(r.Says), w, "      ")...)
@@ -144,10 +156,12 @@ func (m *model) summaryLines(w int) []string {
 			lines = append(lines, wrap(content.Show(e), w, "    ")...)
 		}
 	}
-	part("Diagnosis", []string{m.kase.Headline(d)})
 	lines = append(lines, wrap(m.standing(), w, "")...)
 	lines = append(lines, "")
-	var signs, lost, against []string
+	if len(m.suspects(3)) == 0 {
+		lines = append(lines, fmt.Sprintf("%d causes were considered, none is likely.", len(d.Findings)))
+	}
+	var signs, lost, likely []string
 	for _, s := range d.Symptoms {
 		signs = append(signs, "  ! "+s)
 	}
@@ -157,13 +171,13 @@ func (m *model) summaryLines(w int) []string {
 	for _, e := range d.Ledger {
 		lost = append(lost, fmt.Sprintf("  %s %s: %s %s (%s)", e.Hop, e.Direction, content.Show(e.Drops), e.Unit, e.Counter))
 	}
-	for _, f := range append(d.Named(), d.Suspects(3)...) {
-		against = append(against, fmt.Sprintf("  %s %s", checklist.Percent(f.Probability), f.Cause.Title))
+	for _, f := range m.suspects(3) {
+		likely = append(likely, fmt.Sprintf("  %s %s", checklist.Percent(f.Probability), f.Cause.Title))
 		for _, r := range f.For[:min(2, len(f.For))] {
-			against = append(against, "    + "+r.Says)
+			likely = append(likely, "    + "+r.Says)
 		}
 	}
-	part("Causes that something speaks for", against)
+	part("Likely causes", likely)
 	part("Signs that something is wrong", signs)
 	part("Lost on this host", lost)
 	lines = append(lines, m.nextLines(w)...)
@@ -183,25 +197,37 @@ func (m *model) standing() string {
 	return text + ". Next: enter shows the plan, e writes the report."
 }
 
-// nextLines is what would tell most, if anything is left to find out.
+// nextLines is what would tell most, if anything is left to find out: open
+// questions, and what a probe could not see.
 func (m *model) nextLines(w int) []string {
 	d := m.diagnosis
-	if d.Verdict == checklist.Healthy || len(d.Next) == 0 {
+	if d.Verdict == checklist.Healthy {
 		return nil
 	}
-	lines := []string{m.theme.bold.Render("What would tell most")}
+	var lines []string
 	first := m.mostTelling()
-	for _, step := range d.Next[:min(3, len(d.Next))] {
-		text := "  let the probe " + step.ID + " see more"
-		if q := m.kase.Book.Question(step.ID); step.Kind == "question" && q != nil {
-			text = "  " + q.ID + ": " + q.Ask
+	for _, step := range d.Next {
+		if len(lines) >= 6 {
+			break
+		}
+		q := m.kase.Book.Question(step.ID)
+		if step.Kind == "question" && q != nil {
+			text := "  " + q.ID + ": " + q.Ask
 			if q == first {
-				text += " (1, then s, goes there)"
+				text += " (press 1, then s)"
+			}
+			lines = append(lines, wrap(text, w, "    ")...)
+		}
+		for _, b := range m.kase.Facts.Blind {
+			if step.Kind == "probe" && b.Probe == step.ID {
+				lines = append(lines, wrap("  to see "+unseen(b), w, "    ")...)
 			}
 		}
-		lines = append(lines, wrap(text, w, "    ")...)
 	}
-	return lines
+	if len(lines) == 0 {
+		return nil
+	}
+	return append([]string{m.theme.bold.Render("What would tell most")}, lines...)
 }
 
 func (m *model) causeDetail(f *checklist.Finding, w int) []string {
@@ -230,7 +256,7 @@ func (m *model) causeDetail(f *checklist.Finding, w int) []string {
 	}
 	for _, text := range [][2]string{
 		{"What happens: ", f.Cause.Happens}, {"What one notices: ", f.Cause.Notice},
-		{"To settle it: ", f.Cause.Settle}, {"Commonly believed: ", f.Cause.Believed},
+		{"To settle it: ", f.Cause.Settle}, {"Mind: ", f.Cause.Believed},
 	} {
 		if text[1] != "" {
 			lines = append(lines, "")

@@ -128,7 +128,7 @@ func (m *model) keyHelp(w int) string {
 func (m *model) keys() [][2]string {
 	switch {
 	case m.help:
-		return [][2]string{{"any key", "closes this"}}
+		return [][2]string{{"any key", "closes this"}, {"up/down", "scroll"}}
 	case m.screen == welcome && m.kase == nil:
 		return [][2]string{{"q", "quit"}}
 	case m.screen == welcome:
@@ -152,7 +152,7 @@ func (m *model) screenKeys() [][2]string {
 	case causes:
 		return [][2]string{{"up/down", "choose"}, {"enter", "plan"}, {"pgdn", "read on"}}
 	case tree:
-		return [][2]string{{"up/down", "scroll"}}
+		return [][2]string{{"up/down", "open a place"}, {"enter", "its causes"}}
 	case plan:
 		return [][2]string{{"up/down", "scroll"}, {"enter", "report"}}
 	default:
@@ -176,7 +176,7 @@ func (m *model) drawMain(w int) []string {
 	case causes:
 		return m.causes.draw(m, w, h)
 	case tree:
-		return m.tree.draw(m, m.treeLines(w), w, h)
+		return m.tree.draw(m, w, h)
 	case plan:
 		return m.plan.draw(m, m.planLines(w), w, h)
 	default:

@@ -39,7 +39,11 @@ func (s *walkScreen) draw(m *model, w, h int) []string {
 	if more := len(lower) - len(shown); more > 0 {
 		title = t.apart(title, t.dim.Render(fmt.Sprintf("%d-%d of %d lines, pgdn pgup", s.lower.top+1, s.lower.top+len(shown), len(lower))), w)
 	}
-	return append(append(lines, "", title), shown...)
+	lines = append(append(lines, "", title), shown...)
+	if findOut := indented(wrap(q.FindOut, w-2, "")); !s.findOut && left-2-len(shown) >= len(findOut)+2 {
+		lines = append(append(lines, "", t.bold.Render("How to find out")), findOut...)
+	}
+	return lines
 }
 
 func (s *walkScreen) heading(m *model, q *content.Question, w int) string {

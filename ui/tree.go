@@ -2,8 +2,7 @@ package ui
 
 import (
 	"fmt"
-
-	"github.com/charmbracelet/x/ansi"
+	"strings"
 
 	"whydrop/checklist"
 	"whydrop/content"
@@ -12,23 +11,105 @@ import (
 // ruledOut is the probability below which a cause is shown as out of question.
 const ruledOut = 0.02
 
-// hopLines is the tree with one entry a hop, for the side of a wide screen.
-func (m *model) hopLines(w int, whole bool) []string {
-	var lines []string
-	for _, v := range m.kase.Hops(m.diagnosis) {
-		hop := m.hopEntry(v, w)
-		if !whole {
-			hop[0] = m.theme.clip(hop[0], w)
-			hop = hop[:1]
+// treeScreen shows the decision tree: the places on the packet's way, closed
+// ones with the fact that closed them. The place under the cursor, and those
+// with a likely cause, stand open and show their causes.
+type treeScreen struct {
+	at     string // hop id, "" until one has moved: the most probable
+	scroll scroll
+}
+
+func (s *treeScreen) key(m *model, name string) {
+	hops := m.kase.Hops(m.diagnosis)
+	i := s.index(hops)
+	switch name {
+	case "up", "k":
+		i--
+	case "down", "j":
+		i++
+	case "pgup":
+		i -= 5
+	case "pgdown", "space":
+		i += 5
+	case "home":
+		i = 0
+	case "end":
+		i = len(hops) - 1
+	case "enter":
+		if v := hops[i]; len(v.Causes) > 0 {
+			m.causes = causesScreen{at: v.Causes[0].Cause.ID}
+			m.show(causes)
 		}
-		lines = append(lines, hop...)
+		return
+	}
+	s.at = hops[min(max(i, 0), len(hops)-1)].Hop.ID
+}
+
+func (s *treeScreen) index(hops []checklist.HopView) int {
+	best := 0
+	for i, v := range hops {
+		if v.Hop.ID == s.at {
+			return i
+		}
+		if v.Probability > hops[best].Probability {
+			best = i
+		}
+	}
+	return best
+}
+
+func (s *treeScreen) draw(m *model, w, h int) []string {
+	t, hops := m.theme, m.kase.Hops(m.diagnosis)
+	shut := 0
+	for _, v := range hops {
+		if v.Closed {
+			shut++
+		}
+	}
+	text := fmt.Sprintf("%d of %d places on the packet's way are closed (%s). Sent packets go down, received ones up.", shut, len(hops), t.shut)
+	head := styled(wrap(text, w, ""), t.dim.Render)
+	if h < 12 {
+		head = nil
+	}
+	at := s.index(hops)
+	var lines []string
+	var first, last int
+	for i, v := range hops {
+		entry := m.hopEntry(v, w-2, i == at)
+		mark := "  "
+		if i == at {
+			mark, first, last = t.pointer+" ", len(lines), len(lines)+len(entry)-1
+		}
+		for j, l := range entry {
+			if j > 0 {
+				mark = "  "
+			}
+			lines = append(lines, mark+l)
+		}
+	}
+	room := h - len(head)
+	return append(head, s.scroll.keep(lines, first, min(last, first+room-1), room)...)
+}
+
+// hopEntry is a hop with its causes if it is chosen, or the likely ones.
+func (m *model) hopEntry(v checklist.HopView, w int, chosen bool) []string {
+	lines := m.hopLine(v, w)
+	if chosen {
+		for _, l := range wrap(v.Hop.Title+": "+v.Hop.Means, w-12, "") {
+			lines = append(lines, m.theme.dim.Render(fmt.Sprintf("%12s%s", "", l)))
+		}
+	}
+	for _, f := range v.Causes {
+		if chosen || f.Probability >= ruledOut {
+			lines = append(lines, m.treeCause(f, w)...)
+		}
 	}
 	return lines
 }
 
-// hopEntry is one hop: whether it is open, what it lost, and either its most
-// probable cause or the fact that closed it.
-func (m *model) hopEntry(v checklist.HopView, w int) []string {
+// hopLine is one hop: whether it is open, what it lost, and either how many
+// causes are open or the fact that closed it.
+func (m *model) hopLine(v checklist.HopView, w int) []string {
 	t := m.theme
 	state, style := t.open, t.plain
 	switch {
@@ -37,71 +118,76 @@ func (m *model) hopEntry(v checklist.HopView, w int) []string {
 	case v.Closed:
 		state, style = t.shut, t.dim
 	}
-	text := fmt.Sprintf("%s %-10s", state, v.Hop.Short)
+	text := ""
 	if v.Drops > 0 {
-		text += content.Show(v.Drops) + " lost here. "
+		text = content.Show(v.Drops) + " lost here. "
 	}
 	switch {
 	case v.Closed:
 		text += "closed: " + content.Show(v.Why)
-	case len(v.Causes) > 0 && v.Probability >= ruledOut:
+	case v.Probability >= ruledOut:
 		text += checklist.Percent(v.Probability) + " " + v.Causes[0].Cause.Title
 	default:
-		text += "open, nothing speaks for it"
+		text += m.openText(v)
 	}
-	head, rest := text[:len(state)+11], text[len(state)+11:]
+	head := fmt.Sprintf("%s %-9s ", state, v.Hop.Short)
 	var lines []string
-	for _, l := range wrap(rest, w-ansi.StringWidth(head), "") {
+	for _, l := range wrap(text, w-12, "") {
 		lines = append(lines, style.Render(head+l))
-		head = fmt.Sprintf("%12s", "")
+		head = strings.Repeat(" ", 12)
 	}
 	return lines
 }
 
-// treeLines is the tree with the causes under each open hop.
-func (m *model) treeLines(w int) []string {
-	t, hops := m.theme, m.kase.Hops(m.diagnosis)
-	shut := 0
-	for _, v := range hops {
-		if v.Closed {
-			shut++
+// openText says why a hop without a likely cause is still open.
+func (m *model) openText(v checklist.HopView) string {
+	open := 0
+	for _, f := range v.Causes {
+		if !out(f) {
+			open++
 		}
 	}
-	text := fmt.Sprintf("The packet's way, from the application down to the wire and beyond. Of %d places %d are closed (%s), %d are open (%s).",
-		len(hops), shut, t.shut, len(hops)-shut, t.open)
-	lines := append(wrap(text, w, ""), "")
-	for _, v := range hops {
-		lines = append(lines, m.hopEntry(v, w)...)
-		if v.Closed {
-			continue
-		}
-		for _, f := range v.Causes {
-			lines = append(lines, m.treeCause(f, w)...)
-		}
-	}
-	return lines
+	return fmt.Sprintf("open: %d of %d causes not ruled out", open, len(v.Causes))
 }
 
-// treeCause is a cause under an open hop; one that is out of question is dim
-// and says why.
+// out says whether a cause is ruled out by something.
+func out(f *checklist.Finding) bool { return f.Probability < ruledOut && len(f.Against) > 0 }
+
+// treeCause is a cause under its hop; one that is out of question is dim and
+// says why.
 func (m *model) treeCause(f *checklist.Finding, w int) []string {
 	t, style := m.theme, m.theme.plain
-	mark, text := t.branch, checklist.Percent(f.Probability)+" "+f.Cause.Title
+	mark, text := t.open, f.Cause.Title
 	switch {
 	case f.Named():
 		mark, style = "!", t.bad
-	case f.Probability < ruledOut && len(f.Against) > 0:
+		text = checklist.Percent(f.Probability) + " " + text
+	case out(f):
 		mark, style = t.shut, t.dim
-		text = f.Cause.Title + ": " + content.Show(f.Against[0].Says)
-	case f.Probability < ruledOut:
-		text = f.Cause.Title
+		text += ": " + content.Show(f.Against[0].Says)
+	case f.Probability >= ruledOut:
+		text = checklist.Percent(f.Probability) + " " + text
 	}
 	var lines []string
 	for i, l := range wrap(text, w-14, "") {
 		if i > 0 {
 			mark = " "
 		}
-		lines = append(lines, style.Render(fmt.Sprintf("%12s%s %s", "", mark, l)))
+		lines = append(lines, style.Render(strings.Repeat(" ", 12)+mark+" "+l))
+	}
+	return lines
+}
+
+// hopLines is the tree with one entry a hop, for the side of a wide screen;
+// whole entries where there is room, else one line each.
+func (m *model) hopLines(w int, whole bool) []string {
+	var lines []string
+	for _, v := range m.kase.Hops(m.diagnosis) {
+		hop := m.hopLine(v, w)
+		if !whole && len(hop) > 1 {
+			hop = []string{m.theme.clip(hop[0], w-1) + m.theme.ellipsis}
+		}
+		lines = append(lines, hop...)
 	}
 	return lines
 }

@@ -6,13 +6,10 @@ package ui
 
 import (
 	"context"
-	"os"
 	"strings"
-	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/colorprofile"
 
 	"whydrop/checklist"
 	"whydrop/probes/fact"
@@ -30,58 +27,6 @@ type Options struct {
 	Export func(*checklist.Case, *checklist.Diagnosis) (string, error)
 	// ASCII allows no other glyphs; if unset the locale decides.
 	ASCII bool
-}
-
-// Run shows the terminal program until the operator leaves it or ctx ends, and
-// returns the case as it was left (nil if it was never opened).
-func Run(ctx context.Context, o Options) (*checklist.Case, error) {
-	watch, stop := context.WithCancel(ctx)
-	m := newModel(o)
-	options := []tea.ProgramOption{
-		tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(30), tea.WithEnvironment(quiet(os.Environ())),
-	}
-	if os.Getenv("NO_COLOR") != "" {
-		options = append(options, tea.WithColorProfile(colorprofile.ASCII))
-	}
-	p := tea.NewProgram(m, options...)
-	var done sync.WaitGroup
-	done.Add(1)
-	go func() {
-		defer done.Done()
-		o.Watch(watch, func(f *fact.Facts) { p.Send(factsMsg{f}) })
-	}()
-	final, err := p.Run()
-	stop()
-	done.Wait()
-	if end, ok := final.(*model); ok {
-		m = end
-	}
-	if ctx.Err() != nil {
-		err = nil // the hang-up or signal is not a failure of the screen
-	}
-	return m.kase, err
-}
-
-// quiet is the environment as the terminal library is to see it: one for which
-// it asks the terminal nothing at the start. An answer that comes over a slow
-// line after a quick end would be typed into the shell.
-func quiet(environ []string) []string {
-	out := []string{"SSH_TTY=quiet"}
-	for _, e := range environ {
-		name, value, _ := strings.Cut(e, "=")
-		switch name {
-		case "TERM_PROGRAM", "WT_SESSION", "SSH_TTY":
-			continue
-		case "TERM":
-			for _, asked := range []string{"ghostty", "wezterm", "alacritty", "kitty", "rio"} {
-				if strings.Contains(value, asked) {
-					e = "TERM=xterm-256color"
-				}
-			}
-		}
-		out = append(out, e)
-	}
-	return out
 }
 
 // screen names what is shown.
@@ -139,7 +84,7 @@ type model struct {
 
 	walk       walkScreen
 	causes     causesScreen
-	tree       pager
+	tree       treeScreen
 	plan       pager
 	report     reportScreen
 	helpScroll scroll
@@ -268,8 +213,10 @@ func (m *model) show(s screen) {
 
 func (m *model) begin(name string) tea.Cmd {
 	switch name {
-	case "q", "esc":
+	case "q":
 		return tea.Quit
+	case "?":
+		m.help, m.helpScroll.top = true, 0
 	case "enter", "space", "1":
 		if m.kase != nil {
 			m.screen, m.before = walk, walk
@@ -315,7 +262,7 @@ func (m *model) keyOnScreen(name string) {
 	case causes:
 		m.causes.key(m, name)
 	case tree:
-		m.tree.key(name, m.layout.bodyHeight)
+		m.tree.key(m, name)
 	case plan:
 		if name == "enter" {
 			m.show(report)
@@ -331,6 +278,5 @@ func (m *model) keyOnScreen(name string) {
 func (m *model) View() tea.View {
 	v := tea.NewView(strings.Join(m.draw(), "\n"))
 	v.AltScreen = true
-	v.WindowTitle = "whydrop"
 	return v
 }

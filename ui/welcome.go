@@ -14,7 +14,8 @@ func (m *model) drawWelcome(w int) []string {
 	t := m.theme
 	var lines []string
 	add := func(s string) { lines = append(lines, wrap(s, min(w, 78), "")...) }
-	lines = append(lines, "", t.bold.Render("Why does this host drop TCP packets, and what to do about it?"), "")
+	lines = append(lines, styled(wrap("Why does this host drop TCP packets, and what to do about it?", w, ""), t.bold.Render)...)
+	lines = append(lines, "")
 	if m.failed != nil {
 		return append(lines, m.drawFailure(w)...)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,6 +34,9 @@ func walkthrough(cmd *cobra.Command, answers string) error {
 	if !terminal(os.Stdin) || !terminal(os.Stdout) {
 		return errors.New("the walkthrough needs a terminal on standard input and output; 'whydrop diagnose' works without one")
 	}
+	if os.Getenv("TERM") == "dumb" {
+		return errors.New("this terminal (TERM=dumb) cannot move its cursor, which the walkthrough needs; set TERM if that is wrong, 'whydrop diagnose' works without")
+	}
 	// A mistake in the answers is told before the screen is taken; the content
 	// itself is loaded behind the first screen.
 	open := func() (*checklist.Case, error) { return openCase(cmd) }
@@ -46,14 +50,41 @@ func walkthrough(cmd *cobra.Command, answers string) error {
 		}
 		open = func() (*checklist.Case, error) { return c, nil }
 	}
+	var written reports
 	left, err := ui.Run(cmd.Context(), ui.Options{
 		Open: open,
 		Watch: func(ctx context.Context, each func(*fact.Facts)) {
 			probes.Default().Watch(ctx, walkWindow, each)
 		},
-		Export: exportReport,
+		Export: written.export,
 	})
+	for _, path := range written.list() {
+		fmt.Fprintf(cmd.ErrOrStderr(), "report written to %s\n", path)
+	}
 	return errors.Join(err, keepAnswers(cmd, left))
+}
+
+// reports are the reports that were written, to be told again when the screen
+// is left.
+type reports struct {
+	mu    sync.Mutex
+	paths []string
+}
+
+func (r *reports) export(c *checklist.Case, d *checklist.Diagnosis) (string, error) {
+	path, err := exportReport(c, d)
+	if err == nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.paths = append(r.paths, path)
+	}
+	return path, err
+}
+
+func (r *reports) list() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.paths
 }
 
 // exportReport writes the incident report into the working directory, or where

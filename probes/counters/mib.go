@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,8 +33,9 @@ func (m *MIB) Get(name string) (uint64, bool) {
 // dozen, and one more whenever a new kind of ICMP message arrives.
 const maxLayouts = 64
 
-// layouts remembers the counter names of header lines already met, so that
-// looking again makes no new strings.
+// layouts remembers the counter names of header lines and of files already met,
+// so that looking again makes no new strings and a reading holds its numbers
+// alone.
 type layouts map[string][]string
 
 // errPairs is what a file that does not look like /proc/net/snmp yields.
@@ -73,7 +75,19 @@ func (l *layouts) parsePairs(b []byte) (*MIB, error) {
 	if len(m.Names) == 0 {
 		return nil, errPairs
 	}
+	m.Names = l.share(m.Names)
 	return m, nil
+}
+
+// share returns the names as an earlier reading of the file holds them, if they
+// are the same.
+func (l *layouts) share(names []string) []string {
+	key := "names " + names[0]
+	if known := (*l)[key]; slices.Equal(known, names) {
+		return known
+	}
+	l.remember(key, names)
+	return names
 }
 
 // header returns the qualified names of a header line, "" for what is no
@@ -132,7 +146,11 @@ func (l *layouts) parseSNMP6(b []byte) (*MIB, error) {
 	if len(m.Names) == 0 {
 		return nil, errors.New("empty")
 	}
-	l.remember("snmp6", m.Names)
+	if slices.Equal(known, m.Names) {
+		m.Names = known
+	} else {
+		l.remember("snmp6", m.Names)
+	}
 	return m, nil
 }
 

@@ -14,16 +14,16 @@ import "whydrop/probes/fact"
 //     ip_protocol_deliver_rcu counts InDelivers after the INPUT hook. A bad
 //     checksum is counted in InCsumErrors and again in InHdrErrors, so only the
 //     latter is taken off.
-//   - Linux 6.8 and later count ForwDatagrams before the FORWARD hook, older
-//     kernels after it. What FORWARD takes is therefore missing from
-//     rx_vanished on newer kernels and part of it on older ones; on newer ones
-//     OutTransmits shows it in tx_vanished.
+//   - Newer kernels count ForwDatagrams before the FORWARD hook, older ones
+//     after it. What FORWARD takes is therefore part of tx_vanished on newer
+//     kernels and of rx_vanished on older ones.
 //   - Fragments: each counts in InReceives and ReasmReqds, the whole packet in
 //     ReasmOKs. With connection tracking, IPv6 fragments are put together
 //     without being counted (nf_conntrack_reasm.c): the fragments of packets
 //     that are delivered here then look vanished.
-//   - OutTransmits is counted in ip_finish_output2, after OUTPUT, POSTROUTING
-//     and cgroup programs, and after fragmentation.
+//   - OutTransmits (Linux 6.7, and 6.6 with stable updates) is counted in
+//     ip_finish_output2, after OUTPUT, POSTROUTING and cgroup programs, and
+//     after fragmentation.
 //   - A transform (IPsec) asks for a packet twice and transmits it once:
 //     tx_vanished stays unknown while one is loaded.
 //   - IPVS takes packets at INPUT and sends them on: it has its own counter.

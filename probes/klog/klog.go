@@ -105,35 +105,46 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 // drain reads records up to the end of the log and returns those that matter.
 func (s *Source) drain(ctx context.Context) (fresh []Message, lost bool, err error) {
 	for n := 0; ; n++ {
-		if n%256 == 255 && ctx.Err() != nil || s.seen && n >= maxBurst {
+		if s.enough(ctx, n) {
 			return fresh, true, s.dev.SeekEnd()
 		}
 		if len(fresh) >= 2*maxKept {
 			fresh = append(fresh[:0], fresh[maxKept:]...)
 		}
 		k, err := s.dev.Read(s.buf)
-		switch {
-		case errors.Is(err, unix.EAGAIN) || err == nil && k == 0:
+		if errors.Is(err, unix.EAGAIN) || err == nil && k == 0 {
 			return fresh, lost, nil
-		case errors.Is(err, unix.EPIPE):
-			lost = lost || s.seen
+		}
+		if err != nil {
+			missed, ok := passOver(err)
+			if !ok {
+				return nil, lost, err
+			}
+			lost = lost || missed && s.seen
 			continue
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EINVAL): // a record larger than the buffer: it is passed over
-			lost = true
-			continue
-		case err != nil:
-			return nil, lost, err
 		}
 		m, ok := parse(s.buf[:k])
-		if ok && m.Seq >= s.next {
-			s.next = m.Seq + 1
+		if !ok {
+			continue
 		}
-		if ok && m.kernel && relevant(m.Text) {
+		s.next = max(s.next, m.Seq+1)
+		if m.kernel && relevant(m.Text) {
 			fresh = append(fresh, m.Message)
 		}
 	}
+}
+
+// enough tells whether a look ends after n records although there may be more.
+func (s *Source) enough(ctx context.Context, n int) bool {
+	return n%256 == 255 && ctx.Err() != nil || s.seen && n >= maxBurst
+}
+
+// passOver tells whether to read on after an error, and whether records were
+// missed: overwritten before they were read (EPIPE), or larger than the buffer
+// (EINVAL).
+func passOver(err error) (missed, ok bool) {
+	missed = errors.Is(err, unix.EPIPE) || errors.Is(err, unix.EINVAL)
+	return missed, missed || errors.Is(err, unix.EINTR)
 }
 
 // refusal says in words why the log can't be opened.

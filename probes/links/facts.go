@@ -97,9 +97,7 @@ func linkFacts(looks []*Reading, f *fact.Facts) {
 		l := &last.Links[i]
 		g := sums[linkKey{l.Index, l.Name}]
 		row := linkRow(l, g)
-		if n := names[l.Master]; l.Master != 0 && n != "" {
-			row["master"] = n
-		}
+		row["master"] = names[l.Master] // "" for none
 		inUse := downInUse(l, ports[l.Index])
 		row["down_in_use"] = inUse
 		if inUse {

@@ -232,10 +232,13 @@ func (w *window) delays(f *fact.Facts) {
 	if !w.grown {
 		return
 	}
-	var senders, lossy []RTT
+	var senders, lossy, disturbed []RTT
 	for _, look := range w.looks[1:] {
 		senders, lossy = append(senders, look.SenderRTTs...), append(lossy, look.RetransRTTs...)
+		disturbed = append(disturbed, look.ReceiveRTTs...)
 	}
+	inflated := func(r RTT) float64 { return float64(r.Now) / float64(max(r.Min, 1)) }
+	queueing := func(r RTT) float64 { return max(float64(r.Now)-float64(r.Min), 0) / 1000 }
 	if len(senders) > 0 {
 		f.Gauge("tcp.rtt_ms", median(senders, func(r RTT) float64 { return float64(r.Now) / 1000 }))
 		f.Gauge("tcp.min_rtt_ms", median(senders, func(r RTT) float64 { return float64(r.Min) / 1000 }))
@@ -244,10 +247,12 @@ func (w *window) delays(f *fact.Facts) {
 		lossy = senders
 	}
 	if len(lossy) > 0 {
-		f.Gauge("tcp.rtt_inflation", median(lossy, func(r RTT) float64 { return float64(r.Now) / float64(max(r.Min, 1)) }))
-		f.Gauge("tcp.queueing_ms", median(lossy, func(r RTT) float64 {
-			return max(float64(r.Now)-float64(r.Min), 0) / 1000
-		}))
+		f.Gauge("tcp.rtt_inflation", median(lossy, inflated))
+		f.Gauge("tcp.queueing_ms", median(lossy, queueing))
+	}
+	if len(disturbed) > 0 {
+		f.Gauge("tcp.rcv_rtt_inflation", median(disturbed, inflated))
+		f.Gauge("tcp.rcv_queueing_ms", median(disturbed, queueing))
 	}
 }
 

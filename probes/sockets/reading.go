@@ -43,6 +43,9 @@ type Reading struct {
 
 	SenderRTTs  []RTT `json:"sender_rtts,omitempty"` // samples
 	RetransRTTs []RTT `json:"retrans_rtts,omitempty"`
+	// ReceiveRTTs are of connections with arrivals out of order: Now as the
+	// receiver measures it, with the queue that the data stands in.
+	ReceiveRTTs []RTT `json:"receive_rtts,omitempty"`
 
 	PortRange   [2]uint16      `json:"port_range"` // zero if unknown
 	PortUse     uint32         `json:"port_use"`   // most ports used towards PortUseTo
@@ -144,10 +147,11 @@ const (
 	Reader           // the local application leaves data unread
 	Buffer           // its own send buffer holds it back
 	Arrival          // segments arrive out of order or are dropped by the socket
+	Window           // it receives into a buffer that cannot grow
 	classes
 )
 
-var classNames = [classes]string{"", "connecting", "loss", "peer window", "reader", "send buffer", "arrival"}
+var classNames = [classes]string{"", "connecting", "loss", "peer window", "reader", "send buffer", "arrival", "receive window"}
 
 func (c Class) String() string { return classNames[min(c, classes-1)] }
 

@@ -228,6 +228,9 @@ func infoNow(row fact.Row, flow *Flow) {
 	}
 	if rtt, ok := rttOf(k); ok {
 		row["rtt_ms"], row["min_rtt_ms"] = float64(rtt.Now)/1000, float64(rtt.Min)/1000
+		if i.RcvRTT > 0 {
+			row["rcv_rtt_ms"] = float64(i.RcvRTT) / 1000
+		}
 		if k.Has(inetdiag.LenDeliveryRate) && i.DeliveryRate > 0 {
 			row["bdp_bytes"] = float64(i.DeliveryRate) * float64(rtt.Min) / 1e6
 		}

@@ -22,7 +22,7 @@ type sweep struct {
 
 	sending, receiving, retransmitting recency
 	unread                             [64]uint32
-	senders, retransmitters            reservoir
+	senders, retransmitters, disturbed reservoir
 
 	// Ports that listen, now and at the previous look: the dump of one family
 	// can show a connection before its listener.
@@ -54,6 +54,7 @@ func (s *sweep) begin(r *Reading) {
 	s.peers.reset()
 	s.senders.reset()
 	s.retransmitters.reset()
+	s.disturbed.reset()
 	clear(s.stuck)
 	clear(s.synRecv)
 	clear(s.sending[:])
@@ -185,6 +186,9 @@ func (s *sweep) activity(k *inetdiag.Socket, m *remembered, growth *Counters) {
 			s.retransmitters.add(rtt)
 		}
 	}
+	if rtt, ok := rttOf(k); ok && growth.OutOfOrder > 0 && k.Info.RcvRTT > 0 {
+		s.disturbed.add(RTT{Now: k.Info.RcvRTT, Min: rtt.Min})
+	}
 	m.standing = min(m.standing+1, uint16(len(s.unread)))
 	if !leftUnread(k) {
 		m.standing = 0
@@ -230,6 +234,7 @@ func (s *sweep) finish() {
 		r.Stuck = append(r.Stuck, stuck)
 	}
 	r.SenderRTTs, r.RetransRTTs = slices.Clone(s.senders.samples), slices.Clone(s.retransmitters.samples)
+	r.ReceiveRTTs = slices.Clone(s.disturbed.samples)
 	r.PortUse, r.PortUseTo = s.ports.most, s.ports.to
 	s.memory.forget(s.look, func(m *remembered) {
 		if m.pending {

@@ -31,6 +31,9 @@ func (s *sweep) trouble(k *inetdiag.Socket, m *remembered, growth *Counters) (sc
 		worse(20+min(float32(m.standing), 10), Reader)
 	}
 	growthTrouble(growth, worse)
+	if growth.Received > 0 && s.bufferFixed(k) {
+		worse(2, Window)
+	}
 	m.score *= 0.9
 	if score >= m.score {
 		m.score, m.class = score, class
@@ -149,6 +152,13 @@ func leftUnread(k *inetdiag.Socket) bool {
 	half := uint64(k.Mem.RcvBuf) / 2
 	unread := uint64(k.RQueue)
 	return unread >= half || (uint64(k.Mem.RMem) >= half && unread >= half/4)
+}
+
+// bufferFixed says whether a connection's receive buffer cannot grow any more:
+// it was set by hand, or autotuning has brought it to its ceiling.
+func (s *sweep) bufferFixed(k *inetdiag.Socket) bool {
+	return k.HasMem && s.r.RmemDefault > 0 &&
+		(k.Mem.RcvBuf < s.r.RmemDefault || uint64(k.Mem.RcvBuf)*20 >= uint64(s.r.RmemMax)*19)
 }
 
 // worstFlows keeps the connections with the highest scores of one class.

@@ -61,6 +61,7 @@ type Info struct {
 	PMTU          uint32 `json:"pmtu"`
 	RTT           uint32 `json:"rtt"`
 	SndCwnd       uint32 `json:"snd_cwnd"` // segments
+	RcvRTT        uint32 `json:"rcv_rtt"`  // as the receiver of data measures it; 0 if it does not
 	TotalRetrans  uint32 `json:"total_retrans"`
 	BytesAcked    uint64 `json:"bytes_acked"`    // 4.1; the SYN counts as one
 	BytesReceived uint64 `json:"bytes_received"` // 4.1
@@ -185,7 +186,7 @@ func (i *Info) parse(b []byte) {
 	i.RTO, i.SndMSS, i.Unacked = order.Uint32(b[8:]), order.Uint32(b[16:]), order.Uint32(b[24:])
 	i.LastDataSent, i.LastDataRecv, i.LastAckRecv = order.Uint32(b[44:]), order.Uint32(b[52:]), order.Uint32(b[56:])
 	i.PMTU, i.RTT, i.SndCwnd = order.Uint32(b[60:]), order.Uint32(b[68:]), order.Uint32(b[80:])
-	i.TotalRetrans = order.Uint32(b[100:])
+	i.RcvRTT, i.TotalRetrans = order.Uint32(b[92:]), order.Uint32(b[100:])
 	i.BytesAcked, i.BytesReceived = order.Uint64(b[120:]), order.Uint64(b[128:])
 	i.NotsentBytes, i.MinRTT = order.Uint32(b[144:]), order.Uint32(b[148:])
 	i.DataSegsIn, i.DataSegsOut = order.Uint32(b[152:]), order.Uint32(b[156:])
