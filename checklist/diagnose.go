@@ -1,7 +1,9 @@
 package checklist
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 
@@ -133,36 +135,19 @@ func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer) 
 // evidence away. Where causes can explain each other, the one with the most
 // evidence of its own is judged first.
 func (j *judge) findings() []*Finding {
-	alone := map[string]content.Decibans{}
-	waits := map[string][]string{}
-	for _, c := range j.book.Causes {
-		alone[c.ID], waits[c.ID] = j.finding(c).Evidence, c.Explainers()
-	}
-	judged := map[string]bool{}
-	ready := func(c *content.Cause) bool {
-		for _, u := range waits[c.ID] {
-			if !judged[u] {
-				return false
-			}
-		}
-		return true
-	}
 	var findings []*Finding
-	for len(findings) < len(j.book.Causes) {
-		var next *content.Cause
-		nextReady := false
-		for _, c := range j.book.Causes {
-			if judged[c.ID] {
-				continue
-			}
-			r := ready(c)
-			if next == nil || r && !nextReady || r == nextReady && alone[c.ID] > alone[next.ID] {
-				next, nextReady = c, r
-			}
+	for _, circle := range j.book.JudgementOrder() {
+		circle = slices.Clone(circle)
+		alone := map[*content.Cause]content.Decibans{}
+		for _, c := range circle {
+			alone[c] = j.finding(c).Evidence
 		}
-		f := j.finding(next)
-		judged[next.ID], j.named[next.ID] = true, f.Named()
-		findings = append(findings, f)
+		slices.SortStableFunc(circle, func(a, b *content.Cause) int { return cmp.Compare(alone[b], alone[a]) })
+		for _, c := range circle {
+			f := j.finding(c)
+			j.named[c.ID] = f.Named()
+			findings = append(findings, f)
+		}
 	}
 	return findings
 }

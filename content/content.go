@@ -40,6 +40,7 @@ type Book struct {
 	causes    map[string]*Cause
 	hops      map[string]*Hop
 	questions map[string]*Question
+	order     [][]*Cause
 }
 
 // Cause returns a cause by its id, nil if there is none.
@@ -128,6 +129,7 @@ func load(layers []layer) (*Book, error) {
 		})
 		return nil, l.problems
 	}
+	l.book.order = l.book.judgementOrder()
 	return l.book, nil
 }
 

@@ -186,6 +186,29 @@ func TestUnknownFacts(t *testing.T) {
 	}
 }
 
+// Whatever can explain a cause's evidence away is judged before it, but for the
+// members of its own circle.
+func TestJudgementOrder(t *testing.T) {
+	book := mustLoad(t)
+	judged, all := map[string]bool{}, 0
+	for _, circle := range book.JudgementOrder() {
+		for _, c := range circle {
+			judged[c.ID] = true
+			all++
+		}
+		for _, c := range circle {
+			for _, id := range c.Explainers() {
+				if !judged[id] {
+					t.Errorf("%s is judged before %s, which can explain it away", c.ID, id)
+				}
+			}
+		}
+	}
+	if all != len(book.Causes) {
+		t.Errorf("%d of %d causes are judged", all, len(book.Causes))
+	}
+}
+
 func BenchmarkLoad(b *testing.B) {
 	for b.Loop() {
 		if _, err := Load(""); err != nil {

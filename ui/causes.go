@@ -201,7 +201,7 @@ func (m *model) standing() string {
 // questions, and what a probe could not see.
 func (m *model) nextLines(w int) []string {
 	d := m.diagnosis
-	if d.Verdict == checklist.Healthy {
+	if d.Verdict == checklist.Healthy || m.kase.Facts == nil {
 		return nil
 	}
 	var lines []string

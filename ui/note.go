@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -22,18 +23,27 @@ func newNoteLine(s string) noteLine {
 
 func (n *noteLine) String() string { return string(n.text) }
 
-// Insert puts text at the cursor; line breaks become spaces.
+// longestNote is how many characters a note may have: what is pasted by mistake
+// does not make the report unreadable.
+const longestNote = 1000
+
+// Insert puts text at the cursor; line breaks become spaces, and what is too
+// much is left out.
 func (n *noteLine) Insert(s string) {
+	var add []rune
 	for _, r := range s {
 		if r == '\n' || r == '\r' || r == '\t' {
 			r = ' '
 		}
-		if !unicode.IsPrint(r) {
-			continue
+		if len(n.text)+len(add) == longestNote {
+			break
 		}
-		n.text = append(n.text[:n.at], append([]rune{r}, n.text[n.at:]...)...)
-		n.at++
+		if unicode.IsPrint(r) {
+			add = append(add, r)
+		}
 	}
+	n.text = slices.Insert(n.text, n.at, add...)
+	n.at += len(add)
 }
 
 func (n *noteLine) key(k tea.KeyPressMsg) {

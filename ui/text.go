@@ -70,13 +70,13 @@ func wrap(s string, width int, indent string) []string {
 		if !empty {
 			line, used = line+" ", used+1
 		}
-		for used+n > width {
-			cut := ansi.Truncate(word, width-used, "")
-			if cut == "" {
-				break
+		if used+n > width {
+			parts := strings.Split(ansi.Hardwrap(word, width-used, true), "\n")
+			for _, part := range parts[:len(parts)-1] {
+				line += part
+				flush()
 			}
-			line, word = line+cut, word[len(cut):]
-			flush()
+			word = parts[len(parts)-1]
 			n = ansi.StringWidth(word)
 		}
 		line, used, empty = line+word, used+n, false

@@ -25,8 +25,6 @@ type Options struct {
 	Watch func(context.Context, func(*fact.Facts))
 	// Export writes the incident report and returns where.
 	Export func(*checklist.Case, *checklist.Diagnosis) (string, error)
-	// ASCII allows no other glyphs; if unset the locale decides.
-	ASCII bool
 }
 
 // screen names what is shown.
@@ -93,7 +91,7 @@ type model struct {
 }
 
 func newModel(o Options) *model {
-	return &model{options: o, theme: newTheme(o.ASCII || asciiOnly()), layout: arrange(80, 24), walk: newWalk(), now: time.Now}
+	return &model{options: o, theme: newTheme(asciiOnly()), layout: arrange(80, 24), walk: newWalk(), now: time.Now}
 }
 
 // Init opens the case after the first screen is drawn.

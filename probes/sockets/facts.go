@@ -298,7 +298,11 @@ func (w *window) blind(f *fact.Facts) {
 			"NETLINK_SOCK_DIAG: the kernel module tcp_diag, or a seccomp profile that allows it")
 	}
 	if last.Hidden {
-		f.CannotSee("sockets", "processes of other users behind sockets", "root or CAP_SYS_PTRACE")
+		needs := "root or CAP_SYS_PTRACE"
+		if last.Root {
+			needs = "CAP_SYS_PTRACE in the first user namespace: this root is confined"
+		}
+		f.CannotSee("sockets", "processes of other users behind sockets", needs)
 	}
 	if last.Unfinished {
 		f.CannotSee("sockets", "processes behind some sockets: too many open files for the time given", "a longer observation")

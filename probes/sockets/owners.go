@@ -72,7 +72,7 @@ func (o *owners) look(ctx context.Context, procRoot, cgroupRoot string, r *Readi
 		}
 	}
 	r.Unfinished = o.walk != nil
-	r.Hidden = o.hidden && len(r.Owners) < len(o.wanted)
+	r.Hidden, r.Root = o.hidden && len(r.Owners) < len(o.wanted), os.Geteuid() == 0
 	r.Processes, r.ProcessesAt = o.process.look(procRoot, cgroupRoot, listening(r))
 }
 

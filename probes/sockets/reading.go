@@ -63,6 +63,7 @@ type Reading struct {
 	Owners      map[uint32][]int `json:"owners,omitempty"` // pids by socket inode
 	Names       map[int]string   `json:"names,omitempty"`  // of these processes
 	Hidden      bool             `json:"hidden"`           // some owners could not be looked at
+	Root        bool             `json:"root"`             // although this process is root's
 	Unfinished  bool             `json:"unfinished"`       // the search for owners goes on
 }
 

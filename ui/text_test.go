@@ -1,0 +1,102 @@
+package ui
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"whydrop/content"
+)
+
+func TestWrap(t *testing.T) {
+	tests := []struct {
+		name, text string
+		width      int
+		indent     string
+		want       string
+	}{
+		{"short", "two words", 20, "  ", "two words"},
+		{"at spaces", "one two three", 8, "  ", "one two|  three"},
+		{"a hyphen is no place to break", "run it with -e trace=a-b-c", 14, "", "run it with -e|trace=a-b-c"},
+		{"a long word is cut", "abcdefghijkl", 5, "", "abcde|fghij|kl"},
+		{"wide characters", "漢字漢字漢字", 5, "", "漢字|漢字|漢字"},
+		{"leading spaces stay", "  - item that is long", 12, "    ", "  - item|    that is|    long"},
+		{"nothing", "", 10, "", ""},
+		{"no room", "ab cd", 0, "      ", "ab|cd"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := strings.Join(wrap(tt.text, tt.width, tt.indent), "|"); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// Whatever the text and the width, nothing is wider than the width, and no word
+// is lost.
+func FuzzWrap(f *testing.F) {
+	f.Add("some words of text, and averyverylongword", 9, 2)
+	f.Add("漢 字", 4, 0)
+	f.Fuzz(func(t *testing.T, text string, width, indent int) {
+		if width < 4 || width > 300 || indent < 0 || indent > 40 {
+			return
+		}
+		text = content.Show(text) // as all text from outside
+		lines := wrap(text, width, strings.Repeat(" ", indent))
+		for _, l := range lines {
+			if ansi.StringWidth(l) > width {
+				t.Errorf("%q is wider than %d", l, width)
+			}
+		}
+		want := strings.Join(strings.Fields(text), "")
+		if got := strings.Join(strings.Fields(strings.Join(lines, " ")), ""); got != want {
+			t.Errorf("%q became %q", want, got)
+		}
+	})
+}
+
+func TestMarkdownIsLaidOut(t *testing.T) {
+	tests := []struct {
+		name, source string
+		width        int
+		want         string
+	}{
+		{"heading", "## Scope and answers", 40, "Scope and answers"},
+		{"escapes and marks", `- **A\_b** (` + "`c_d`" + `) &lt;e&gt; \*`, 40, "- A_b (c_d) <e> *"},
+		{"list", "- a list item that wraps", 14, "- a list item|  that wraps"},
+		{"table", "| Place | Lost |\n| --- | --- |\n| nic | 12 |", 40, "Place  Lost|nic    12"},
+		{"table without a head", "| | |\n| --- | --- |\n| Host | db1 |", 40, "Host  db1"},
+		{"table too wide", "| a | b |\n| --- | --- |\n| one two three | x |", 12, "a          b|one two    x|three"},
+		{"a bar in a cell", `| a \| b | ` + "`x \\| y`" + ` |`, 40, "a | b  x | y"},
+		{"code", "```sh\nss -tin | grep *x*\n```", 40, "  ss -tin | grep *x*"},
+		{"a code span that stays open", "a ` b", 40, "a b"},
+		{"an escape at the end", `a \`, 40, "a"},
+		{"control characters", "a\x1b[2Jb", 40, `a\x1b[2Jb`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			lines := newTheme(true).markdown(tt.source, tt.width)
+			if got := ansi.Strip(strings.Join(lines, "|")); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestArrange(t *testing.T) {
+	tests := []struct {
+		width, height                  int
+		header, body, mainWidth, aside int
+	}{
+		{0, 0, 1, 0, 0, 0}, {40, 7, 1, 5, 40, 0}, {40, 10, 2, 7, 40, 0}, {80, 24, 2, 21, 80, 0},
+		{109, 40, 3, 36, 109, 0}, {120, 40, 3, 36, 69, 48}, {200, 60, 3, 56, 117, 80}, {400, 100, 3, 96, 313, 84},
+	}
+	for _, tt := range tests {
+		l := arrange(tt.width, tt.height)
+		if l.header != tt.header || l.bodyHeight != tt.body || l.mainWidth != tt.mainWidth || l.sideWidth != tt.aside {
+			t.Errorf("%dx%d is laid out as %+v", tt.width, tt.height, l)
+		}
+	}
+}
