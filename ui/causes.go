@@ -194,6 +194,9 @@ func (m *model) standing() string {
 	if n := len(m.kase.Plan(m.diagnosis)); n > 0 {
 		return text + fmt.Sprintf(". Next: enter shows the plan (%d to do), e writes the report.", n)
 	}
+	if m.diagnosis.Verdict == checklist.Inconclusive {
+		return text + ". Next: s goes to the question that would tell most, e writes the report."
+	}
 	return text + ". Next: enter shows the plan, e writes the report."
 }
 
@@ -214,7 +217,7 @@ func (m *model) nextLines(w int) []string {
 		if step.Kind == "question" && q != nil {
 			text := "  " + q.ID + ": " + q.Ask
 			if q == first {
-				text += " (press 1, then s)"
+				text += " (s goes there)"
 			}
 			lines = append(lines, wrap(text, w, "    ")...)
 		}

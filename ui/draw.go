@@ -138,7 +138,7 @@ func (m *model) keys() [][2]string {
 	case m.screen == walk && m.walk.editing:
 		return [][2]string{{"enter", "keep the note"}, {"ctrl+u", "clear it"}}
 	}
-	return append(m.screenKeys(), [2]string{"q", "quit"}, [2]string{"1-5", "screens"}, [2]string{"e", "write report"})
+	return append(m.screenKeys(), [2]string{"q", "quit"}, [2]string{"1-5", "screens"}, [2]string{"e", "write report"}, [2]string{"s", "most telling question"})
 }
 
 func (m *model) screenKeys() [][2]string {

@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"whydrop/content"
 )
@@ -83,11 +84,13 @@ func (n *noteLine) key(k tea.KeyPressMsg) {
 // view shows the line with a cursor, moved so that the cursor is to be seen.
 func (n *noteLine) view(t theme, width int) string {
 	width = max(width, 4)
-	from := max(0, n.at-width+1)
-	before := content.Show(string(n.text[from:n.at]))
+	before := content.Show(string(n.text[:n.at]))
+	if room := width - 2; ansi.StringWidth(before) > room {
+		before = ansi.TruncateLeft(before, ansi.StringWidth(before)-room, "")
+	}
 	under, after := " ", ""
 	if n.at < len(n.text) {
-		under, after = string(n.text[n.at]), string(n.text[n.at+1:])
+		under, after = content.Show(string(n.text[n.at])), content.Show(string(n.text[n.at+1:]))
 	}
-	return t.clip(before+t.cursor.Render(under)+content.Show(after), width)
+	return t.clip(before+t.cursor.Render(under)+after, width)
 }

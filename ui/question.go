@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"whydrop/content"
 )
 
@@ -51,14 +53,14 @@ func (s *walkScreen) heading(m *model, q *content.Question, w int) string {
 	questions := m.kase.Book.Questions()
 	left := t.bold.Render(fmt.Sprintf("%d %s", g.Number, g.Title))
 	short := t.dim.Render(fmt.Sprintf("%s, %d of %d", q.ID, s.at+1, len(questions)))
-	if w < 60 {
-		return t.apart(left, short, w)
-	}
-	strip := ""
+	strip := " "
 	for i, each := range questions {
 		strip += s.mark(m, each, i == s.at)
 	}
-	return t.apart(left, short+" "+strip, w)
+	if ansi.StringWidth(left+short+strip)+2 > w {
+		strip = ""
+	}
+	return t.apart(left, short+strip, w)
 }
 
 // mark is one question in the strip that shows how far one has come.

@@ -91,19 +91,38 @@ func (s *seat) seen() string {
 	return s.output.String()
 }
 
-// await waits until a text is written after the point from, and returns the
-// point now.
-func (s *seat) await(text string, from int) int {
+// await waits until one of some texts is written after the point from, and
+// returns the point now.
+func (s *seat) await(from int, texts ...string) int {
 	s.t.Helper()
-	for range 200 {
-		if seen := s.seen(); strings.Contains(seen[from:], text) {
-			return len(seen)
+	for range 400 {
+		seen := s.seen()
+		for _, text := range texts {
+			if strings.Contains(seen[from:], text) {
+				return len(seen)
+			}
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	s.cmd.Process.Kill()
-	s.t.Fatalf("%q did not come; the terminal got %q", text, s.seen()[from:])
+	s.t.Fatalf("%q did not come; the terminal got %q", texts, s.seen()[from:])
 	return 0
+}
+
+// drawn waits until a text is on the screen. Only what differs is written when
+// a screen changes; a new size makes the program draw all of it.
+func (s *seat) drawn(text string) {
+	s.t.Helper()
+	for try := range uint16(40) {
+		from := len(s.seen())
+		s.size(80, 25+try%2)
+		time.Sleep(250 * time.Millisecond)
+		if strings.Contains(s.seen()[from:], text) {
+			return
+		}
+	}
+	s.cmd.Process.Kill()
+	s.t.Fatalf("%q is not on the screen; the terminal got %q", text, s.seen())
 }
 
 func (s *seat) press(keys string) {
@@ -165,26 +184,7 @@ func (s *seat) answers() string {
 // a question.
 func TestTerminal(t *testing.T) {
 	program := build(t)
-	t.Run("answer, resize, leave", func(t *testing.T) {
-		s := start(t, program)
-		s.await("starts", 0)
-		s.press("\r")
-		from := s.await("Don't know", 0)
-		s.press(" ")
-		from = s.await("x]", from)
-		s.size(120, 40)
-		from = s.await("Where on the packet's way", from)
-		s.press("q")
-		s.await("Leave?", from)
-		s.press("y")
-		s.restored()
-		if got := s.answers(); !strings.Contains(got, "Q1a") {
-			t.Errorf("answers are %q", got)
-		}
-		if !strings.Contains(s.seen(), "answers kept in") {
-			t.Error("not said where the answers are")
-		}
-	})
+	t.Run("answer, resize, leave", func(t *testing.T) { answerResizeLeave(t, program) })
 	t.Run("quit at once", func(t *testing.T) {
 		s := start(t, program)
 		s.press("q")
@@ -192,12 +192,11 @@ func TestTerminal(t *testing.T) {
 	})
 	t.Run("ctrl+c while a note is typed", func(t *testing.T) {
 		s := start(t, program)
-		s.await("starts", 0)
+		s.await(0, "starts")
 		s.press("\r")
-		s.await("Don't know", 0)
+		s.await(0, "Don't know")
 		s.press("nhalf a note")
-		s.await("keep the note", 0)
-		time.Sleep(200 * time.Millisecond)
+		s.drawn("note: half a note")
 		s.press("\x03")
 		s.restored()
 		if got := s.answers(); !strings.Contains(got, "half a note") {
@@ -205,36 +204,61 @@ func TestTerminal(t *testing.T) {
 		}
 	})
 	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
-		t.Run(sig.String(), func(t *testing.T) {
-			s := start(t, program)
-			s.await("starts", 0)
-			s.press("\r d")
-			s.await("When did it start", 0)
-			if err := s.cmd.Process.Signal(sig); err != nil {
-				t.Fatal(err)
-			}
-			s.restored()
-			if got := s.answers(); !strings.Contains(got, "Q1a") {
-				t.Errorf("answers are %q", got)
-			}
-		})
+		t.Run(sig.String(), func(t *testing.T) { endBySignal(t, program, sig) })
 	}
 	t.Run("no colour", func(t *testing.T) {
 		s := start(t, program, "NO_COLOR=yes")
-		s.await("so far", s.await("starts", 0))
+		s.await(0, "HEALTHY", "FAULT", "UNEXPLAINED", "INCONCLUSIVE")
 		s.press("q")
 		s.restored()
-		if colour := regexp.MustCompile(`\x1b\[[0-9;]*\b(3[0-9]|4[0-9]|9[0-7]|10[0-7])\b[0-9;]*m`).FindString(s.seen()); colour != "" {
+		if colour := colours.FindString(s.seen()); colour != "" {
 			t.Errorf("coloured with %q", colour)
 		}
 	})
 	t.Run("a terminal that cannot move its cursor", func(t *testing.T) {
 		s := start(t, program, "TERM=dumb")
-		s.await("diagnose", 0)
+		s.await(0, "diagnose")
 		if err := s.cmd.Wait(); err == nil || strings.Contains(s.seen(), "\x1b") {
 			t.Errorf("ended with %v after %q", err, s.seen())
 		}
 	})
+}
+
+var colours = regexp.MustCompile(`\x1b\[[0-9;]*\b(3[0-9]|4[0-9]|9[0-7]|10[0-7])\b[0-9;]*m`)
+
+func answerResizeLeave(t *testing.T, program string) {
+	s := start(t, program)
+	s.await(0, "starts")
+	s.press("\r")
+	s.drawn("Don't know")
+	s.press(" ")
+	s.drawn("[x]")
+	s.size(120, 40)
+	from := s.await(0, "Where on the packet's way")
+	s.press("q")
+	s.await(from, "Leave?")
+	s.press("y")
+	s.restored()
+	if got := s.answers(); !strings.Contains(got, "Q1a") {
+		t.Errorf("answers are %q", got)
+	}
+	if !strings.Contains(s.seen(), "answers kept in") {
+		t.Error("not said where the answers are")
+	}
+}
+
+func endBySignal(t *testing.T, program string, sig syscall.Signal) {
+	s := start(t, program)
+	s.await(0, "starts")
+	s.press("\r d")
+	s.drawn("2 of 20")
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+	s.restored()
+	if got := s.answers(); !strings.Contains(got, "Q1a") {
+		t.Errorf("answers are %q", got)
+	}
 }
 
 func TestQuietEnvironment(t *testing.T) {

@@ -71,7 +71,7 @@ func wrap(s string, width int, indent string) []string {
 			line, used = line+" ", used+1
 		}
 		if used+n > width {
-			parts := strings.Split(ansi.Hardwrap(word, width-used, true), "\n")
+			parts := strings.Split(ansi.Hardwrap(word, width-max(used, len(indent)), true), "\n")
 			for _, part := range parts[:len(parts)-1] {
 				line += part
 				flush()

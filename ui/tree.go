@@ -15,7 +15,7 @@ const ruledOut = 0.02
 // ones with the fact that closed them. The place under the cursor, and those
 // with a likely cause, stand open and show their causes.
 type treeScreen struct {
-	at     string // hop id, "" until one has moved: the most probable
+	at     string // hop id, "" until one has moved: the most likely, if any is
 	scroll scroll
 }
 
@@ -51,7 +51,7 @@ func (s *treeScreen) index(hops []checklist.HopView) int {
 		if v.Hop.ID == s.at {
 			return i
 		}
-		if v.Probability > hops[best].Probability {
+		if v.Probability >= ruledOut && v.Probability > hops[best].Probability {
 			best = i
 		}
 	}

@@ -123,6 +123,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.PasteMsg:
 		if m.walk.editing {
 			m.walk.note.Insert(msg.Content)
+			m.walk.keepNote(m)
 		}
 	case tea.KeyPressMsg:
 		return m, m.key(msg)
@@ -164,6 +165,11 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	if m.screen == welcome {
 		return m.begin(name)
 	}
+	return m.command(name)
+}
+
+// command obeys a key that means the same on all screens.
+func (m *model) command(name string) tea.Cmd {
 	for _, s := range screens {
 		if name == s.key {
 			m.show(s.screen)
@@ -179,6 +185,9 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 		m.show(m.before)
 	case "e":
 		return m.export()
+	case "s":
+		m.show(walk)
+		m.walk.suggested(m)
 	case "P":
 		m.paused = !m.paused
 		m.judge()

@@ -182,10 +182,24 @@ func TestNoteIsKeptWhileItIsTyped(t *testing.T) {
 		t.Errorf("note is %q", got)
 	}
 	o.send(tea.PasteMsg{Content: "d\nand \x1b[31mmore"})
+	if got := o.m.kase.Answers["Q1a"].Note; got != "half a word and [31mmore" {
+		t.Errorf("note after the paste is %q", got)
+	}
 	o.press("left", "left", "backspace", "enter")
 	if got := o.m.kase.Answers["Q1a"].Note; got != "half a word and [31mmre" {
 		t.Errorf("note is %q", got)
 	}
+}
+
+func TestNoteHasALimit(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	o.press("enter", "n")
+	o.send(tea.PasteMsg{Content: strings.Repeat("x", 1_000_000)})
+	o.press("y", "left", "z")
+	if got := len(o.m.kase.Answers["Q1a"].Note); got != longestNote {
+		t.Errorf("the note has %d characters", got)
+	}
+	o.screen()
 }
 
 func TestDontKnowExcludesTheOthers(t *testing.T) {

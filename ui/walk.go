@@ -56,8 +56,14 @@ func (s *walkScreen) key(m *model, name string) {
 	case "f":
 		s.findOut = !s.findOut
 		s.lower.top = 0
-	case "s":
-		s.suggested(m)
+	default:
+		s.leap(m, name)
+	}
+}
+
+// leap handles the keys that go further than to the next.
+func (s *walkScreen) leap(m *model, name string) {
+	switch name {
 	case "g":
 		s.nextGroup(m)
 	case "home":
@@ -162,13 +168,17 @@ func (m *model) answer(q *content.Question, a checklist.Answer) {
 
 // edit handles a key while a note is typed. Every way out keeps the note.
 func (s *walkScreen) edit(m *model, k tea.KeyPressMsg) {
-	q := s.question(m)
 	switch k.String() {
 	case "enter", "esc":
 		s.editing = false
 	default:
 		s.note.key(k)
 	}
+	s.keepNote(m)
+}
+
+func (s *walkScreen) keepNote(m *model) {
+	q := s.question(m)
 	a := m.kase.Answers[q.ID]
 	a.Note = s.note.String()
 	m.answer(q, a)
