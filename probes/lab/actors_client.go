@@ -27,6 +27,7 @@ type caller struct {
 	Hold    uint32  // milliseconds that the service is asked to wait
 	Timeout float64 // seconds for connecting and for each answer; default 2
 	Total   int     // connections after which it stops; 0: never
+	Abandon bool    // reset connections that failed instead of closing them
 }
 
 // run counts: ok, failed, and failed by kind (timeout, refused, reset,
@@ -39,7 +40,8 @@ func (c *caller) run(t *tally) error {
 	t.ready()
 	if c.Keep > 0 {
 		for i := range c.Keep {
-			go c.keep(t, float64(i)*max(c.Pause, 0.2)/float64(c.Keep))
+			round := max(c.Pause+float64(c.Hold)/1000, 0.2)
+			go c.keep(t, float64(i)*round/float64(c.Keep))
 		}
 		select {}
 	}
@@ -52,6 +54,9 @@ func (c *caller) run(t *tally) error {
 				conn, err := c.dial(t)
 				if err == nil {
 					err = c.request(conn)
+					if err != nil && c.Abandon {
+						_ = conn.(*net.TCPConn).SetLinger(0)
+					}
 					conn.Close()
 				}
 				count(t, err)

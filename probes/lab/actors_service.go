@@ -5,6 +5,7 @@ package lab
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -45,7 +46,7 @@ type service struct {
 	CloseIn   bool    // close after one answer: TIME_WAIT is on this side
 	Abort     float64 // share of connections closed with unread data, 0 to 1
 	Linger    bool    // abort by SO_LINGER zero in the middle of the answer instead
-	Healed    float64 // seconds after which Workers, Think and Pause end; 0: never
+	Healed    float64 // seconds after which Backlog, Workers, Think and Pause end; 0: never
 }
 
 func (v *service) run(t *tally) error {
@@ -62,6 +63,9 @@ func (v *service) run(t *tally) error {
 	}
 	t.ready()
 	start := time.Now()
+	if v.Healed > 0 {
+		time.AfterFunc(time.Duration(v.Healed*float64(time.Second)), func() { _ = setBacklog(l, 4096) })
+	}
 	healed := func() bool { return v.Healed > 0 && time.Since(start).Seconds() > v.Healed }
 	free := make(chan struct{}, max(v.Workers, 1))
 	var turn float64
@@ -112,16 +116,18 @@ func (v *service) listen() (net.Listener, error) {
 	if err != nil || v.Backlog == 0 {
 		return l, err
 	}
+	return l, setBacklog(l, v.Backlog)
+}
+
+// setBacklog calls listen(2) again, which changes the backlog.
+func setBacklog(l net.Listener, backlog int) error {
 	raw, err := l.(*net.TCPListener).SyscallConn()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var listenErr error
-	err = raw.Control(func(fd uintptr) { listenErr = unix.Listen(int(fd), v.Backlog) })
-	if err == nil {
-		err = listenErr
-	}
-	return l, err
+	err = raw.Control(func(fd uintptr) { listenErr = unix.Listen(int(fd), backlog) })
+	return errors.Join(err, listenErr)
 }
 
 // serve answers the requests of one connection.

@@ -123,7 +123,8 @@ func healthyShaper(s *site) error {
 }
 
 // healthyYesterday overflows an accept queue for seconds, then the service
-// keeps up; the plan ends when the last repeated SYN is over.
+// keeps up; the plan ends when the callers that gave up have stopped repeating their last
+// segments, which meet a full queue too.
 func healthyYesterday(s *site) error {
 	if err := s.quiet(); err != nil {
 		return err
@@ -132,11 +133,11 @@ func healthyYesterday(s *site) error {
 	if err := s.server.cast("broker", &service{Addr: at, Backlog: 4, Pause: 0.02, Healed: 3}); err != nil {
 		return err
 	}
-	crowd := &caller{Target: at, Rate: 200, Burst: 100, Reply: 300, Timeout: 1.2, Total: 500}
+	crowd := &caller{Target: at, Rate: 200, Burst: 100, Reply: 300, Timeout: 1.2, Total: 500, Abandon: true}
 	if err := s.client.cast("yesterday", crowd); err != nil {
 		return err
 	}
-	time.Sleep(6 * time.Second)
+	time.Sleep(14 * time.Second)
 	s.works("producers", 15)
 	s.stays("yesterday.dialed", 0)
 	return s.client.cast("producers", &caller{Target: at, Keep: 10, Pause: 0.3, Reply: 800})
