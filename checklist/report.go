@@ -68,11 +68,13 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 }
 
 // Suspects returns the n most probable findings that are not named and that
-// something speaks for.
+// something speaks for. What is very unlikely is told only if there is nothing
+// better.
 func (d *Diagnosis) Suspects(n int) []*Finding {
 	var suspects []*Finding
 	for _, f := range d.Findings {
-		if !f.Named() && len(f.For) > 0 && len(suspects) < n {
+		likely := f.Probability >= closed || d.Verdict == Inconclusive
+		if !f.Named() && likely && len(f.For) > 0 && len(suspects) < n {
 			suspects = append(suspects, f)
 		}
 	}

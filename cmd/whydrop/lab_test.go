@@ -232,7 +232,9 @@ func record(t *testing.T, s lab.Scenario, facts *fact.Facts) {
 	}
 	delete(facts.Tables, "log")
 	facts.Host, facts.Start = "lab", time.Unix(0, 0).UTC()
-	data, err := json.Marshal(map[string]any{"cause": s.Cause, "also": s.Also, "about": s.About, "facts": facts})
+	data, err := json.Marshal(map[string]any{
+		"cause": s.Cause, "also": s.Also, "about": s.About, "not_seen": notSeen[s.Name], "facts": facts,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

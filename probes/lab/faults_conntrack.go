@@ -2,7 +2,19 @@
 
 package lab
 
-import "github.com/google/nftables/expr"
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/google/nftables/expr"
+	nl "github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
 
 const (
 	ctInvalid     = expr.CtStateBitINVALID
@@ -10,6 +22,11 @@ const (
 )
 
 var conntrackFaults = []Scenario{
+	{
+		Name: "conntrack-full", Cause: "netfilter.conntrack-full", sick: "server",
+		About: "the connection tracking table of a service's host is full; seen from that host",
+		plan:  conntrackFull,
+	},
 	{
 		Name: "conntrack-invalid", Cause: "netfilter.conntrack-invalid", sick: "server",
 		About: "a service's host forgets idle connections and drops their packets as invalid; seen from that host",
@@ -41,4 +58,128 @@ func conntrackInvalid(s *site) error {
 	}
 	s.grows("consumers.timeout", 0.5)
 	return s.client.cast("consumers", &caller{Target: at, Keep: 12, Pause: 4, Reply: 500, Timeout: 2.5})
+}
+
+// mostTracked is how many entries a test may make: some 100 MB of the kernel's
+// memory.
+const mostTracked = 300_000
+
+// conntrackFull fills the host's table with established connections, which the
+// kernel does not drop in favour of new ones. The limit, nf_conntrack_max, is
+// the machine's and is not touched; each namespace counts its own entries.
+func conntrackFull(s *site) error {
+	if err := s.standard(); err != nil {
+		return err
+	}
+	if err := s.ordinaryKept(); err != nil {
+		return err
+	}
+	if err := s.server.filter(input("filter"), rule{match: many(tracked(ctEstablished)), does: accept}); err != nil {
+		return err
+	}
+	at := s.server.at(8530)
+	if err := s.server.cast("gateway", &service{Addr: at}); err != nil {
+		return err
+	}
+	text, err := os.ReadFile("/proc/sys/net/netfilter/nf_conntrack_max")
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNeeds, err)
+	}
+	limit, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return fmt.Errorf("nf_conntrack_max: %w", err)
+	}
+	if limit > mostTracked {
+		return fmt.Errorf("%w: nf_conntrack_max is %d, more than the %d entries that a test may make", ErrNeeds, limit, mostTracked)
+	}
+	if err := s.server.track(limit + 100); err != nil {
+		return err
+	}
+	s.grows("new-users.timeout", 3)
+	return s.client.cast("new-users", &caller{Target: at, Rate: 15, Reply: 600})
+}
+
+// track adds up to n established connections to the host's table; it stops
+// without an error when the table is full.
+func (h *host) track(n int) error {
+	conn, err := nl.Dial(unix.NETLINK_NETFILTER, &nl.Config{NetNS: int(h.ns)})
+	if err != nil {
+		return fmt.Errorf("%s: netlink to connection tracking: %w", h.name, err)
+	}
+	defer conn.Close()
+	const batch = 400
+	for done := 0; done < n; done += batch {
+		messages := make([]nl.Message, 0, batch)
+		for i := done; i < done+batch; i++ {
+			m, err := h.trackMessage(i)
+			if err != nil {
+				return err
+			}
+			messages = append(messages, m)
+		}
+		// Only the last message of a batch asks for an answer.
+		messages[batch-1].Header.Flags |= nl.Acknowledge
+		if _, err := conn.SendMessages(messages); err != nil {
+			return fmt.Errorf("%s: adding tracked connections: %w", h.name, err)
+		}
+		_, err := conn.Receive()
+		if errors.Is(err, unix.ENOMEM) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("%s: adding tracked connections: %w", h.name, err)
+		}
+	}
+	return nil
+}
+
+// trackMessage is IPCTNL_MSG_CT_NEW for the i-th connection, assured and
+// established (linux/netfilter/nfnetlink_conntrack.h).
+func (h *host) trackMessage(i int) (nl.Message, error) {
+	const (
+		tupleOrig, tupleReply, status, protoInfo, timeout = 1, 2, 3, 4, 7 // CTA_*
+		statusAssured                                     = 1<<1 | 1<<2 | 1<<3
+		tcpEstablished                                    = 3
+	)
+	client := netip.AddrFrom4([4]byte{10, 250, byte(i >> 8), byte(i)})
+	port := uint16(20000 + i>>16)
+	e := nl.NewAttributeEncoder()
+	e.ByteOrder = binary.BigEndian
+	e.Nested(tupleOrig, tuple(client, h.addr, port, 8530))
+	e.Nested(tupleReply, tuple(h.addr, client, 8530, port))
+	e.Uint32(status, statusAssured)
+	e.Uint32(timeout, 7200)
+	e.Nested(protoInfo, func(e *nl.AttributeEncoder) error {
+		e.Nested(1, func(e *nl.AttributeEncoder) error { // CTA_PROTOINFO_TCP
+			e.Uint8(1, tcpEstablished) // CTA_PROTOINFO_TCP_STATE
+			return nil
+		})
+		return nil
+	})
+	attrs, err := e.Encode()
+	return nl.Message{
+		Header: nl.Header{
+			Type:  unix.NFNL_SUBSYS_CTNETLINK << 8,
+			Flags: nl.Request | nl.Create | nl.Excl,
+		},
+		Data: append([]byte{unix.AF_INET, 0, 0, 0}, attrs...), // struct nfgenmsg
+	}, err
+}
+
+// tuple encodes one direction of a tracked TCP connection.
+func tuple(src, dst netip.Addr, from, to uint16) func(*nl.AttributeEncoder) error {
+	return func(e *nl.AttributeEncoder) error {
+		e.Nested(1, func(e *nl.AttributeEncoder) error { // CTA_TUPLE_IP
+			e.Bytes(1, src.AsSlice())
+			e.Bytes(2, dst.AsSlice())
+			return nil
+		})
+		e.Nested(2, func(e *nl.AttributeEncoder) error { // CTA_TUPLE_PROTO
+			e.Uint8(1, unix.IPPROTO_TCP)
+			e.Uint16(2, from)
+			e.Uint16(3, to)
+			return nil
+		})
+		return nil
+	}
 }

@@ -18,6 +18,11 @@ var linkFaults = []Scenario{
 		About: "the link to the storage network goes down and up; seen from the host that needs it",
 		plan:  linkFlap,
 	},
+	{
+		Name: "mtu-mismatch", Cause: "link.mtu-mismatch", sick: "server",
+		About: "a server sends jumbo frames on a link whose other end takes 1500 bytes; seen from the server",
+		plan:  mtuMismatch,
+	},
 }
 
 // storage gives the server a second link, behind which the router plays the
@@ -67,4 +72,33 @@ func linkFlap(s *site) error {
 		}
 	}()
 	return nil
+}
+
+// mtuMismatch lets client and server offer each other segments for 9000 bytes;
+// the router's end of the server's link takes 1500 and drops larger frames
+// without a word, as a switch does.
+func mtuMismatch(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	if err := s.server.mtu(s.server.dev, 9000); err != nil {
+		return err
+	}
+	if err := s.client.mtu(s.client.dev, 9000); err != nil {
+		return err
+	}
+	if err := s.router.mtu("to-client", 9000); err != nil {
+		return err
+	}
+	s.signs = nil // the ordinary answers are large, too
+	at := s.server.at(3268)
+	if err := s.server.cast("directory", &service{Addr: at}); err != nil {
+		return err
+	}
+	if err := s.client.cast("lookups", &caller{Target: at, Rate: 6, Reply: 500}); err != nil {
+		return err
+	}
+	s.grows("lookups.ok", 3)
+	s.grows("listings.timeout", 2)
+	return s.client.cast("listings", &caller{Target: at, Rate: 7, Reply: 40000, Timeout: 2})
 }

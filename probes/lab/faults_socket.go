@@ -8,6 +8,11 @@ var socketFaults = []Scenario{
 		About: "a service with a tiny SO_RCVBUF receives over a long path; seen from its host",
 		plan:  smallWindow,
 	},
+	{
+		Name: "rcvbuf-full", Cause: "socket.rcvbuf-full", Also: []string{"app.slow-reader"}, sick: "server",
+		About: "many tiny segments use up a small tcp_rmem while the service rests between reads; seen from its host",
+		plan:  rcvbufFull,
+	},
 }
 
 func smallWindow(s *site) error {
@@ -24,4 +29,22 @@ func smallWindow(s *site) error {
 	s.stays("primary.bytes", 1e6)
 	s.stays("wire.up_lost", 0)
 	return s.client.cast("primary", &stream{Target: at, Conns: 2, Rate: 1e6})
+}
+
+// rcvbufFull sends telemetry in tiny segments: each takes a whole buffer's
+// bookkeeping, so that memory ends long before the window does, and the kernel
+// prunes or drops.
+func rcvbufFull(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	if err := s.server.sysctl("net.ipv4.tcp_rmem", "4096 8192 8192"); err != nil {
+		return err
+	}
+	at := s.server.at(2003)
+	if err := s.server.cast("graphite", &service{Addr: at, ReadPause: 0.25, ReadChunk: 64 << 10}); err != nil {
+		return err
+	}
+	s.grows("sensors.bytes", 1e3)
+	return s.client.cast("sensors", &stream{Target: at, Conns: 12, Rate: 8e3, Chunk: 24})
 }
