@@ -123,8 +123,8 @@ func (h *host) track(n int) error {
 			return fmt.Errorf("%s: adding tracked connections: %w", h.name, err)
 		}
 		_, err := conn.Receive()
-		if errors.Is(err, unix.ENOMEM) {
-			return nil
+		if errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.ENOBUFS) {
+			return nil // refused one by one; too many refusals overflow the socket
 		}
 		if err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("%s: adding tracked connections: %w", h.name, err)

@@ -38,13 +38,13 @@ func rcvbufFull(s *site) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
-	if err := s.server.sysctl("net.ipv4.tcp_rmem", "4096 8192 8192"); err != nil {
+	if err := s.server.sysctl("net.ipv4.tcp_rmem", "4096 16384 16384"); err != nil {
 		return err
 	}
 	at := s.server.at(2003)
-	if err := s.server.cast("graphite", &service{Addr: at, ReadPause: 0.25, ReadChunk: 64 << 10}); err != nil {
+	if err := s.server.cast("graphite", &service{Addr: at, ReadPause: 0.5, ReadChunk: 64 << 10}); err != nil {
 		return err
 	}
 	s.grows("sensors.bytes", 1e3)
-	return s.client.cast("sensors", &stream{Target: at, Conns: 12, Rate: 8e3, Chunk: 24})
+	return s.client.cast("sensors", &stream{Target: at, Conns: 3, Rate: 60e3, Chunk: 24})
 }
