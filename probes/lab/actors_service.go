@@ -42,6 +42,7 @@ type service struct {
 	ReadChunk int     // bytes read at once; default 32768
 	SendRate  float64 // bytes a second that a worker sends; 0: no limit
 	RcvBuf    int     // SO_RCVBUF of the listener, inherited; 0: autotuning
+	ShrinkTo  int     // SO_RCVBUF set after accept, when a larger window was offered; 0: not
 	NoFile    int     // RLIMIT_NOFILE; 0: unchanged
 	CloseIn   bool    // close after one answer: TIME_WAIT is on this side
 	Abort     float64 // share of connections closed with unread data, 0 to 1
@@ -133,6 +134,10 @@ func setBacklog(l net.Listener, backlog int) error {
 // serve answers the requests of one connection.
 func (v *service) serve(conn net.Conn, t *tally, abort bool, healed func() bool) {
 	defer conn.Close()
+	if v.ShrinkTo > 0 {
+		_ = conn.(*net.TCPConn).SetReadBuffer(v.ShrinkTo)
+		sleep(0.1)
+	}
 	buf := make([]byte, 64<<10)
 	for {
 		if abort && !v.Linger {

@@ -120,5 +120,6 @@ func queueOverflow(s *site) error {
 		return err
 	}
 	s.grows("analytics.ok", 5)
+	s.grows("kernel:client:TcpExt.TCPOFOQueue", 5) // the receiver sees the holes
 	return s.client.cast("analytics", &caller{Target: at, Rate: 20, Burst: 20, Reply: 14000})
 }

@@ -9,8 +9,8 @@ var socketFaults = []Scenario{
 		plan:  smallWindow,
 	},
 	{
-		Name: "rcvbuf-full", Cause: "socket.rcvbuf-full", Also: []string{"app.slow-reader"}, sick: "server",
-		About: "many tiny segments use up a small tcp_rmem while the service rests between reads; seen from its host",
+		Name: "rcvbuf-full", Cause: "socket.rcvbuf-full", sick: "server",
+		About: "a service sets a tiny SO_RCVBUF after accept, below the window it offered; seen from its host",
 		plan:  rcvbufFull,
 	},
 }
@@ -31,20 +31,18 @@ func smallWindow(s *site) error {
 	return s.client.cast("primary", &stream{Target: at, Conns: 2, Rate: 1e6})
 }
 
-// rcvbufFull sends telemetry in tiny segments: each takes a whole buffer's
-// bookkeeping, so that memory ends long before the window does, and the kernel
-// prunes or drops.
+// rcvbufFull shrinks the buffer of each connection after the handshake offered
+// a window for a larger one: a window cannot be taken back (RFC 9293, 3.8.6), so
+// what the sender may send does not fit, and the kernel prunes and drops.
 func rcvbufFull(s *site) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
-	if err := s.server.sysctl("net.ipv4.tcp_rmem", "4096 16384 16384"); err != nil {
-		return err
-	}
 	at := s.server.at(2003)
-	if err := s.server.cast("graphite", &service{Addr: at, ReadPause: 0.5, ReadChunk: 64 << 10}); err != nil {
+	if err := s.server.cast("graphite", &service{Addr: at, ShrinkTo: 2304}); err != nil {
 		return err
 	}
-	s.grows("sensors.bytes", 1e3)
-	return s.client.cast("sensors", &stream{Target: at, Conns: 3, Rate: 60e3, Chunk: 24})
+	s.grows("sensors.ok", 1)
+	s.grows("kernel:client:Tcp.RetransSegs", 2)
+	return s.client.cast("sensors", &caller{Target: at, Rate: 12, Body: 60000, Reply: 20, Timeout: 5})
 }

@@ -62,6 +62,6 @@ func timeWaitOverflow(s *site) error {
 	}
 	// At 25 closes a second for 60 s each there would be 1500 of them.
 	s.grows("exporter.ok", 15)
-	s.signs = append(s.signs, sign{source: "sockstat:server:tw", most: 10})
+	s.signs = append(s.signs, sign{source: "kernel:server:sockstat.tw", most: 10})
 	return s.client.cast("exporter", &caller{Target: at, Rate: 25, Reply: 300})
 }

@@ -121,8 +121,7 @@ func tcpPort(offset uint32, port uint16) []expr.Any {
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.BigEndian.PutUint16(port)})
 }
 
-func toPort(port uint16) []expr.Any   { return tcpPort(2, port) }
-func fromPort(port uint16) []expr.Any { return tcpPort(0, port) }
+func toPort(port uint16) []expr.Any { return tcpPort(2, port) }
 
 // isSYN matches the first segment of a connection.
 func isSYN() []expr.Any {
@@ -164,15 +163,6 @@ func toNetworkOrder() expr.Any {
 }
 
 func hostOrder(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
-
-// longer matches packets of more than n bytes at the network layer.
-func longer(n uint32) []expr.Any {
-	return []expr.Any{
-		&expr.Meta{Key: expr.MetaKeyLEN, Register: 1},
-		toNetworkOrder(),
-		&expr.Cmp{Op: expr.CmpOpGt, Register: 1, Data: binaryutil.BigEndian.PutUint32(n)},
-	}
-}
 
 // over matches what exceeds n packets a second.
 func over(n uint64, burst uint32) []expr.Any {

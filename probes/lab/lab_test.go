@@ -168,3 +168,47 @@ func TestShell(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestKilledParent kills the process that holds a bench in the hard way: all
+// its processes must go, and with them the namespaces.
+func TestKilledParent(t *testing.T) {
+	if os.Getenv("LAB_TEST_HOLD") != "" {
+		s, _ := Find("port-closed")
+		b := start(t, s)
+		fmt.Printf("director %d\n", b.director.Process.Pid)
+		select {}
+	}
+	if err := Supported(); err != nil {
+		t.Skip(err)
+	}
+	parent := exec.Command("/proc/self/exe", "-test.run", "^TestKilledParent$")
+	parent.Env = append(os.Environ(), "LAB_TEST_HOLD=1")
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var director int
+	_, err = fmt.Fscanf(out, "director %d\n", &director)
+	alive := children(director)
+	parent.Process.Kill()
+	parent.Wait()
+	if err != nil || len(alive) < 3 {
+		t.Fatalf("the bench did not start: %v, processes %v", err, alive)
+	}
+	for range 50 {
+		if len(children(director)) == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("processes left after the parent was killed: %v", children(director))
+}
+
+func TestStartRefusesStrangers(t *testing.T) {
+	if _, err := Start(context.Background(), Scenario{Name: "made-up"}); err == nil {
+		t.Error("a scenario without a plan starts")
+	}
+}

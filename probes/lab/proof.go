@@ -5,6 +5,7 @@ package lab
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 // sign is one piece of evidence: a count that must grow, or must stay.
 type sign struct {
-	source string  // "player.counter" or "rule:name"
+	source string  // "player.counter", "rule:name" or "kernel:host:Group.Counter"
 	least  float64 // growth a second, at least
 	most   float64 // growth a second, at most; negative: no limit
 }
@@ -65,9 +66,9 @@ func (s *site) read(source string) (float64, error) {
 	if name, ok := strings.CutPrefix(source, "rule:"); ok {
 		return s.ruleCount(name)
 	}
-	if rest, ok := strings.CutPrefix(source, "sockstat:"); ok {
-		name, field, _ := strings.Cut(rest, ":")
-		return s.sockstat(s.host(name), field)
+	if rest, ok := strings.CutPrefix(source, "kernel:"); ok {
+		name, counter, _ := strings.Cut(rest, ":")
+		return s.kernelCount(s.host(name), counter)
 	}
 	name, counter, _ := strings.Cut(source, ".")
 	p, ok := s.cast[name]
@@ -77,25 +78,43 @@ func (s *site) read(source string) (float64, error) {
 	return p.count(counter)
 }
 
-// sockstat reads a field of the TCP line of a host's /proc/net/sockstat.
-func (s *site) sockstat(h *host, field string) (float64, error) {
-	var value float64
-	err := h.do(func() error {
-		text, err := os.ReadFile("/proc/thread-self/net/sockstat")
-		if err != nil {
-			return err
-		}
-		_, tcp, _ := strings.Cut(string(text), "TCP: ")
-		words := strings.Fields(tcp)
-		for i := 0; i+1 < len(words); i += 2 {
-			if words[i] == field {
-				value, err = strconv.ParseFloat(words[i+1], 64)
-				return err
+// kernelCount reads a counter of a host: "sockstat.tw" of the TCP line of
+// /proc/net/sockstat, "Tcp.RetransSegs" of snmp, "TcpExt.TCPOFOQueue" of netstat.
+func (s *site) kernelCount(h *host, counter string) (float64, error) {
+	group, field, _ := strings.Cut(counter, ".")
+	file := map[string]string{"sockstat": "sockstat", "TcpExt": "netstat"}[group]
+	if file == "" {
+		file = "snmp"
+	}
+	var text []byte
+	err := h.do(func() (err error) {
+		text, err = os.ReadFile("/proc/thread-self/net/" + file)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 0:
+		case group == "sockstat" && words[0] == "TCP:":
+			for i := 1; i+1 < len(words); i += 2 {
+				if words[i] == field {
+					return strconv.ParseFloat(words[i+1], 64)
+				}
+			}
+		case words[0] != group+":":
+		case names == nil:
+			names = words
+		default:
+			if i := slices.Index(names, field); i > 0 && i < len(words) {
+				return strconv.ParseFloat(words[i], 64)
 			}
 		}
-		return fmt.Errorf("/proc/net/sockstat has no field %q", field)
-	})
-	return value, err
+	}
+	return 0, fmt.Errorf("%s has no counter %s", h.name, counter)
 }
 
 func (s *site) judge(before, now []float64, seconds float64) (string, error) {
