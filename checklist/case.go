@@ -83,7 +83,7 @@ func (c *Case) Evidence(q *content.Question) []Evidence {
 	var lines []Evidence
 	for _, e := range q.Evidence {
 		if e.Each == "" {
-			if holds, known := e.When.Holds(facts.Env); !known || holds {
+			if holds, known := e.When.Holds(facts.Env); known && holds {
 				says, complete := e.Says.Render(facts.Env)
 				lines = append(lines, Evidence{says, complete})
 			}

@@ -120,11 +120,32 @@ func (c *Case) answerText(q *content.Question) string {
 	return text
 }
 
+// stepTitle says what a suggested step is: the question, or what a probe could
+// not see and what would let it.
 func (c *Case) stepTitle(s Step) string {
 	if q := c.Book.Question(s.ID); s.Kind == "question" && q != nil {
 		return "ask " + q.ID + ": " + q.Ask
 	}
-	return "let the probe " + s.ID + " see more"
+	title := ""
+	for _, b := range c.blind() {
+		if b.Probe == s.ID && title == "" {
+			title = "see " + b.What
+			if b.Needs != "" {
+				title += " (needs " + b.Needs + ")"
+			}
+		}
+	}
+	if title == "" {
+		title = "observe longer, so that the probe " + s.ID + " sees more"
+	}
+	return title
+}
+
+func (c *Case) blind() []fact.Blind {
+	if c.Facts == nil {
+		return nil
+	}
+	return c.Facts.Blind
 }
 
 // measured lists the scalar facts behind the diagnosis: those that reasons used

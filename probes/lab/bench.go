@@ -40,7 +40,7 @@ type Bench struct {
 	sick     *os.File      // network namespace of the sick host
 	ctx      context.Context
 	cancel   context.CancelFunc
-	ask      sync.Mutex // one question to the director at a time
+	ask      sync.Mutex // one question to the director at a time; guards sick
 	close    sync.Once
 	closeErr error
 }
@@ -156,7 +156,9 @@ func (b *Bench) awaitReady() error {
 	}
 	files := receivedFiles(oob[:oobn])
 	if len(files) > 0 {
+		b.ask.Lock()
 		b.sick = files[0]
+		b.ask.Unlock()
 	}
 	_, err = parseReply(msg[:n])
 	return err
@@ -189,7 +191,7 @@ func parseReply(msg []byte) (string, error) {
 	}
 	switch {
 	case r.Needs:
-		return "", fmt.Errorf("%w: %s", ErrNeeds, r.Error)
+		return "", fmt.Errorf("%w: %s", ErrNeeds, strings.TrimPrefix(r.Error, ErrNeeds.Error()+": "))
 	case r.Error != "":
 		return "", errors.New(r.Error)
 	}
@@ -239,6 +241,8 @@ func (b *Bench) Close() error {
 			b.director.Process.Kill()
 			<-b.exited
 		}
+		b.ask.Lock()
+		defer b.ask.Unlock()
 		if b.sick != nil {
 			b.sick.Close()
 		}

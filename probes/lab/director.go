@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -121,7 +122,7 @@ func (s *site) answer(socket *net.UnixConn, says string, err error, first bool) 
 	r := reply{Says: says}
 	if err != nil {
 		r.Error = err.Error()
-		r.Needs = errors.Is(err, ErrNeeds) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EOPNOTSUPP)
+		r.Needs = errors.Is(err, ErrNeeds) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EOPNOTSUPP)
 	}
 	msg, _ := json.Marshal(r) // strings and a bool always marshal
 	var rights []byte

@@ -19,11 +19,15 @@ import (
 var (
 	fault = flag.String("fault", "", "with -run TestShell: the scenario to build")
 	only  = flag.String("only", "", "with -run TestScenarios: only scenarios whose names contain this")
+	soak  = flag.Duration("soak", 0, "with -run TestScenarios: how long a bench runs before its proof")
 )
 
 func TestMain(m *testing.M) {
 	Main()
 	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		flag.Set("test.parallel", "8") // the benches mostly wait
+	}
 	os.Exit(m.Run())
 }
 
@@ -47,16 +51,14 @@ func TestScenarios(t *testing.T) {
 	if err := Supported(); err != nil {
 		t.Skip(err)
 	}
-	turn := make(chan struct{}, 6)
 	for _, s := range All() {
 		if !strings.Contains(s.Name, *only) {
 			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			turn <- struct{}{}
-			defer func() { <-turn }()
 			b := start(t, s)
+			time.Sleep(*soak)
 			says, err := b.Proof()
 			if err != nil {
 				t.Fatal(err)

@@ -206,7 +206,7 @@ func corrupt(f []byte) bool {
 func openTAP(name string) (*os.File, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("/dev/net/tun: %w", err)
+		return nil, fmt.Errorf("%w: a wire needs read and write access to /dev/net/tun: %w", ErrNeeds, err)
 	}
 	req, err := unix.NewIfreq(name)
 	if err == nil {
