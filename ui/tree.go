@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"whydrop/checklist"
 	"whydrop/content"
 )
@@ -185,7 +187,7 @@ func (m *model) hopLines(w int, whole bool) []string {
 	for _, v := range m.kase.Hops(m.diagnosis) {
 		hop := m.hopLine(v, w)
 		if !whole && len(hop) > 1 {
-			hop = []string{m.theme.clip(hop[0], w-1) + m.theme.ellipsis}
+			hop = []string{ansi.Truncate(hop[0], w-1, "") + m.theme.ellipsis}
 		}
 		lines = append(lines, hop...)
 	}

@@ -24,6 +24,7 @@ import (
 var (
 	labOnly    = flag.String("lab", "", "with -run TestLab: only scenarios whose names contain this")
 	labRecord  = flag.String("lab-record", "", "with -run TestLab: write the facts of every scenario into this directory")
+	labNobody  = flag.Bool("lab-nobody", false, "with -run TestLab: diagnose as an ordinary user (needs root and setpriv)")
 	labVerbose = flag.Bool("lab-page", false, "with -run TestLab -v: show the diagnosis as people see it")
 )
 
@@ -129,7 +130,7 @@ func TestLab(t *testing.T) {
 	whydrop := built(t)
 	var faults, healthy scores
 	t.Run("scenarios", func(t *testing.T) {
-		turn := make(chan struct{}, 4)
+		turn := make(chan struct{}, 6)
 		for _, s := range lab.All() {
 			if !strings.Contains(s.Name, *labOnly) {
 				continue
@@ -176,7 +177,11 @@ func diagnoseScenario(t *testing.T, whydrop string, s lab.Scenario) diagnosisOf 
 		t.Fatal(err)
 	}
 	defer b.Close()
-	d := diagnosed(t, b.Command(ctx, whydrop, "diagnose", "--json", "--facts", "--duration", "5s"))
+	call := []string{whydrop, "diagnose", "--json", "--facts", "--duration", "5s"}
+	if *labNobody {
+		call = append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}, call...)
+	}
+	d := diagnosed(t, b.Command(ctx, call[0], call[1:]...))
 	if *labRecord != "" {
 		record(t, s, d.Facts)
 	}
