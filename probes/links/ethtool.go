@@ -168,8 +168,9 @@ func (e ethtoolSockets) settings(l *Link, dev *device) fact.Row {
 		setText(row, "driver", info.Driver)
 		setText(row, "bus", info.BusInfo)
 	}
+	e.features(l.Name, row)
 	if l.Kind != "" {
-		return row // a software device has nothing to set
+		return row // a software device has nothing more to set
 	}
 	if ring, err := e.lib.GetRing(l.Name); err == nil && ring.RxMaxPending > 0 {
 		row["ring_rx"], row["ring_rx_max"] = float64(ring.RxPending), float64(ring.RxMaxPending)
@@ -183,7 +184,6 @@ func (e ethtoolSockets) settings(l *Link, dev *device) fact.Row {
 		row["queues_rx"] = float64(c.RxCount + c.CombinedCount)
 		row["queues_rx_max"] = float64(c.MaxRx + c.MaxCombined)
 	}
-	e.features(l.Name, row)
 	e.speed(l.Name, row)
 	return row
 }
