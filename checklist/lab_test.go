@@ -25,26 +25,35 @@ type recorded struct {
 // so that the reasoning is tested where no lab can be made. They are recorded
 // anew with: go test ./cmd/whydrop -run TestLab -lab-record ../../checklist/testdata/lab
 func TestRecordedFaults(t *testing.T) {
-	files, err := filepath.Glob("testdata/lab/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recorded facts: %v", err)
-	}
 	c := newCase(t, "")
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".json")
+	for name, r := range recordings(t) {
 		t.Run(name, func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var r recorded
-			if err := json.Unmarshal(data, &r); err != nil {
-				t.Fatal(err)
-			}
 			c.Facts = r.Facts
 			judgeRecorded(t, r, c.Diagnose())
 		})
 	}
+}
+
+// recordings reads the recorded facts, by the name of their scenario.
+func recordings(t *testing.T) map[string]recorded {
+	t.Helper()
+	files, err := filepath.Glob("testdata/lab/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recorded facts: %v", err)
+	}
+	all := map[string]recorded{}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r recorded
+		if err := json.Unmarshal(data, &r); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		all[strings.TrimSuffix(filepath.Base(file), ".json")] = r
+	}
+	return all
 }
 
 func judgeRecorded(t *testing.T, r recorded, d *Diagnosis) {
