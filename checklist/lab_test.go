@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"whydrop/content"
 	"whydrop/probes/fact"
 )
 
@@ -104,4 +106,26 @@ func reasonsOf(f *Finding) string {
 		s += "\n        (explained by " + r.By + ": " + r.Says + ")"
 	}
 	return s
+}
+
+// BenchmarkDiagnose judges all causes by the facts of one sick host, which the
+// walkthrough does after every round of measurements.
+func BenchmarkDiagnose(b *testing.B) {
+	data, err := os.ReadFile("testdata/lab/accept-queue-full.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var r recorded
+	if err := json.Unmarshal(data, &r); err != nil {
+		b.Fatal(err)
+	}
+	book, err := content.Load("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := NewCase(book, time.Unix(0, 0))
+	c.Facts = r.Facts
+	for b.Loop() {
+		c.Diagnose()
+	}
 }
