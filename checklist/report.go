@@ -136,6 +136,9 @@ func (c *Case) stepTitle(s Step) string {
 		}
 	}
 	if title == "" {
+		title = c.Book.Facts.Suggestion(s.ID)
+	}
+	if title == "" {
 		title = "observe longer, so that the probe " + s.ID + " sees more"
 	}
 	return title

@@ -148,10 +148,12 @@ func (l *loader) problem(at Place, format string, args ...any) {
 // file is the shape of every content file: each may hold any kind of content.
 type file struct {
 	// Facts files.
-	Probe  string      `yaml:"probe"`
-	ByHand string      `yaml:"by_hand"`
-	Facts  []*FactDef  `yaml:"facts"`
-	Tables []*TableDef `yaml:"tables"`
+	Probe  string `yaml:"probe"`
+	ByHand string `yaml:"by_hand"`
+	// Suggest says how to get the facts of a probe that is not always there.
+	Suggest string      `yaml:"suggest"`
+	Facts   []*FactDef  `yaml:"facts"`
+	Tables  []*TableDef `yaml:"tables"`
 
 	Hops     []*Hop       `yaml:"hops"`
 	Causes   []*Cause     `yaml:"causes"`

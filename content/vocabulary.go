@@ -80,17 +80,22 @@ func at(n *yaml.Node, into any, line *int) error {
 type Vocabulary struct {
 	scalars map[string]*FactDef
 	tables  map[string]*TableDef
+	suggest map[string]string       // by probe
 	envs    map[string]*conf.Config // the environments' types, by table and extra names
 }
 
 func newVocabulary() *Vocabulary {
-	v := &Vocabulary{scalars: map[string]*FactDef{}, tables: map[string]*TableDef{}, envs: map[string]*conf.Config{}}
+	v := &Vocabulary{scalars: map[string]*FactDef{}, tables: map[string]*TableDef{}, suggest: map[string]string{}, envs: map[string]*conf.Config{}}
 	v.scalars["window.seconds"] = &FactDef{Name: "window.seconds", Type: Gauge, Unit: "s", Means: "length of the observation"}
 	return v
 }
 
 // Fact returns the definition of a scalar fact, nil if there is none.
 func (v *Vocabulary) Fact(name string) *FactDef { return v.scalars[name] }
+
+// Suggestion says how to get the facts of a probe that is not always there, ""
+// for any other.
+func (v *Vocabulary) Suggestion(probe string) string { return v.suggest[probe] }
 
 // TableOf returns the definition of a table, nil if there is none.
 func (v *Vocabulary) TableOf(name string) *TableDef { return v.tables[name] }
@@ -141,6 +146,9 @@ func (v *Vocabulary) Tables() []*TableDef {
 var factName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*$`)
 
 func (l *loader) addFacts(file string, f *file) {
+	if f.Suggest != "" {
+		l.book.Facts.suggest[f.Probe] = f.Suggest
+	}
 	for _, d := range f.Facts {
 		d.Place.File, d.Probe = file, f.Probe
 		if d.ByHand == "" {

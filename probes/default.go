@@ -2,6 +2,7 @@ package probes
 
 import (
 	"whydrop/probes/counters"
+	"whydrop/probes/fact"
 	"whydrop/probes/filters"
 	"whydrop/probes/klog"
 	"whydrop/probes/links"
@@ -11,10 +12,10 @@ import (
 	"whydrop/probes/sockets"
 )
 
-// Default returns an observer of every source of this host.
-func Default() *Observer {
-	return NewObserver(
+// Default returns an observer of every source of this host, and more if asked.
+func Default(more ...fact.Source) *Observer {
+	return NewObserver(append([]fact.Source{
 		counters.New(), sockets.New(), links.New(), filters.New(),
 		routes.New(), resources.New(), settings.New(), klog.New(),
-	)
+	}, more...)...)
 }

@@ -14,6 +14,8 @@ import (
 	"whydrop/checklist"
 	"whydrop/content"
 	"whydrop/probes"
+	"whydrop/probes/fact"
+	"whydrop/probes/target"
 )
 
 // Bounds of an observation. Under a second hardly anything moves; over an hour
@@ -29,6 +31,7 @@ type diagnoseOptions struct {
 	report   bool
 	duration time.Duration
 	answers  string
+	target   string
 	exitCode bool
 }
 
@@ -38,7 +41,8 @@ func diagnoseCommand() *cobra.Command {
 		Use:   "diagnose",
 		Short: "Observe the host and name the causes, without questions",
 		Long: `diagnose observes the host for a while and judges every cause by what moved
-during that time. It only reads. The answer goes to standard output, progress
+during that time. It only reads; with --target it also opens connections to the
+destination named. The answer goes to standard output, progress
 and warnings to standard error.
 
 Exit status: 0 when the host could be observed, whatever was found; with
@@ -54,6 +58,7 @@ Exit status: 0 when the host could be observed, whatever was found; with
 	cmd.Flags().BoolVar(&o.report, "report", false, "write the incident report in markdown")
 	cmd.Flags().DurationVar(&o.duration, "duration", 5*time.Second, "how long to observe")
 	cmd.Flags().StringVar(&o.answers, "answers", "", "`file` with answers to the questions (YAML or JSON: question id to option ids and note; - for standard input)")
+	cmd.Flags().StringVar(&o.target, "target", "", "also try this destination, `HOST[:PORT]`: the only thing that sends packets")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if a cause is named")
 	return cmd
 }
@@ -65,6 +70,14 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 	if o.json && o.report {
 		return usageError{errors.New("--json and --report: expected one of them")}
 	}
+	var more []fact.Source
+	if o.target != "" {
+		t, err := target.New(o.target)
+		if err != nil {
+			return usageError{err}
+		}
+		more = append(more, t)
+	}
 	c, err := openCase(cmd)
 	if err != nil {
 		return err
@@ -74,7 +87,7 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 			return err
 		}
 	}
-	c.Facts = probes.Default().Observe(cmd.Context(), o.duration, progress(cmd.ErrOrStderr(), o.duration))
+	c.Facts = probes.Default(more...).Observe(cmd.Context(), o.duration, progress(cmd.ErrOrStderr(), o.duration))
 	clearProgress(cmd.ErrOrStderr())
 	if err := observed(c); err != nil {
 		return err

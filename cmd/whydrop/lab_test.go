@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -164,6 +165,39 @@ func TestLab(t *testing.T) {
 	}
 	if healthy.wrong > 0 {
 		t.Errorf("%d of %d healthy hosts were not called healthy", healthy.wrong, healthy.right+healthy.wrong)
+	}
+}
+
+// TestLabTarget names the destination: then a route that refuses it at once is
+// found, although no counter shows it.
+func TestLabTarget(t *testing.T) {
+	if err := lab.Supported(); err != nil {
+		t.Skip(err)
+	}
+	whydrop := built(t)
+	for _, name := range []string{"blackhole-route-client", "no-route"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, ok := lab.Find(name)
+			if !ok {
+				t.Fatal("no such scenario")
+			}
+			b, err := lab.Start(t.Context(), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			d := diagnosed(t, b.Command(t.Context(), whydrop, "diagnose", "--json", "--facts", "--duration", "1s"))
+			if len(d.Facts.Tables["route"]) == 0 {
+				t.Fatalf("no refusing route is seen: %s", d)
+			}
+			prefix := netip.MustParsePrefix(d.Facts.Tables["route"][0]["destination"].(string))
+			target := netip.AddrPortFrom(prefix.Addr().Next(), 443).String()
+			d = diagnosed(t, b.Command(t.Context(), whydrop, "diagnose", "--json", "--duration", "1s", "--target", target))
+			if why := misjudged(s, d); why != "" {
+				t.Errorf("%s: %s", why, d)
+			}
+		})
 	}
 }
 
