@@ -278,6 +278,8 @@ func record(t *testing.T, s lab.Scenario, facts *fact.Facts) {
 	}
 	delete(facts.Tables, "log")
 	facts.Host, facts.Start = "lab", time.Unix(0, 0).UTC()
+	facts.Kernel, _, _ = strings.Cut(facts.Kernel, "-") // the release, without the build's name
+	facts.Text("host.kernel", facts.Kernel)
 	data, err := json.Marshal(map[string]any{
 		"cause": s.Cause, "also": s.Also, "about": s.About, "not_seen": notSeen[s.Name], "facts": facts,
 	})
