@@ -177,7 +177,11 @@ func (m *model) summaryLines(w int) []string {
 			likely = append(likely, "    + "+r.Says)
 		}
 	}
-	part("Likely causes", likely)
+	heading := "Likely causes"
+	if len(d.Named()) == 0 {
+		heading = "Unlikely, but not ruled out"
+	}
+	part(heading, likely)
 	part("Signs that something is wrong", signs)
 	part("Lost on this host", lost)
 	lines = append(lines, m.nextLines(w)...)
