@@ -32,13 +32,13 @@ func quietHost(v *content.Vocabulary) *fact.Facts {
 	return f
 }
 
-// TestGoldenScreens draws what the operator sees after some keys. The screens
-// hold real questions and causes: after a change of the content they are
-// written anew with -update, and read.
 // lengths are how long a page is in all, which changes with the content beyond
 // the screen.
 var lengths = regexp.MustCompile(`(lines \d+-\d+ of )\d+`)
 
+// TestGoldenScreens draws what the operator sees after some keys. The screens
+// hold real questions and causes: after a change of the content they are
+// written anew with -update, and read.
 func TestGoldenScreens(t *testing.T) {
 	tests := []struct {
 		name          string
