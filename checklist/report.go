@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -27,6 +28,7 @@ type reportData struct {
 	Hops      []HopView
 	Measured  []Measurement
 	ByHand    []string
+	Further   []*content.InvestigationStep
 	Written   time.Time
 }
 
@@ -63,6 +65,7 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 	data := reportData{
 		Case: c, Facts: facts, Diagnosis: d, Named: d.Named(), Suspects: d.Suspects(3),
 		Plan: c.Plan(d), Hops: c.Hops(d), Measured: c.measured(d), ByHand: c.byHand(d), Written: written,
+		Further: c.further(d),
 	}
 	return t.Execute(w, data)
 }
@@ -207,6 +210,28 @@ func (c *Case) byHand(d *Diagnosis) []string {
 		add(c.Book.Facts.Fact(m.Name))
 	}
 	return commands
+}
+
+// further lists the steps of the investigation that look for the causes which
+// are named or, if none is, for the most likely ones.
+func (c *Case) further(d *Diagnosis) []*content.InvestigationStep {
+	wanted := map[string]bool{}
+	findings := d.Named()
+	if len(findings) == 0 {
+		findings = d.Suspects(3)
+	}
+	for _, f := range findings {
+		wanted[f.Cause.ID] = true
+	}
+	var steps []*content.InvestigationStep
+	for _, step := range c.Book.Investigation {
+		for _, s := range append([]*content.InvestigationStep{step}, step.Parts...) {
+			if slices.ContainsFunc(s.Causes, func(id string) bool { return wanted[id] }) {
+				steps = append(steps, s)
+			}
+		}
+	}
+	return steps
 }
 
 var markdownSpecial = strings.NewReplacer(
