@@ -42,8 +42,8 @@ func diagnoseCommand() *cobra.Command {
 		Short: "Observe the host and name the causes, without questions",
 		Long: `diagnose observes the host for a while and judges every cause by what moved
 during that time. It only reads; with --target it also opens connections to the
-destination named. The answer goes to standard output, progress
-and warnings to standard error.
+destination named. The answer goes to standard output, progress and warnings to
+standard error.
 
 Exit status: 0 when the host could be observed, whatever was found; with
 --exit-code 3 when a cause is named; 1 failure; 2 wrong usage.`,

@@ -74,10 +74,9 @@ It only reads; it changes nothing and sends nothing.`,
 		Args:          noArguments,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.PersistentFlags().String("content", "", "lay this directory's causes, questions and remedies over the built-in ones")
+	root.PersistentFlags().String("content", "", "lay this `directory`'s causes, questions and remedies over the built-in ones")
 	addWalk(root)
 	root.AddCommand(diagnoseCommand())
-	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	return root
 }
 
