@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/prometheus/procfs"
 
 	"whydrop/probes/fact"
+	"whydrop/probes/procfile"
 )
 
 const (
@@ -31,7 +31,7 @@ type Source struct {
 	root    string // the directory that holds net/: /proc/thread-self
 	sysfs   string // holds module/: /sys
 	layouts layouts
-	buf     []byte
+	files   procfile.Buffer
 }
 
 // New returns a source that reads the network namespace of the calling thread.
@@ -134,30 +134,4 @@ func (s *Source) ready(r *Reading) {
 }
 
 // read returns a file's content; it is valid until the next read.
-func (s *Source) read(file string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(s.root, file))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if s.buf == nil {
-		s.buf = make([]byte, 16<<10)
-	}
-	n := 0
-	for {
-		if n == len(s.buf) {
-			if n >= maxFile {
-				return nil, fmt.Errorf("%s is larger than %d bytes", file, maxFile)
-			}
-			s.buf = append(s.buf, make([]byte, n)...)
-		}
-		m, err := f.Read(s.buf[n:])
-		n += m
-		if errors.Is(err, io.EOF) {
-			return s.buf[:n], nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
+func (s *Source) read(file string) ([]byte, error) { return s.files.Read(s.root, file, maxFile) }

@@ -5,7 +5,6 @@ package resources
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"whydrop/probes/fact"
+	"whydrop/probes/procfile"
 )
 
 const (
@@ -28,13 +28,13 @@ const (
 // Source reads /proc and the control groups. It needs no privilege, except to
 // see the processes of others in a control group.
 type Source struct {
-	root string // "/"; tests have one of their own
-	proc procfs.FS
-	host *Host
-	cg   *cgroups
-	n    int
-	last *Quotas
-	buf  []byte
+	root  string // "/"; tests have one of their own
+	proc  procfs.FS
+	host  *Host
+	cg    *cgroups
+	n     int
+	last  *Quotas
+	files procfile.Buffer
 }
 
 // New returns a source that reads this host.
@@ -143,32 +143,7 @@ func (s *Source) pressure(r *Reading) {
 }
 
 // read returns a file's content; it is valid until the next read.
-func (s *Source) read(file string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(s.root, file))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if s.buf == nil {
-		s.buf = make([]byte, 32<<10)
-	}
-	for n := 0; ; {
-		if n == len(s.buf) {
-			if n >= maxFile {
-				return nil, fmt.Errorf("%s is larger than %d bytes", file, maxFile)
-			}
-			s.buf = append(s.buf, make([]byte, n)...)
-		}
-		m, err := f.Read(s.buf[n:])
-		n += m
-		if err == io.EOF {
-			return s.buf[:n], nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
+func (s *Source) read(file string) ([]byte, error) { return s.files.Read(s.root, file, maxFile) }
 
 func (s *Source) lookAtHost() *Host {
 	h := &Host{}

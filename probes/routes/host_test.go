@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"whydrop/probes/fact"
+	"whydrop/probes/fact/facttest"
 )
 
 // hosts are two hosts on one cable: the test's thread is on the first, which has
@@ -130,7 +131,7 @@ func observe(t *testing.T, looks int, pause time.Duration) *fact.Facts {
 	}
 	f := fact.New(readings[0].At, pause.Seconds()*float64(looks-1))
 	s.Facts(readings, f)
-	inVocabulary(t, f)
+	facttest.InVocabulary(t, "../../content/facts/routes.yaml", f)
 	t.Log(f.Values, f.Tables, f.Blind)
 	return f
 }

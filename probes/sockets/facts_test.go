@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"whydrop/probes/fact"
+	"whydrop/probes/fact/facttest"
 	"whydrop/probes/sockets/inetdiag"
 )
 
@@ -75,7 +76,7 @@ func looksAt(t *testing.T, s *Source, n, from int) *fact.Facts {
 	}
 	f := fact.New(time.Unix(0, 0), float64(n))
 	s.Facts(readings[from:], f)
-	inVocabulary(t, f)
+	facttest.InVocabulary(t, "../../content/facts/sockets.yaml", f)
 	return f
 }
 

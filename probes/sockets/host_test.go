@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"whydrop/probes/fact"
+	"whydrop/probes/fact/facttest"
 )
 
 // inNamespace moves the test into a network namespace of its own with the
@@ -142,7 +143,7 @@ func observe(tb testing.TB, looks int, pause time.Duration, between func(i int))
 	}
 	f := fact.New(start, time.Since(start).Seconds())
 	s.Facts(readings, f)
-	inVocabulary(tb, f)
+	facttest.InVocabulary(tb, "../../content/facts/sockets.yaml", f)
 	if testing.Verbose() {
 		for _, table := range []string{"listener", "flow", "peer"} {
 			for _, row := range f.Tables[table] {

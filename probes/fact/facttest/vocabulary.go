@@ -1,4 +1,5 @@
-package routes
+// Package facttest holds what the probes' tests share.
+package facttest
 
 import (
 	"os"
@@ -17,10 +18,11 @@ type vocabulary struct {
 	}
 }
 
-// inVocabulary checks that every fact is documented, with the type that it has.
-func inVocabulary(t testing.TB, f *fact.Facts) {
+// InVocabulary checks that every fact is documented in a file of the vocabulary,
+// with the type that it has.
+func InVocabulary(t testing.TB, file string, f *fact.Facts) {
 	t.Helper()
-	b, err := os.ReadFile("../../content/facts/routes.yaml")
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
