@@ -6,6 +6,7 @@ package checklist
 import (
 	"fmt"
 	"sort"
+	"sync"
 	"time"
 
 	"whydrop/content"
@@ -73,13 +74,10 @@ type Evidence struct {
 	Complete bool
 }
 
-// Evidence returns what the newest observation shows for a question, at most
+// Evidence returns what the facts that were judged show for a question, at most
 // three rows of a table for one line of the content.
-func (c *Case) Evidence(q *content.Question) []Evidence {
-	if c.Facts == nil {
-		return nil
-	}
-	facts := newScene(c.Facts, nil)
+func (d *Diagnosis) Evidence(q *content.Question) []Evidence {
+	facts := d.facts
 	var lines []Evidence
 	for _, e := range q.Evidence {
 		if e.Each == "" {
@@ -133,7 +131,9 @@ func list(words []string) string {
 type scene struct {
 	*content.Env
 	facts *fact.Facts
-	rows  map[string][]*content.Env
+	// mu guards rows: a report is written while the screen goes on.
+	mu   sync.Mutex
+	rows map[string][]*content.Env
 }
 
 func newScene(f *fact.Facts, more map[string]any) *scene {
@@ -149,6 +149,8 @@ func newScene(f *fact.Facts, more map[string]any) *scene {
 
 // table returns the rows of a table. looked is false if nobody could look.
 func (s *scene) table(name string) (rows []*content.Env, looked bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if rows, ok := s.rows[name]; ok {
 		return rows, true
 	}

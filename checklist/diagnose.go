@@ -38,6 +38,8 @@ type Diagnosis struct {
 	Findings []*Finding // ranked, the most probable first
 	Ledger   []LedgerEntry
 	Next     []Step
+	// facts are the ones judged, with the balance of the ledger.
+	facts *scene
 }
 
 // Finding is the judgement of one cause.
@@ -112,7 +114,7 @@ func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer) 
 		book: book, facts: balanced(facts, entries), answers: answers,
 		named: map[string]bool{}, tried: map[*content.Rule]outcome{},
 	}
-	d := &Diagnosis{}
+	d := &Diagnosis{facts: j.facts}
 	d.Findings = j.findings()
 	order := map[string]int{}
 	for i, c := range book.Causes {

@@ -33,10 +33,9 @@ func (c *Case) Plan(d *Diagnosis) []PlanStep {
 	if c.Facts == nil {
 		return nil
 	}
-	facts := balanced(c.Facts, ledgerOf(c.Book, c.Facts))
 	var steps []PlanStep
 	for _, f := range d.Named() {
-		steps = append(steps, planFor(f.Cause, facts)...)
+		steps = append(steps, planFor(f.Cause, d.facts)...)
 	}
 	return steps
 }

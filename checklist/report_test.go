@@ -3,7 +3,9 @@ package checklist
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -174,4 +176,22 @@ func TestWrap(t *testing.T) {
 			t.Errorf("Wrap(%q, %d) = %q, want %q", tt.text, tt.width, got, tt.want)
 		}
 	}
+}
+
+func TestReportIsWrittenWhileTheScreenGoesOn(t *testing.T) {
+	c := sickCase(t)
+	d := c.Diagnose()
+	var both sync.WaitGroup
+	both.Add(1)
+	go func() {
+		defer both.Done()
+		if err := c.WriteReport(io.Discard, d, time.Unix(0, 0)); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, q := range c.Book.Questions() {
+		d.Evidence(q)
+	}
+	c.Plan(d)
+	both.Wait()
 }

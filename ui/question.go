@@ -161,7 +161,7 @@ func (s *walkScreen) lowerPart(m *model, q *content.Question, w int) (title stri
 		return t.bold.Render("This host now"), []string{t.dim.Render("  measuring")}
 	}
 	title = t.bold.Render(fmt.Sprintf("This host, last %.0f s", m.kase.Facts.Seconds))
-	for _, e := range m.kase.Evidence(q) {
+	for _, e := range m.diagnosis.Evidence(q) {
 		mark, style := "- ", t.plain
 		if !e.Complete {
 			mark, style = "? ", t.dim
