@@ -16,7 +16,8 @@ import (
 type Type string
 
 // The types of facts. A count grows; its value in an expression is the growth
-// during the observation. Tables have fields of type number, text and flag.
+// during the observation. Tables have fields of type count, number, text and
+// flag; a count FIELD brings FIELD_total, everything since the counter began.
 const (
 	Count  Type = "count"
 	Gauge  Type = "gauge"
@@ -143,6 +144,17 @@ func (v *Vocabulary) Tables() []*TableDef {
 	return all
 }
 
+// TotalOf is the name of the field that holds a count's total: history, never
+// evidence.
+func TotalOf(count string) string { return count + "_total" }
+
+// total describes the field with a count's total.
+func (d *FactDef) total() *FactDef {
+	t := *d
+	t.Name, t.Type, t.Means = TotalOf(d.Name), Number, d.Means+", since the counter began (history)"
+	return &t
+}
+
 var factName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)*$`)
 
 func (l *loader) addFacts(file string, f *file) {
@@ -170,7 +182,10 @@ func (l *loader) addFacts(file string, f *file) {
 		}
 		for _, d := range t.Fields {
 			d.Place.File, d.Probe = file, f.Probe
-			l.checkFact(d, Number, String, Flag)
+			l.checkFact(d, Count, Number, String, Flag)
+			if d.Type == Count {
+				t.Fields = append(t.Fields, d.total())
+			}
 		}
 		l.book.Facts.tables[t.Name] = t
 		if l.book.Facts.Field(t.Name, "name") == nil {

@@ -37,6 +37,9 @@ func InVocabulary(t testing.TB, file string, f *fact.Facts) {
 	for _, table := range v.Tables {
 		for _, field := range table.Fields {
 			types[table.Name+"/"+field.Name] = field.Type
+			if field.Type == "count" {
+				types[table.Name+"/"+field.Name+"_total"] = "number"
+			}
 		}
 	}
 	check := func(name string, value any) {
