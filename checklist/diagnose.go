@@ -36,7 +36,8 @@ type Diagnosis struct {
 	// Doubts say why a host that shows no fault is not called healthy.
 	Doubts   []string
 	Findings []*Finding // ranked, the most probable first
-	Ledger   []LedgerEntry
+	Ledger   []LedgerEntry // the places that lost something; all of them: Case.Places
+	Balance  Balance
 	Next     []Step
 	// facts are the ones judged, with the balance of the ledger.
 	facts *scene
@@ -111,10 +112,12 @@ func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer) 
 	}
 	entries := ledgerOf(book, facts)
 	j := &judge{
-		book: book, facts: balanced(facts, entries), answers: answers,
+		book: book, answers: answers,
 		named: map[string]bool{}, tried: map[*content.Rule]outcome{},
 	}
-	d := &Diagnosis{facts: j.facts}
+	d := &Diagnosis{Balance: balance(facts, entries)}
+	d.facts = balanced(facts, d.Balance)
+	j.facts = d.facts
 	d.Findings = j.findings()
 	order := map[string]int{}
 	for i, c := range book.Causes {

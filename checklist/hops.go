@@ -31,7 +31,7 @@ func (c *Case) Hops(d *Diagnosis) []HopView {
 			}
 		}
 		for _, e := range d.Ledger {
-			if e.Hop == h.ID {
+			if e.Hop == h.ID && e.Loss {
 				v.Drops += e.Drops
 			}
 		}

@@ -20,6 +20,8 @@ type jsonDiagnosis struct {
 	Symptoms []string      `json:"symptoms"`
 	Causes   []jsonCause   `json:"causes"`
 	Ledger   []jsonEntry   `json:"ledger"`
+	Places   []jsonPlace   `json:"places"`
+	Balance  *jsonBalance  `json:"balance"`
 	Probes   []fact.Status `json:"probes"`
 	Blind    []fact.Blind  `json:"blind"`
 	Next     []Step        `json:"next"`
@@ -51,6 +53,7 @@ type jsonReason struct {
 	Facts  map[string]any   `json:"facts"`
 }
 
+// jsonEntry is a place that lost something during the observation.
 type jsonEntry struct {
 	Hop       string  `json:"hop"`
 	Direction string  `json:"direction"`
@@ -58,6 +61,27 @@ type jsonEntry struct {
 	Drops     float64 `json:"drops"`
 	Unit      string  `json:"unit"`
 	Cause     string  `json:"cause"`
+}
+
+// jsonPlace is any place that can lose something. Drops is null where nobody
+// could read it, total (history) also where the counter has none.
+type jsonPlace struct {
+	Hop       string   `json:"hop"`
+	Direction string   `json:"direction"`
+	Counter   string   `json:"counter"`
+	Drops     *float64 `json:"drops"`
+	Total     *float64 `json:"total"`
+	Unit      string   `json:"unit"`
+	Loss      bool     `json:"loss"`
+	Unknown   string   `json:"unknown,omitempty"`
+}
+
+type jsonBalance struct {
+	Retrans   float64 `json:"retrans"`
+	LocatedTx float64 `json:"located_tx"`
+	LocatedRx float64 `json:"located_rx"`
+	Spurious  float64 `json:"spurious"`
+	Unlocated float64 `json:"unlocated"`
 }
 
 // WriteJSON writes the diagnosis in the format of Schema, all causes ranked, and
@@ -81,7 +105,15 @@ func (c *Case) WriteJSON(w io.Writer, d *Diagnosis, withFacts bool) error {
 		})
 	}
 	for _, e := range d.Ledger {
-		out.Ledger = append(out.Ledger, jsonEntry(e))
+		if e.Loss {
+			out.Ledger = append(out.Ledger, jsonEntry{e.Hop, e.Direction, e.Counter, e.Drops, e.Unit, e.Cause})
+		}
+	}
+	for _, e := range c.Places(d) {
+		out.Places = append(out.Places, e.json())
+	}
+	if b := d.Balance; b.Known {
+		out.Balance = &jsonBalance{b.Retrans, b.LocatedTx, b.LocatedRx, b.Spurious, b.Unlocated}
 	}
 	for _, s := range d.Next {
 		out.Next = append(out.Next, Step{s.Kind, s.ID, round(s.Bits, 4)})
@@ -93,6 +125,14 @@ func (c *Case) WriteJSON(w io.Writer, d *Diagnosis, withFacts bool) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(out)
+}
+
+func (e LedgerEntry) json() jsonPlace {
+	p := jsonPlace{e.Hop, e.Direction, e.Counter, &e.Drops, e.Total, e.Unit, e.Loss, e.Unknown}
+	if e.Unknown != "" {
+		p.Drops = nil
+	}
+	return p
 }
 
 func jsonReasons(reasons []Reason) []jsonReason {

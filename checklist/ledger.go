@@ -1,104 +1,146 @@
 package checklist
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"sort"
+	"strings"
 
 	"whydrop/content"
 	"whydrop/probes/fact"
 )
 
-// LedgerEntry is one place that lost packets during the observation.
+// LedgerEntry is one place of this host and what it lost.
 type LedgerEntry struct {
 	Hop       string
 	Direction string // "rx" or "tx"
 	Counter   string // the counter as the kernel spells it, with the entity it belongs to
-	Drops     float64
 	Unit      string
-	Cause     string // the cause that it is put down to
+	Cause     string // the cause that it is put down to, "" if none is known
+	// Drops is what the counter grew by during the observation.
+	Drops float64
+	// Total is the counter's value: history. Nil if it is not known.
+	Total *float64
+	// Loss is false where the counter also moves for packets that nobody misses, or
+	// where another place counts the same packets: it is shown and not added up.
+	Loss bool
+	// Unknown says why nobody could tell, "" if it is known.
+	Unknown string
 }
 
-// line is a ledger entry with the causes that claim it.
+// Balance is what TCP had to send again against what was lost on this host.
+type Balance struct {
+	// Retrans is segments sent again without SYNs, Spurious those that the peer
+	// reported as unnecessary, Unlocated what remains of them after what was lost on
+	// this host on the way out.
+	Retrans, Spurious, Unlocated float64
+	LocatedRx, LocatedTx         float64 // lost on this host
+	Known                        bool    // the kernel's TCP counters could be read
+}
+
+// Worth says whether there is anything to balance.
+func (b Balance) Worth() bool { return b.Known && b.Retrans > 0 }
+
+// String tells the balance in one sentence.
+func (b Balance) String() string {
+	return fmt.Sprintf("%s segments sent again = %s lost on this host on the way out + %s sent in vain (DSACK) + %s lost elsewhere, or where nobody counts",
+		content.Show(b.Retrans), content.Show(b.Retrans-b.Spurious-b.Unlocated), content.Show(b.Spurious), content.Show(b.Unlocated))
+}
+
+// line is a ledger entry that moved, with the causes that claim it.
 type line struct {
 	LedgerEntry
-	claims []string
+	from   *content.LedgerLine // nil for what only the kernel's drop reasons show
+	causes []string
+	tcp    float64 // the part that TCP misses
 }
 
-// ledgerOf reads every counter of the ledger that moved. A counter that several
-// causes claim is one line, so that it is not counted twice.
+// ledgerOf reads every counter of the ledger that moved, and what the kernel's
+// drop reasons show beyond the counters.
 func ledgerOf(book *content.Book, facts *fact.Facts) []*line {
 	all := newScene(facts, nil)
-	byCounter := map[string]*line{}
 	var lines []*line
-	for _, c := range book.Causes {
-		for _, ll := range c.Ledger {
-			for _, e := range ledgerRows(all, ll) {
-				drops, known := ll.Counter.Eval(e)
-				n, _ := drops.(float64)
-				if !known || n <= 0 {
-					continue
-				}
-				name := ll.Counter.Source
-				if ll.Name != nil {
-					name, _ = ll.Name.Render(e)
-				}
-				key := ll.Direction + " " + ll.Counter.Source + " " + name
-				have := byCounter[key]
-				if have == nil {
-					have = &line{LedgerEntry: LedgerEntry{
-						Hop: c.Hop, Direction: ll.Direction, Counter: name, Drops: n, Unit: ll.Unit,
-					}}
-					byCounter[key] = have
-					lines = append(lines, have)
-				}
-				have.claims = append(have.claims, c.ID)
+	for _, ll := range book.Ledger {
+		rows, _ := ledgerRows(all, ll)
+		for _, env := range rows {
+			drops, known := ll.Counter.Eval(env)
+			n, _ := drops.(float64)
+			if !known || n <= 0 {
+				continue
 			}
+			lines = append(lines, &line{from: ll, causes: ll.Causes, tcp: n, LedgerEntry: LedgerEntry{
+				Hop: ll.Hop, Direction: ll.Direction, Counter: lineName(ll, env), Drops: n, Unit: ll.Unit, Loss: ll.Counts(),
+			}})
 		}
 	}
-	return lines
+	return append(lines, reasonLines(book, all, lines)...)
 }
 
-func ledgerRows(facts *scene, ll *content.LedgerLine) []*content.Env {
-	if ll.Each != "" {
-		rows, _ := facts.matching(ll.Each, ll.When, nil)
-		return rows
+// ledgerRows returns what a line is evaluated on: the rows of its table, or the
+// facts themselves. known is false if nobody could look.
+func ledgerRows(facts *scene, ll *content.LedgerLine) (rows []*content.Env, known bool) {
+	if ll.Each == "" {
+		holds, known := ll.When.Holds(facts.Env)
+		if !holds || !known {
+			return nil, known
+		}
+		return []*content.Env{facts.Env}, true
 	}
-	if holds, known := ll.When.Holds(facts.Env); !holds || !known {
-		return nil
+	if _, looked := facts.table(ll.Each); !looked {
+		return nil, false
 	}
-	return []*content.Env{facts.Env}
+	return facts.matching(ll.Each, ll.When, nil)
 }
 
-// balanced balances the books and returns the facts with the balance in them:
-// what TCP had to send again against what was located on this host.
-func balanced(facts *fact.Facts, lines []*line) *scene {
-	values := map[string]any{}
-	var tx, rx float64
+func lineName(ll *content.LedgerLine, env *content.Env) string {
+	if ll.Name == nil {
+		return ll.Counter.Source
+	}
+	name, _ := ll.Name.Render(env)
+	return name
+}
+
+// balance balances the books.
+func balance(facts *fact.Facts, lines []*line) Balance {
+	var b Balance
 	for _, l := range lines {
-		if l.Direction == "tx" {
-			tx += l.Drops
-		} else {
-			rx += l.Drops
+		switch {
+		case !l.Loss:
+		case l.Direction == "tx":
+			b.LocatedTx += l.tcp
+		default:
+			b.LocatedRx += l.tcp
 		}
 	}
 	retrans, ok1 := facts.Num("Tcp.RetransSegs")
 	syns, ok2 := facts.Num("TcpExt.TCPSynRetrans")
-	if ok1 && ok2 {
-		values["ledger.located_tx"], values["ledger.located_rx"] = tx, rx
-		again := max(0, retrans-syns)
-		spurious, _ := facts.Num("TcpExt.TCPDSACKRecv")
-		spurious = min(spurious, again)
-		unlocated := max(0, again-spurious-tx)
-		values["ledger.retrans"], values["ledger.spurious"] = again, spurious
-		values["ledger.unlocated"] = unlocated
+	if b.Known = ok1 && ok2; !b.Known {
+		return b
+	}
+	b.Retrans = max(0, retrans-syns)
+	spurious, _ := facts.Num("TcpExt.TCPDSACKRecv")
+	b.Spurious = min(spurious, b.Retrans)
+	b.Unlocated = max(0, b.Retrans-b.Spurious-b.LocatedTx)
+	return b
+}
+
+// balanced returns the facts with the balance of the ledger in them.
+func balanced(facts *fact.Facts, b Balance) *scene {
+	values := map[string]any{}
+	if b.Known {
+		values["ledger.located_tx"], values["ledger.located_rx"] = b.LocatedTx, b.LocatedRx
+		values["ledger.retrans"], values["ledger.spurious"] = b.Retrans, b.Spurious
+		values["ledger.unlocated"] = b.Unlocated
 		if sent, ok := facts.Num("TcpExt.TCPOrigDataSent"); ok && sent > 0 {
-			values["ledger.unlocated_share"] = min(1, unlocated/sent)
+			values["ledger.unlocated_share"] = min(1, b.Unlocated/sent)
 		}
 	}
 	return newScene(facts, values)
 }
 
-// attribute puts each line down to the most probable cause that claims it, and
-// orders the ledger along the packet's way.
+// attribute puts each line down to the most probable cause that can be behind
+// it.
 func attribute(lines []*line, d *Diagnosis) []LedgerEntry {
 	rank := map[string]int{}
 	for i, f := range d.Findings {
@@ -106,9 +148,186 @@ func attribute(lines []*line, d *Diagnosis) []LedgerEntry {
 	}
 	entries := make([]LedgerEntry, 0, len(lines))
 	for _, l := range lines {
-		sort.SliceStable(l.claims, func(i, j int) bool { return rank[l.claims[i]] < rank[l.claims[j]] })
-		l.Cause = l.claims[0]
+		if len(l.causes) > 0 {
+			l.Cause = slices.MinFunc(l.causes, func(a, b string) int { return cmp.Compare(rank[a], rank[b]) })
+		}
 		entries = append(entries, l.LedgerEntry)
 	}
 	return entries
+}
+
+// Places returns the whole ledger: every place of this host that can lose a
+// packet, first on the way in and then on the way out, with what it lost during
+// the observation and since its counter began; also those that lost nothing and
+// those that nobody could read.
+func (c *Case) Places(d *Diagnosis) []LedgerEntry {
+	facts := c.Facts
+	if facts == nil {
+		facts = fact.New(c.Started, 0)
+	}
+	w := &wholeLedger{now: newScene(facts, nil), ever: newScene(totals(facts, c.Book.Facts), nil), facts: facts, book: c.Book}
+	moved := map[string]LedgerEntry{}
+	for _, e := range d.Ledger {
+		moved[e.Direction+" "+e.Counter] = e
+	}
+	var places []LedgerEntry
+	for _, ll := range c.Book.Ledger {
+		for _, e := range w.places(ll) {
+			if m, ok := moved[e.Direction+" "+e.Counter]; ok {
+				e.Cause = m.Cause
+				delete(moved, e.Direction+" "+e.Counter)
+			}
+			places = append(places, e)
+		}
+	}
+	for _, e := range d.Ledger {
+		if _, left := moved[e.Direction+" "+e.Counter]; left {
+			places = append(places, e)
+		}
+	}
+	c.alongTheWay(places)
+	return places
+}
+
+// alongTheWay orders places as a packet passes them: in, from the wire up; then
+// out, from the application down.
+func (c *Case) alongTheWay(places []LedgerEntry) {
+	order := map[string]int{}
+	for i, h := range c.Book.Hops {
+		order[h.ID] = i
+	}
+	at := func(e LedgerEntry) int {
+		if e.Direction == "rx" {
+			return -order[e.Hop]
+		}
+		return order[e.Hop] + len(c.Book.Hops)
+	}
+	sort.SliceStable(places, func(i, j int) bool { return at(places[i]) < at(places[j]) })
+}
+
+// wholeLedger reads the ledger with its history.
+type wholeLedger struct {
+	now, ever *scene
+	facts     *fact.Facts
+	book      *content.Book
+}
+
+// places returns the entries of one line: one for each row that ever lost
+// something, or a single one if none did.
+func (w *wholeLedger) places(ll *content.LedgerLine) []LedgerEntry {
+	blank := LedgerEntry{Hop: ll.Hop, Direction: ll.Direction, Unit: ll.Unit, Counter: ll.Counter.Source, Loss: ll.Counts()}
+	if ll.Each == "" && ll.Name != nil {
+		blank.Counter = lineName(ll, w.now.Env)
+	}
+	rows, known := ledgerRows(w.now, ll)
+	if !known {
+		blank.Unknown = w.why(ll)
+		return []LedgerEntry{blank}
+	}
+	ever := w.totals(ll)
+	var entries []LedgerEntry
+	told := false
+	for _, env := range rows {
+		e := blank
+		drops, ok := ll.Counter.Eval(env)
+		e.Counter = lineName(ll, env)
+		if total, have := ever[e.Counter]; have {
+			e.Total = &total
+		}
+		told = told || ok
+		e.Drops, _ = drops.(float64)
+		e.Drops = max(0, e.Drops)
+		if e.Drops > 0 || e.Total != nil && *e.Total > 0 {
+			entries = append(entries, e)
+		}
+	}
+	if len(entries) > 0 {
+		return entries
+	}
+	if len(rows) > 0 && !told {
+		blank.Unknown = w.why(ll)
+	} else if total, have := ever[blank.Counter]; have {
+		blank.Total = &total
+	}
+	return []LedgerEntry{blank}
+}
+
+// totals returns the totals of a line by the name of the place.
+func (w *wholeLedger) totals(ll *content.LedgerLine) map[string]float64 {
+	out := map[string]float64{}
+	rows, _ := ledgerRows(w.ever, ll)
+	for _, env := range rows {
+		if v, ok := ll.Counter.Eval(env); ok {
+			out[lineName(ll, env)], _ = v.(float64)
+		}
+	}
+	return out
+}
+
+// why says why a line could not be told.
+func (w *wholeLedger) why(ll *content.LedgerLine) string {
+	names := append([]string{}, ll.Counter.Uses()...)
+	if !ll.When.Empty() {
+		names = append(names, ll.When.Uses()...)
+	}
+	probe := ""
+	for _, n := range names {
+		if def := w.book.Facts.Lookup(n, ll.Each); def != nil {
+			if _, known := w.now.Value(n); !known && def.Probe != "" {
+				probe = def.Probe
+				break
+			}
+		}
+	}
+	for _, s := range w.facts.Probes {
+		if s.Name == probe && s.Status != "ok" {
+			return s.Why
+		}
+	}
+	for _, b := range w.facts.Blind {
+		if b.Probe == probe && b.Needs != "" {
+			return "needs " + b.Needs
+		}
+	}
+	return "not told by this kernel or driver"
+}
+
+// totals returns the facts with every counter's total in the place of its
+// growth: what expressions then give is history.
+func totals(f *fact.Facts, vocabulary *content.Vocabulary) *fact.Facts {
+	ever := *f
+	ever.Values = make(map[string]fact.Value, len(f.Values))
+	for name, v := range f.Values {
+		def := vocabulary.Fact(name)
+		switch {
+		case v.Total != nil:
+			ever.Values[name] = fact.Value{Now: *v.Total}
+		case def == nil || def.Type != content.Count:
+			ever.Values[name] = v
+		}
+	}
+	ever.Tables = make(map[string][]fact.Row, len(f.Tables))
+	for table, rows := range f.Tables {
+		past := make([]fact.Row, len(rows))
+		for i, row := range rows {
+			past[i] = totalRow(row, vocabulary, table)
+		}
+		ever.Tables[table] = past
+	}
+	return &ever
+}
+
+func totalRow(row fact.Row, vocabulary *content.Vocabulary, table string) fact.Row {
+	past := make(fact.Row, len(row))
+	for field, v := range row {
+		if strings.HasSuffix(field, "_total") {
+			continue
+		}
+		if total, ok := row[content.TotalOf(field)]; ok {
+			past[field] = total
+		} else if def := vocabulary.Field(table, field); def == nil || def.Type != content.Count {
+			past[field] = v
+		}
+	}
+	return past
 }

@@ -97,11 +97,27 @@ func (p *page) causes(title string, findings []*Finding) {
 }
 
 func (p *page) ledger(d *Diagnosis) {
-	if len(d.Ledger) == 0 {
+	var lost, maybe []LedgerEntry
+	for _, e := range d.Ledger {
+		if e.Loss {
+			lost = append(lost, e)
+		} else {
+			maybe = append(maybe, e)
+		}
+	}
+	p.entries("Lost on this host during the observation", lost)
+	if d.Balance.Worth() {
+		p.line("    ", "  = %s", d.Balance)
+	}
+	p.entries("Also counted; not every such packet is missed by anybody", maybe)
+}
+
+func (p *page) entries(title string, entries []LedgerEntry) {
+	if len(entries) == 0 {
 		return
 	}
-	p.heading("Lost on this host during the observation")
-	for _, e := range d.Ledger {
+	p.heading(title)
+	for _, e := range entries {
 		p.line("                  ", "  %-9s %-3s  %s %s  (%s)", e.Hop, e.Direction, content.Show(e.Drops), e.Unit, e.Counter)
 	}
 }

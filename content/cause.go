@@ -32,7 +32,6 @@ type Cause struct {
 	Against      []*Rule       `yaml:"against"`
 	ConfusedWith []Confusion   `yaml:"confused_with"`
 	Settle       string        `yaml:"settle"`
-	Ledger       []*LedgerLine `yaml:"ledger"`
 	Remedies     []*Remedy     `yaml:"remedies"`
 	Sources      []string      `yaml:"sources"`
 	Place        `yaml:"-"`
@@ -64,17 +63,6 @@ type Rule struct {
 	Unless []string `yaml:"unless"` // counts nothing while one of these causes is named
 	Says   *Text    `yaml:"says"`
 	Place  `yaml:"-"`
-}
-
-// LedgerLine names a counter that counts what is lost at the cause's place.
-type LedgerLine struct {
-	Each      string `yaml:"each"`
-	Name      *Text  `yaml:"name"` // the row's name in the ledger; the counter's if absent
-	Counter   *Expr  `yaml:"counter"`
-	When      *Expr  `yaml:"when"`
-	Direction string `yaml:"direction"` // rx or tx
-	Unit      string `yaml:"unit"`
-	Place     `yaml:"-"`
 }
 
 // Remedy is one thing to do about a cause.
@@ -124,12 +112,6 @@ func (c *Cause) UnmarshalYAML(n *yaml.Node) error {
 func (r *Rule) UnmarshalYAML(n *yaml.Node) error {
 	type plain Rule
 	return at(n, (*plain)(r), &r.Line)
-}
-
-// UnmarshalYAML keeps the line for error messages.
-func (ll *LedgerLine) UnmarshalYAML(n *yaml.Node) error {
-	type plain LedgerLine
-	return at(n, (*plain)(ll), &ll.Line)
 }
 
 // UnmarshalYAML keeps the line for error messages.

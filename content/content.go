@@ -36,6 +36,7 @@ type Book struct {
 	Tools         []*Tool
 	Brief         []*BriefItem
 	Symptoms      []*Symptom
+	Ledger        []*LedgerLine // along the packet's way in, then out
 
 	causes    map[string]*Cause
 	hops      map[string]*Hop
@@ -155,13 +156,14 @@ type file struct {
 	Facts   []*FactDef  `yaml:"facts"`
 	Tables  []*TableDef `yaml:"tables"`
 
-	Hops     []*Hop       `yaml:"hops"`
-	Causes   []*Cause     `yaml:"causes"`
-	Groups   []*Group     `yaml:"groups"`
-	Steps    []*step      `yaml:"steps"`
-	Tools    []*Tool      `yaml:"tools"`
-	Symptoms []*Symptom   `yaml:"symptoms"`
-	Items    []*BriefItem `yaml:"items"`
+	Hops     []*Hop        `yaml:"hops"`
+	Causes   []*Cause      `yaml:"causes"`
+	Groups   []*Group      `yaml:"groups"`
+	Steps    []*step       `yaml:"steps"`
+	Tools    []*Tool       `yaml:"tools"`
+	Symptoms []*Symptom    `yaml:"symptoms"`
+	Items    []*BriefItem  `yaml:"items"`
+	Ledger   []*LedgerLine `yaml:"ledger"`
 }
 
 func (l *loader) readLayer(la layer) {
@@ -206,6 +208,7 @@ func (l *loader) readFile(name string, data []byte) {
 	addAll(l, name, "tool", &l.book.Tools, f.Tools)
 	addAll(l, name, "item", &l.book.Brief, f.Items)
 	addAll(l, name, "symptom", &l.book.Symptoms, f.Symptoms)
+	addAll(l, name, "ledger line", &l.book.Ledger, f.Ledger)
 	l.addSteps(name, f.Steps)
 }
 

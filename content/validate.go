@@ -50,17 +50,12 @@ func (l *loader) compile() {
 			l.number(r.Order, r.Each, r.Place)
 			l.text(r.Says, r.Each, nil, r.Place)
 		}
-		for _, ll := range c.Ledger {
-			ll.File = c.File
-			l.number(ll.Counter, ll.Each, ll.Place)
-			l.condition(ll.When, ll.Each, ll.Place)
-			l.text(ll.Name, ll.Each, nil, ll.Place)
-		}
 		for _, r := range c.Remedies {
 			r.File = c.File
 			l.remedy(r)
 		}
 	}
+	l.compileLedger()
 	for _, s := range l.book.Symptoms {
 		l.condition(s.When, s.Each, s.Place)
 		l.text(s.Says, s.Each, nil, s.Place)
@@ -154,6 +149,7 @@ func (l *loader) validate() {
 			}
 		}
 	}
+	l.validateLedger()
 	l.validateCoverage()
 }
 
@@ -180,11 +176,6 @@ func (l *loader) validateCause(c *Cause) {
 	for _, cw := range c.ConfusedWith {
 		if l.book.Cause(cw.Cause) == nil {
 			l.problem(c.Place, "cause %s is confused with the unknown cause %q", c.ID, cw.Cause)
-		}
-	}
-	for _, ll := range c.Ledger {
-		if ll.Counter.Empty() || ll.Unit == "" || ll.Direction != "rx" && ll.Direction != "tx" {
-			l.problem(ll.Place, "ledger line of %s: expected a counter, a unit, and direction rx or tx", c.ID)
 		}
 	}
 	for _, r := range c.Remedies {

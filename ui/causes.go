@@ -169,6 +169,9 @@ func (m *model) summaryLines(w int) []string {
 		signs = append(signs, "  ? "+s)
 	}
 	for _, e := range d.Ledger {
+		if !e.Loss {
+			continue
+		}
 		lost = append(lost, fmt.Sprintf("  %s %s: %s %s (%s)", e.Hop, e.Direction, content.Show(e.Drops), e.Unit, e.Counter))
 	}
 	for _, f := range m.suspects(3) {

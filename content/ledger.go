@@ -1,0 +1,73 @@
+package content
+
+import "go.yaml.in/yaml/v4"
+
+// LedgerLine is one place of this host that can lose packets, and the counter
+// that tells.
+type LedgerLine struct {
+	ID        string `yaml:"id"`
+	Hop       string `yaml:"hop"`
+	Direction string `yaml:"direction"` // rx or tx
+	Each      string `yaml:"each"`      // the table whose rows are places of their own
+	Name      *Text  `yaml:"name"`      // how the place is called; its counter if absent
+	Counter   *Expr  `yaml:"counter"`
+	When      *Expr  `yaml:"when"`
+	Unit      string `yaml:"unit"`
+	// Loss is "yes", or "maybe" for a counter that also moves for packets that
+	// nobody misses: it is shown and not added up.
+	Loss string `yaml:"loss"`
+	// Within is the line that counts the same packets already, "" for none.
+	Within string `yaml:"within"`
+	// Causes can be behind it; the most probable one gets the line.
+	Causes []string `yaml:"causes"`
+	// Reasons are the kernel's drop reasons under which the same packets are freed.
+	Reasons []string `yaml:"reasons"`
+	Place   `yaml:"-"`
+}
+
+func (ll *LedgerLine) key() string { return ll.ID }
+
+// Counts says whether the line is added up.
+func (ll *LedgerLine) Counts() bool { return ll.Loss == "yes" && ll.Within == "" }
+
+// UnmarshalYAML keeps the line for error messages; a line is a loss unless it
+// says otherwise.
+func (ll *LedgerLine) UnmarshalYAML(n *yaml.Node) error {
+	type plain LedgerLine
+	ll.Loss = "yes"
+	return at(n, (*plain)(ll), &ll.Line)
+}
+
+func (l *loader) compileLedger() {
+	for _, ll := range l.book.Ledger {
+		l.number(ll.Counter, ll.Each, ll.Place)
+		l.condition(ll.When, ll.Each, ll.Place)
+		l.text(ll.Name, ll.Each, nil, ll.Place)
+	}
+}
+
+func (l *loader) validateLedger() {
+	ids := map[string]bool{}
+	for _, ll := range l.book.Ledger {
+		ids[ll.ID] = true
+	}
+	for _, ll := range l.book.Ledger {
+		if ll.Counter.Empty() || ll.Unit == "" || ll.Direction != "rx" && ll.Direction != "tx" {
+			l.problem(ll.Place, "ledger line %s: expected a counter, a unit, and direction rx or tx", ll.ID)
+		}
+		if l.book.Hop(ll.Hop) == nil {
+			l.problem(ll.Place, "ledger line %s is at the unknown hop %q", ll.ID, ll.Hop)
+		}
+		if ll.Loss != "yes" && ll.Loss != "maybe" {
+			l.problem(ll.Place, "ledger line %s has loss %q: expected yes or maybe", ll.ID, ll.Loss)
+		}
+		if ll.Within != "" && (!ids[ll.Within] || ll.Within == ll.ID) {
+			l.problem(ll.Place, "ledger line %s lies within the unknown line %q", ll.ID, ll.Within)
+		}
+		for _, c := range ll.Causes {
+			if l.book.Cause(c) == nil {
+				l.problem(ll.Place, "ledger line %s names the unknown cause %q", ll.ID, c)
+			}
+		}
+	}
+}
