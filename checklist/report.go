@@ -26,6 +26,7 @@ type reportData struct {
 	Suspects  []*Finding // not named, but the most likely of the rest
 	Plan      []PlanStep
 	Hops      []HopView
+	Ledger    ledgerView
 	Measured  []Measurement
 	ByHand    []string
 	Further   []*content.InvestigationStep
@@ -52,6 +53,7 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"title":   c.causeTitle, "join": strings.Join,
 		"answer": c.answerText,
+		"total":  totalText,
 		"step":   c.stepTitle,
 		"inc":    func(i int) int { return i + 1 },
 	}).Parse(reportTemplate)
@@ -64,10 +66,39 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 	}
 	data := reportData{
 		Case: c, Facts: facts, Diagnosis: d, Named: d.Named(), Suspects: d.Suspects(3),
-		Plan: c.Plan(d), Hops: c.Hops(d), Measured: c.measured(d), ByHand: c.byHand(d), Written: written,
+		Plan: c.Plan(d), Hops: c.Hops(d), Ledger: viewLedger(c.Places(d)), Measured: c.measured(d), ByHand: c.byHand(d), Written: written,
 		Further: c.further(d),
 	}
 	return t.Execute(w, data)
+}
+
+// ledgerView is the whole ledger as the report tells it.
+type ledgerView struct {
+	Moved, Before, Still, Unread []LedgerEntry
+}
+
+func viewLedger(places []LedgerEntry) ledgerView {
+	var v ledgerView
+	for _, e := range places {
+		switch {
+		case e.Unknown != "":
+			v.Unread = append(v.Unread, e)
+		case e.Drops > 0:
+			v.Moved = append(v.Moved, e)
+		case e.Total != nil && *e.Total > 0:
+			v.Before = append(v.Before, e)
+		default:
+			v.Still = append(v.Still, e)
+		}
+	}
+	return v
+}
+
+func totalText(total *float64) string {
+	if total == nil {
+		return content.Unknown
+	}
+	return content.Show(*total)
 }
 
 // Suspects returns the n most probable findings that are not named and that
