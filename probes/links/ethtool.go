@@ -19,10 +19,12 @@ import (
 // drivers asks the drivers of network cards for statistics and settings over
 // the ethtool ioctl. Only one round of requests is under way at a time.
 type drivers struct {
-	busy     atomic.Bool
-	standsAt atomic.Pointer[string] // the interface being asked
-	known    map[int]*device        // by interface index; only touched by the round under way
-	next     time.Time              // when statistics are due again
+	dictionary Dictionary // nil: statistics are not read
+	busy       atomic.Bool
+	standsAt   atomic.Pointer[string] // the interface being asked
+	known      map[int]*device        // by interface index; only touched by the round under way
+	next       time.Time              // when statistics are due again
+	first      int                    // where the next round begins: the last one ran out of time there
 }
 
 // device is what is remembered of one driver between looks.
@@ -31,20 +33,15 @@ type device struct {
 	settings fact.Row
 	asked    time.Time // when settings were read
 	count    uint32    // statistics it has
-	stats    []stat    // those that can mean loss
-}
-
-// stat is a statistic's place among the driver's and its name.
-type stat struct {
-	at   int
-	name string
+	names    []byte    // their names, as the kernel gave them
+	layout   *Layout   // nil: not read yet
 }
 
 // requests are what can be asked of drivers.
 type requests interface {
 	settings(l *Link, dev *device) fact.Row
-	statNames(link string, count uint32) []stat
-	statistics(dev *device) map[string]uint64
+	statNames(link string, count uint32) []byte
+	statistics(dev *device) *Counters
 	close()
 }
 
@@ -79,7 +76,7 @@ func (e ethtoolSockets) close() {
 type answer struct {
 	link     int // place in the reading
 	settings fact.Row
-	trouble  map[string]uint64 // nil: not asked, or it has none
+	counters *Counters // nil: not asked, or it has none
 }
 
 // ask completes the links of r with what their drivers say, for at most a
@@ -92,16 +89,7 @@ func (d *drivers) ask(e requests, r *Reading, now func() time.Time) {
 		e.close()
 		return
 	}
-	links := make([]Link, 0, maxDevices)
-	places := make([]int, 0, maxDevices)
-	for _, software := range []bool{false, true} { // a host can have a thousand veths: cards come first
-		for i := range r.Links {
-			l := &r.Links[i]
-			if l.asksDriver() && (l.Kind != "") == software && len(links) < maxDevices {
-				links, places = append(links, *l), append(places, i)
-			}
-		}
-	}
+	links, places := askable(r.Links)
 	answers := make(chan answer, len(links)) // never blocks the round
 	go func() {
 		defer d.busy.Store(false)
@@ -111,18 +99,31 @@ func (d *drivers) ask(e requests, r *Reading, now func() time.Time) {
 	}()
 	limit := time.NewTimer(ethtoolLimit)
 	defer limit.Stop()
-	for {
+	for r.Unasked = len(links); ; r.Unasked-- {
 		select {
 		case a, more := <-answers:
 			if !more {
 				return
 			}
-			r.Links[a.link].Settings, r.Links[a.link].Trouble = a.settings, a.trouble
+			r.Links[a.link].Settings, r.Links[a.link].Counters = a.settings, a.counters
 		case <-limit.C:
 			r.Silent = d.standing()
 			return
 		}
 	}
+}
+
+// askable are the links whose drivers are asked, and their places: cards first,
+// because a host can have a thousand veths.
+func askable(all []Link) (links []Link, places []int) {
+	for _, software := range []bool{false, true} {
+		for i := range all {
+			if l := &all[i]; l.asksDriver() && (l.Kind != "") == software {
+				links, places = append(links, *l), append(places, i)
+			}
+		}
+	}
+	return links, places
 }
 
 func (d *drivers) standing() string {
@@ -133,31 +134,61 @@ func (d *drivers) standing() string {
 }
 
 // round asks each driver in turn: settings once a minute, statistics whenever
-// they are due.
+// they are due. When its time is up, the next round goes on from there.
 func (d *drivers) round(e requests, links []Link, places []int, answers chan<- answer, now func() time.Time) {
 	start := now()
 	due := !start.Before(d.next)
 	known := make(map[int]*device, len(links))
-	for i, l := range links {
-		d.standsAt.Store(&l.Name)
-		dev := d.known[l.Index]
-		if dev == nil || dev.name != l.Name || start.Sub(dev.asked) >= settingsEvery {
-			dev = &device{name: l.Name, asked: start}
-			dev.settings = e.settings(&l, dev)
-			dev.stats = e.statNames(l.Name, dev.count)
+	next := 0
+	for n := range links {
+		i := (d.first + n) % len(links)
+		l := &links[i]
+		if next == 0 && now().Sub(start) > roundLimit {
+			next = i + 1
 		}
+		if next != 0 {
+			known[l.Index] = d.known[l.Index]
+			continue
+		}
+		d.standsAt.Store(&l.Name)
+		dev := d.device(e, l, start)
 		known[l.Index] = dev
 		a := answer{link: places[i], settings: dev.settings}
-		if due {
-			a.trouble = e.statistics(dev)
+		if due && dev.layout != nil {
+			a.counters = e.statistics(dev)
 		}
 		answers <- a
 	}
+	d.first = max(0, next-1)
 	d.known = known
 	if due {
 		pause := min(now().Sub(start)*statsShare, statsEvery)
 		d.next = start.Add(pause)
 	}
+}
+
+// device returns what is known of a link's driver, asked anew once a minute. A
+// driver whose statistics have still the same names keeps their layout: values
+// can be compared as long as the layout is the same.
+func (d *drivers) device(e requests, l *Link, now time.Time) *device {
+	dev := d.known[l.Index]
+	if dev == nil || dev.name != l.Name || now.Sub(dev.asked) >= settingsEvery {
+		was := dev
+		dev = &device{name: l.Name, asked: now}
+		dev.settings = e.settings(l, dev)
+		if was != nil && was.name == l.Name && was.count == dev.count {
+			dev.names, dev.layout = was.names, was.layout
+		}
+		if dev.layout != nil && !bytes.Equal(dev.names, e.statNames(l.Name, dev.count)) {
+			dev.layout = nil
+		}
+	}
+	if d.dictionary != nil && dev.layout == nil && dev.count > 0 && l.hasStatistics() {
+		driver, _ := dev.settings["driver"].(string)
+		dev.names = e.statNames(l.Name, dev.count)
+		dev.layout = newLayout(d.dictionary, driver, splitNames(dev.names))
+	}
+	return dev
 }
 
 // settings reads what the driver is and how it is set, as row fields.
@@ -257,9 +288,11 @@ const maxStats = 32_768
 // kernel writes as many as there are at that moment, whatever count it is given.
 const slack = 512
 
-// statNames reads the names of a driver's statistics (ETHTOOL_GSTRINGS) and
-// keeps those that can mean loss.
-func (e ethtoolSockets) statNames(name string, count uint32) []stat {
+const stringSize = 32 // ETH_GSTRING_LEN
+
+// statNames reads the names of a driver's statistics (ETHTOOL_GSTRINGS), 32
+// bytes each; nil if it does not tell them.
+func (e ethtoolSockets) statNames(name string, count uint32) []byte {
 	const head = 12 // struct ethtool_gstrings
 	if count == 0 || count > maxStats {
 		return nil
@@ -271,30 +304,24 @@ func (e ethtoolSockets) statNames(name string, count uint32) []stat {
 	if e.ioctl(name, request) != nil {
 		return nil
 	}
-	return troubling(request[head:], min(int(count), int(u32(request[8:]))))
+	return bytes.Clone(request[head:][:stringSize*min(int(count), int(u32(request[8:])))])
 }
 
-const stringSize = 32 // ETH_GSTRING_LEN
-
-// troubling keeps those of count names that can mean loss.
-func troubling(names []byte, count int) []stat {
-	var out []stat
-	for i := range min(count, len(names)/stringSize) {
-		name := text(bytes.TrimLeft(names[stringSize*i:][:stringSize], " \t"))
-		if Trouble(name) {
-			out = append(out, stat{i, name})
-		}
+// splitNames splits a block of names of 32 bytes each.
+func splitNames(block []byte) []string {
+	names := make([]string, 0, len(block)/stringSize)
+	for ; len(block) >= stringSize; block = block[stringSize:] {
+		names = append(names, text(block[:stringSize]))
 	}
-	return out
+	return names
 }
 
-// statistics reads a driver's statistics (ETHTOOL_GSTATS) and returns those
-// that can mean loss and are not zero. Statistics of equal names, one a queue,
-// are added up.
-func (e ethtoolSockets) statistics(dev *device) map[string]uint64 {
+// statistics reads a driver's statistics (ETHTOOL_GSTATS) and keeps those with
+// a meaning.
+func (e ethtoolSockets) statistics(dev *device) *Counters {
 	const head = 8 // struct ethtool_stats
-	if len(dev.stats) == 0 {
-		return nil
+	if len(dev.layout.Sources) == 0 {
+		return dev.layout.counters(nil)
 	}
 	info, err := e.lib.DriverInfo(dev.name)
 	if err != nil || info.NStats != dev.count {
@@ -307,18 +334,7 @@ func (e ethtoolSockets) statistics(dev *device) map[string]uint64 {
 	if e.ioctl(dev.name, request) != nil || u32(request[4:]) != dev.count {
 		return nil
 	}
-	return sum(dev.stats, request[head:])
-}
-
-// sum adds up the values of statistics of equal names; zeros are left out.
-func sum(stats []stat, values []byte) map[string]uint64 {
-	out := map[string]uint64{}
-	for _, s := range stats {
-		if at := 8 * s.at; at < len(values) && u64(values[at:]) != 0 {
-			out[s.name] += u64(values[at:])
-		}
-	}
-	return out
+	return dev.layout.counters(request[head:])
 }
 
 // ioctl makes one ethtool request; the kernel answers into the same memory.

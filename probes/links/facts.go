@@ -2,17 +2,16 @@ package links
 
 import (
 	"fmt"
-	"sort"
 
 	"whydrop/probes/fact"
 )
 
 const (
 	maxQueueRows   = 256 // rows of the table qdisc
-	maxNicstatRows = 200 // rows of the table nicstat
+	maxNicstatRows = 256 // rows of the table nicstat
 )
 
-// Facts derives the tables link, nicstat and qdisc. Links and queues that are
+// Facts derives the tables link, nic, nicstat and qdisc. Links and queues that are
 // gone at the last look are left out; one that came during the window counts
 // from its first look.
 func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
@@ -30,11 +29,15 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	if last.Silent != "" {
 		f.CannotSee(probe, "driver statistics and settings: the driver of "+last.Silent+" does not answer", "")
 	}
+	if last.Unasked > 0 && last.Silent == "" {
+		f.CannotSee(probe, fmt.Sprintf("driver statistics and settings of %d links at every look: their drivers are too slow", last.Unasked), "")
+	}
 	if last.Cut {
 		f.CannotSee(probe, fmt.Sprintf("links beyond the first %d or queues beyond the first %d", maxLinks, maxQueues), "")
 	}
-	linkFacts(looks, f)
-	nicstatFacts(looks, f)
+	runs := nicRuns(looks)
+	linkFacts(looks, runs, f)
+	nicFacts(last.Links, runs, f)
 	queueFacts(looks, at[len(at)-1].At.Sub(at[0].At).Seconds(), f)
 }
 
@@ -46,10 +49,11 @@ type linkKey struct {
 
 // grown is what a link's counters gained from look to look.
 type grown struct {
-	last    *Link
-	looks   int
-	changes float64
-	stats   []float64
+	last     *Link
+	looks    int
+	changes  float64
+	failures float64 // of a bond's member
+	stats    []float64
 }
 
 func (g *grown) add(l *Link) {
@@ -58,20 +62,21 @@ func (g *grown) add(l *Link) {
 			n, _ := fact.Growth(uint64(*g.last.Changes), uint64(*l.Changes), 32)
 			g.changes += float64(n)
 		}
+		if l.Port.Failures != nil && g.last.Port.Failures != nil {
+			g.failures += growth(uint64(*g.last.Port.Failures), uint64(*l.Port.Failures))
+		}
 		if g.stats == nil {
 			g.stats = make([]float64, len(l.Stats))
 		}
 		for i := range min(len(l.Stats), len(g.last.Stats), len(g.stats)) {
-			// Some drivers count in 32 bits and only show 64.
-			n, _ := fact.Growth(g.last.Stats[i], l.Stats[i], 32)
-			g.stats[i] += float64(n)
+			g.stats[i] += growth(g.last.Stats[i], l.Stats[i])
 		}
 	}
 	g.last = l
 	g.looks++
 }
 
-func linkFacts(looks []*Reading, f *fact.Facts) {
+func linkFacts(looks []*Reading, runs map[linkKey]*run, f *fact.Facts) {
 	sums := map[linkKey]*grown{}
 	for _, r := range looks {
 		for i := range r.Links {
@@ -98,6 +103,7 @@ func linkFacts(looks []*Reading, f *fact.Facts) {
 		g := sums[linkKey{l.Index, l.Name}]
 		row := linkRow(l, g)
 		row["master"] = names[l.Master] // "" for none
+		runs[linkKey{l.Index, l.Name}].overrun(row)
 		inUse := downInUse(l, ports[l.Index])
 		row["down_in_use"] = inUse
 		if inUse {
@@ -139,18 +145,32 @@ func linkRow(l *Link, g *grown) fact.Row {
 	if driver, ok := row["driver"].(string); ok {
 		row["ena"] = driver == "ena"
 	}
+	if l.Port.State != "" {
+		row["port_state"] = l.Port.State
+	}
+	if l.Port.MII != nil {
+		row["mii_up"] = *l.Port.MII
+	}
+	compared := g.looks > 1
+	count := func(name string, growth float64, total uint64) {
+		row[name+"_total"] = float64(total)
+		if compared {
+			row[name] = growth
+		}
+	}
 	if l.Changes != nil {
-		row["carrier_changes_total"] = float64(*l.Changes)
+		count("carrier_changes", g.changes, uint64(*l.Changes))
 	}
-	if g.looks < 2 {
-		return row
+	if l.Port.Failures != nil {
+		count("link_failures", g.failures, uint64(*l.Port.Failures))
 	}
-	if l.Changes != nil {
-		row["carrier_changes"] = g.changes
-	}
-	for i, n := range g.stats {
+	for i, total := range l.Stats {
 		if name := statNames[i]; name != "" {
-			row[name] = n
+			n := 0.0
+			if i < len(g.stats) {
+				n = g.stats[i]
+			}
+			count(name, n, total)
 		}
 	}
 	return row
@@ -165,82 +185,4 @@ func (l *Link) kind() string {
 		return l.Kind
 	}
 	return "device"
-}
-
-// moved is what one driver statistic did during the window.
-type moved struct {
-	link, stat string
-	growth     float64
-	restarted  bool
-}
-
-// nicstatFacts compares the looks that read driver statistics. The table is
-// absent when none of them could be compared.
-func nicstatFacts(looks []*Reading, f *fact.Facts) {
-	before := map[linkKey]map[string]uint64{}
-	sums := map[linkKey]map[string]*moved{}
-	for _, r := range looks {
-		for i := range r.Links {
-			l := &r.Links[i]
-			if l.Trouble == nil {
-				continue
-			}
-			k := linkKey{l.Index, l.Name}
-			if was := before[k]; was != nil {
-				if sums[k] == nil {
-					sums[k] = map[string]*moved{}
-				}
-				compare(l.Name, was, l.Trouble, sums[k])
-			}
-			before[k] = l.Trouble
-		}
-	}
-	if len(sums) > 0 {
-		f.Table("nicstat")
-	}
-	var rows []*moved
-	for _, stats := range sums {
-		for _, m := range stats {
-			rows = append(rows, m)
-		}
-	}
-	sort.Slice(rows, func(i, j int) bool {
-		a, b := rows[i], rows[j]
-		if a.growth != b.growth {
-			return a.growth > b.growth
-		}
-		return a.link+" "+a.stat < b.link+" "+b.stat
-	})
-	for _, m := range rows[:min(len(rows), maxNicstatRows)] {
-		f.Add("nicstat", fact.Row{
-			"name": m.link + " " + m.stat, "link": m.link, "stat": m.stat,
-			"growth": m.growth, "restarted": m.restarted,
-		})
-	}
-}
-
-// compare adds to sums what moved between two readings of one driver. A
-// statistic that a reading does not hold is zero.
-func compare(link string, before, after map[string]uint64, sums map[string]*moved) {
-	note := func(stat string, was, is uint64) {
-		if was == is {
-			return
-		}
-		n, restarted := fact.Growth(was, is, 32)
-		m := sums[stat]
-		if m == nil {
-			m = &moved{link: link, stat: stat}
-			sums[stat] = m
-		}
-		m.growth += float64(n)
-		m.restarted = m.restarted || restarted
-	}
-	for stat, is := range after {
-		note(stat, before[stat], is)
-	}
-	for stat, was := range before {
-		if _, still := after[stat]; !still {
-			note(stat, was, 0)
-		}
-	}
 }

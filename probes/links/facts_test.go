@@ -16,7 +16,7 @@ func observed(looks ...*Reading) *fact.Facts {
 		readings = append(readings, fact.Reading{At: start.Add(time.Duration(i) * time.Second), Data: l})
 	}
 	f := fact.New(start, float64(len(looks)-1))
-	New().Facts(readings, f)
+	New(nil).Facts(readings, f)
 	return f
 }
 
@@ -64,7 +64,7 @@ func TestLinkGrowth(t *testing.T) {
 	}
 	f := observed(look(1000, 2), look(1010, 3), look(1025, 4))
 	want(t, row(t, f, "link", "eth0"), fact.Row{
-		"rx_missed": 25.0, "rx_crc": 0.0, "rx_nohandler": nil, "carrier_changes": 2.0, "carrier_changes_total": 4.0,
+		"rx_missed": 25.0, "rx_missed_total": 1025.0, "rx_crc": 0.0, "rx_nohandler_total": nil, "rx_nohandler": nil, "carrier_changes": 2.0, "carrier_changes_total": 4.0,
 		"hardware": true, "kind": "device", "driver": "ena", "ena": true, "ring_rx": 1024.0, "down_in_use": false,
 	})
 	if n, _ := f.Num("link.carrier_changes"); n != 2 {
@@ -75,7 +75,7 @@ func TestLinkGrowth(t *testing.T) {
 	wrapped := observed(look(math.MaxUint32-4, 2), look(5, 2)) // a driver that counts in 32 bits
 	want(t, row(t, wrapped, "link", "eth0"), fact.Row{"rx_missed": 10.0})
 	single := observed(look(1000, 2))
-	want(t, row(t, single, "link", "eth0"), fact.Row{"rx_missed": nil, "carrier_changes": nil, "carrier_changes_total": 2.0})
+	want(t, row(t, single, "link", "eth0"), fact.Row{"rx_missed": nil, "rx_missed_total": 1000.0, "carrier_changes": nil, "carrier_changes_total": 2.0})
 	if _, ok := single.Num("link.carrier_changes"); ok {
 		t.Error("one look has told a growth")
 	}
@@ -121,27 +121,6 @@ func TestDownInUse(t *testing.T) {
 	}
 }
 
-func TestNicstat(t *testing.T) {
-	look := func(trouble map[string]uint64) *Reading {
-		return &Reading{Links: []Link{{Index: 2, Name: "eth0", Trouble: trouble}}}
-	}
-	f := observed(look(map[string]uint64{"rx_crc_errors": 5, "tx_timeout": 9, "rx_same": 1}), look(nil), // not read at this look
-		look(map[string]uint64{"rx_crc_errors": 8, "rx_no_buffer": 2, "rx_same": 1}))
-	if n := len(f.Tables["nicstat"]); n != 3 {
-		t.Errorf("%d rows, want the 3 that moved: %v", n, f.Tables["nicstat"])
-	}
-	want(t, row(t, f, "nicstat", "eth0 rx_crc_errors"), fact.Row{"growth": 3.0, "restarted": false, "link": "eth0", "stat": "rx_crc_errors"})
-	want(t, row(t, f, "nicstat", "eth0 rx_no_buffer"), fact.Row{"growth": 2.0, "restarted": false})
-	want(t, row(t, f, "nicstat", "eth0 tx_timeout"), fact.Row{"growth": 0.0, "restarted": true})
-
-	if _, ok := observed(look(nil), look(nil)).Tables["nicstat"]; ok {
-		t.Error("statistics that nobody read are shown as none that moved")
-	}
-	if rows, ok := observed(look(map[string]uint64{}), look(map[string]uint64{})).Tables["nicstat"]; !ok || len(rows) != 0 {
-		t.Error("statistics that did not move are shown as not read")
-	}
-}
-
 func TestQueueTree(t *testing.T) {
 	// htb 1: -> class 1:1 -> class 1:10 -> pfifo; a direct drop at the root.
 	look := func(drops uint32, qlen uint32) *Reading {
@@ -161,7 +140,7 @@ func TestQueueTree(t *testing.T) {
 		}
 	}
 	f := observed(look(0, 4), look(50, 9), look(100, 2))
-	want(t, row(t, f, "qdisc", "eth0 htb 1:"), fact.Row{"drops": 110.0, "own_drops": 10.0, "leaf": false, "shaper": false, "under_shaper": false})
+	want(t, row(t, f, "qdisc", "eth0 htb 1:"), fact.Row{"drops": 110.0, "drops_total": 110.0, "own_drops": 10.0, "own_drops_total": 10.0, "leaf": false, "shaper": false, "under_shaper": false})
 	want(t, row(t, f, "qdisc", "eth0 htb 1:1"), fact.Row{"own_drops": 0.0, "leaf": false, "class": true, "shaper": true, "rate_bps": 16e6, "under_shaper": false})
 	want(t, row(t, f, "qdisc", "eth0 htb 1:10"), fact.Row{"drops": 100.0, "own_drops": 0.0, "leaf": false, "under_shaper": true})
 	want(t, row(t, f, "qdisc", "eth0 pfifo parent 1:10"), fact.Row{

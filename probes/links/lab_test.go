@@ -2,6 +2,8 @@ package links
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"testing"
@@ -16,7 +18,7 @@ import (
 
 // TestLook needs no privilege: lo is there for every user.
 func TestLook(t *testing.T) {
-	s := New()
+	s := New(nil)
 	r, err := s.Look(context.Background())
 	if err != nil {
 		t.Skip("no rtnetlink here: ", err)
@@ -27,15 +29,15 @@ func TestLook(t *testing.T) {
 }
 
 func TestLookGivesUp(t *testing.T) {
-	s := New()
+	s := New(nil)
 	s.pending.Store(true)
 	if _, err := s.Look(context.Background()); err == nil {
 		t.Error("a second look while the first hangs must fail")
 	}
 }
 
-// pair makes a veth pair in a network namespace of the test's own.
-func pair(t *testing.T) (a, b netlink.Link) {
+// inNamespace moves the test into a network namespace of its own.
+func inNamespace(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("making a network namespace needs root")
@@ -55,6 +57,13 @@ func pair(t *testing.T) (a, b netlink.Link) {
 		before.Close()
 		runtime.UnlockOSThread()
 	})
+}
+
+// pair makes a veth pair in a network namespace of the test's own.
+func pair(t *testing.T) (a, b netlink.Link) {
+	t.Helper()
+	inNamespace(t)
+	var err error
 	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "lab0"}, PeerName: "lab1"}); err != nil {
 		t.Skip("no veth pair can be made here: ", err)
 	}
@@ -73,7 +82,7 @@ func pair(t *testing.T) (a, b netlink.Link) {
 // observe looks, lets do happen, and looks again.
 func observe(t *testing.T, do func()) *fact.Facts {
 	t.Helper()
-	s := New()
+	s := New(nil)
 	var readings []fact.Reading
 	look := func() {
 		s.usage.at, s.drivers.next = time.Time{}, time.Time{} // all is due at every look here
@@ -155,10 +164,68 @@ func TestLabLinkDown(t *testing.T) {
 }
 
 func BenchmarkLook(b *testing.B) {
-	s := New()
+	s := New(nil)
 	for b.Loop() {
 		if _, err := s.Look(context.Background()); err != nil {
 			b.Skip(err)
 		}
 	}
+}
+
+// TestLabBond: what a bond says about a member that loses its carrier.
+func TestLabBond(t *testing.T) {
+	a, b := pair(t)
+	bond := netlink.NewLinkBond(netlink.LinkAttrs{Name: "bond0"})
+	bond.Mode, bond.Miimon = netlink.BOND_MODE_ACTIVE_BACKUP, 10
+	if err := netlink.LinkAdd(bond); err != nil {
+		t.Skip("no bond can be made here: ", err)
+	}
+	if err := errors.Join(netlink.LinkSetDown(a), netlink.LinkSetMaster(a, bond), netlink.LinkSetUp(bond), netlink.LinkSetUp(a)); err != nil {
+		t.Skip("no veth can be a member of a bond here: ", err)
+	}
+	time.Sleep(100 * time.Millisecond)
+	f := observe(t, func() {
+		if err := netlink.LinkSetDown(b); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond) // the bond looks every 10 ms
+	})
+	want(t, row(t, f, "link", "lab0"), fact.Row{"master": "bond0", "mii_up": false, "link_failures": 1.0})
+}
+
+// BenchmarkManyLinks is one look at 500 interfaces, with everything due that is
+// read less often, too, and one in between.
+func BenchmarkManyLinks(b *testing.B) {
+	inNamespace(b)
+	for i := range 250 {
+		link := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: fmt.Sprint("v", i)}, PeerName: fmt.Sprint("w", i)}
+		if err := netlink.LinkAdd(link); err != nil {
+			b.Skip("no veth pair can be made here: ", err)
+		}
+	}
+	s := New(crcOnly)
+	var last any
+	look := func(b *testing.B) {
+		var err error
+		if last, err = s.Look(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("everything due", func(b *testing.B) {
+		for b.Loop() {
+			s.usage.at, s.drivers.next, s.drivers.known = time.Time{}, time.Time{}, nil
+			look(b)
+		}
+	})
+	b.Run("in between", func(b *testing.B) {
+		for b.Loop() {
+			look(b)
+		}
+	})
+	b.Run("facts", func(b *testing.B) {
+		for b.Loop() {
+			f := fact.New(time.Now(), 5)
+			s.Facts([]fact.Reading{{At: time.Now(), Data: last}, {At: time.Now(), Data: last}}, f)
+		}
+	})
 }

@@ -39,9 +39,12 @@ type Link struct {
 
 	// Settings are row fields that come from the driver, as far as it answers.
 	Settings fact.Row `json:",omitempty"`
-	// Trouble are the driver's statistics that can mean loss, those that are
-	// not zero; nil when they were not read in this look.
-	Trouble map[string]uint64 `json:",omitempty"`
+	// Counters are the driver's statistics with a meaning; nil when they were
+	// not read in this look.
+	Counters *Counters `json:",omitempty"`
+
+	// Port is what the bond or bridge that it belongs to says about it.
+	Port Port
 }
 
 // statNames are the fields of struct rtnl_link_stats64 in order, by the name
@@ -88,6 +91,7 @@ func parseLink(b []byte) (Link, bool) {
 		Loopback: flags&unix.IFF_LOOPBACK != 0,
 	}
 	dump.Attributes(b[unix.SizeofIfInfomsg:], l.attribute)
+	l.Port.read()
 	return l, l.Name != ""
 }
 
@@ -127,6 +131,10 @@ func (l *Link) nested(outer, inner uint16, v []byte) {
 	switch {
 	case outer == unix.IFLA_LINKINFO && inner == unix.IFLA_INFO_KIND:
 		l.Kind = text(v)
+	case outer == unix.IFLA_LINKINFO && inner == unix.IFLA_INFO_SLAVE_KIND:
+		l.Port.Kind = text(v)
+	case outer == unix.IFLA_LINKINFO && inner == unix.IFLA_INFO_SLAVE_DATA:
+		l.Port.data = v
 	case outer == unix.IFLA_XDP && inner == iflaXDPAttached:
 		l.XDP = isSet(v)
 	}
@@ -140,10 +148,14 @@ func (l *Link) device() bool {
 	return l.Kind == "" && !l.Loopback && (l.Bus != "" || l.Settings["bus"] != nil)
 }
 
-// asksDriver tells whether the driver's statistics are worth asking for.
+// asksDriver tells whether the driver is worth asking for settings.
 func (l *Link) asksDriver() bool {
 	return l.Kind == "veth" || l.Kind == "" && !l.Loopback
 }
+
+// hasStatistics tells whether the driver's statistics are worth reading. Those
+// of a veth are in the standard counters, but for what an XDP program drops.
+func (l *Link) hasStatistics() bool { return l.Kind == "" || l.XDP }
 
 // usage says what the host uses its links for, by link index.
 type usage struct {

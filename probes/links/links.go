@@ -25,12 +25,12 @@ const (
 
 	lookLimit     = 2 * time.Second         // a look that takes longer is given up
 	ethtoolLimit  = time.Second             // all ethtool requests of one look
+	roundLimit    = 700 * time.Millisecond  // after it no further driver is asked in this look
 	statsEvery    = 2400 * time.Millisecond // the longest pause between two readings of driver statistics
 	statsShare    = 50                      // driver statistics may take 1/50 of the time
 	usageEvery    = 10 * time.Second        // addresses and routes
 	settingsEvery = time.Minute             // rings, coalescing, offloads
 	maxLinks      = 1024                    // links in a reading
-	maxDevices    = 64                      // links whose driver is asked
 	maxQueues     = 2048                    // qdiscs and classes in a reading
 	maxName       = 200                     // bytes of any name from outside
 )
@@ -41,6 +41,8 @@ type Reading struct {
 	Queues []Queue
 	// Silent is the interface whose driver did not answer in time, if any.
 	Silent string `json:",omitempty"`
+	// Unasked are the links whose drivers could not be asked any more.
+	Unasked int `json:",omitempty"`
 	// Cut says that there were more links or queues than a reading holds.
 	Cut bool `json:",omitempty"`
 }
@@ -55,8 +57,11 @@ type Source struct {
 	drivers drivers
 }
 
-// New returns the source for the network namespace of the calling thread.
-func New() *Source { return &Source{now: time.Now} }
+// New returns the source for the network namespace of the calling thread. The
+// dictionary tells what drivers' statistics mean; with nil they are not read.
+func New(dictionary Dictionary) *Source {
+	return &Source{now: time.Now, drivers: drivers{dictionary: dictionary}}
+}
 
 // Name is "links".
 func (s *Source) Name() string { return probe }

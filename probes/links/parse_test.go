@@ -167,24 +167,23 @@ func TestParseQueueStatistics(t *testing.T) {
 	}
 }
 
-func TestTrouble(t *testing.T) {
-	for _, yes := range []string{
-		"rx_crc_errors", "queue_0_rx_empty_rx_ring", "bw_in_allowance_exceeded", "pkts rx OOB", "ring full",
-		"rxq0: rx_drops_no_frags", "rx_out_of_buffer", "tx_timeout", "port.link_xoff_rx", "rx_csum_bad.nic",
-		"rx_queue_3_xdp_drops", "queue_2_tx_queue_stop", "Rx_Discards",
-	} {
-		if !Trouble(yes) {
-			t.Errorf("%q is not taken for trouble", yes)
-		}
+func TestPort(t *testing.T) {
+	member := func(kind string, data ...[]byte) []byte {
+		return linkMessage(3, 1, name(unix.IFLA_IFNAME, "eth0"), attr(unix.IFLA_LINKINFO, slices.Concat(
+			attr(unix.IFLA_INFO_SLAVE_DATA, slices.Concat(data...)...), name(unix.IFLA_INFO_SLAVE_KIND, kind))...))
 	}
-	for _, no := range []string{
-		"rx_packets", "rx_bytes", "tx_queue_0_kicks", "rx_64_byte_packets", "queue_0_tx_doorbells", "rx_csum_offload_good",
-		"rx_csum_complete", "rx0_cache_full", "conntrack_allowance_available", "rx_interrupts", "fdir_miss",
-		"rx0_pp_recycle_ring_full", "multicast", "", "port.rx_size_1023",
-	} {
-		if Trouble(no) {
-			t.Errorf("%q is taken for trouble", no)
-		}
+	l, _ := parseLink(member("bond", attr(bondSlaveState, 1), attr(bondSlaveMII, 2), attr(bondSlaveFailures, words(7)...)))
+	if p := l.Port; p.State != "backup" || p.MII == nil || *p.MII || p.Failures == nil || *p.Failures != 7 {
+		t.Errorf("member of a bond read as %+v", p)
+	}
+	if l, _ := parseLink(member("bridge", attr(bridgePortState, 4))); l.Port.State != "blocking" || l.Port.MII != nil {
+		t.Errorf("port of a bridge read as %+v", l.Port)
+	}
+	if l, _ := parseLink(member("bridge", attr(bridgePortState, 99))); l.Port.State != "" {
+		t.Errorf("a state that nobody knows read as %+v", l.Port)
+	}
+	if l, _ := parseLink(member("team", attr(1, 1))); l.Port.State != "" || l.Port.Failures != nil {
+		t.Errorf("port of a team read as %+v", l.Port)
 	}
 }
 

@@ -30,6 +30,8 @@ func (w *flow) add(q *Queue) {
 	w.looks++
 }
 
+// growth is by how much a counter grew. It may be 32 bits wide: the kernel's are
+// for queues, and some drivers count so and only show 64.
 func growth(before, after uint64) float64 {
 	n, _ := fact.Growth(before, after, 32)
 	return float64(n)
@@ -65,9 +67,13 @@ func queueFacts(looks []*Reading, seconds float64, f *fact.Facts) {
 		w := flows[q.key()]
 		row := queueRow(q, l)
 		t.place(i, row)
+		if q.Counted {
+			w.totals(row)
+			row["own_drops_total"] = t.own(i, func(q *Queue) float64 { return float64(q.Drops) })
+		}
 		if q.Counted && w.looks > 1 {
 			w.fill(row, seconds)
-			row["own_drops"] = t.ownDrops(i, flows)
+			row["own_drops"] = t.own(i, func(q *Queue) float64 { return flows[q.key()].drops })
 		}
 		if q.Counted && !q.Ingress() {
 			row["backlog_packets"], row["backlog_bytes"] = float64(q.Qlen), float64(q.Backlog)
@@ -115,6 +121,13 @@ func queueRow(q *Queue, l *Link) fact.Row {
 	return row
 }
 
+// totals are what it counted since it exists.
+func (w *flow) totals(row fact.Row) {
+	q := w.last
+	row["sent_packets_total"], row["drops_total"] = float64(q.Packets), float64(q.Drops)
+	row["overlimits_total"], row["requeues_total"] = float64(q.Overlimits), float64(q.Requeues)
+}
+
 func (w *flow) fill(row fact.Row, seconds float64) {
 	row["sent_packets"], row["drops"] = w.packets, w.drops
 	row["overlimits"], row["requeues"] = w.overlimits, w.requeue
@@ -141,26 +154,25 @@ func (t *tree) place(i int, row fact.Row) {
 	}
 }
 
-// ownDrops is how many packets were dropped at this very place: what is shown
-// here less what its children show, because a parent counts a child's drops
-// again.
-func (t *tree) ownDrops(i int, flows map[queueKey]*flow) float64 {
-	own := flows[t.queues[i].key()].drops
+// own is how many packets were dropped at this very place: what is shown here
+// less what its children show, because a parent counts a child's drops again.
+func (t *tree) own(i int, drops func(*Queue) float64) float64 {
+	own := drops(&t.queues[i])
 	for _, c := range t.children[i] {
-		own -= t.counted(c, flows, maxDepth)
+		own -= t.counted(c, drops, maxDepth)
 	}
 	return max(0, own)
 }
 
 // counted is how many drops the part of the tree below and with i stands for:
 // inner classes of htb do not repeat the drops of their leaves.
-func (t *tree) counted(i int, flows map[queueKey]*flow, depth int) float64 {
+func (t *tree) counted(i int, drops func(*Queue) float64, depth int) float64 {
 	if depth == 0 {
 		return 0
 	}
 	below := 0.0
 	for _, c := range t.children[i] {
-		below += t.counted(c, flows, depth-1)
+		below += t.counted(c, drops, depth-1)
 	}
-	return max(below, flows[t.queues[i].key()].drops)
+	return max(below, drops(&t.queues[i]))
 }
