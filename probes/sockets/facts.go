@@ -1,8 +1,10 @@
 package sockets
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"whydrop/probes/fact"
 	"whydrop/probes/sockets/inetdiag"
@@ -32,7 +34,9 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	w.ports(f)
 	w.listeners(f)
 	w.flows(f)
-	w.peers(f)
+	w.groups(f)
+	w.classes(f)
+	w.pace(f)
 	w.blind(f)
 }
 
@@ -288,6 +292,37 @@ func (w *window) ports(f *fact.Facts) {
 	if to != "" {
 		f.Text("tcp.port_use_to", to)
 	}
+}
+
+// slowPace is from when on the looks are told to be rare. Usually they are half a
+// second or a second apart.
+const slowPace = 1500 * time.Millisecond
+
+// pace adds what a look costs, and how far apart the looks are because of that.
+func (w *window) pace(f *fact.Facts) {
+	last := w.last()
+	if last.CPU > 0 {
+		f.Gauge("sockets.look_ms", float64(last.CPU.Microseconds())/1000)
+	}
+	var between []time.Duration
+	for i := 1; i < len(w.readings); i++ {
+		between = append(between, w.readings[i].At.Sub(w.readings[i-1].At))
+	}
+	if len(between) == 0 {
+		return
+	}
+	every := time.Duration(median(between, func(d time.Duration) float64 { return float64(d) })).Round(100 * time.Millisecond)
+	f.Gauge("sockets.every_ms", float64(every.Milliseconds()))
+	if every < slowPace {
+		return
+	}
+	n := 0
+	for _, in := range last.States {
+		n += int(in)
+	}
+	f.Text("sockets.adapted", fmt.Sprintf("looked at only every %v: %d sockets cost %d ms of CPU time a look",
+		every, n, last.CPU.Milliseconds()))
+	f.CannotSee("sockets", fmt.Sprintf("connections that live for less than %v, except in the counters: the sockets are looked at that seldom, for there are %d", every, n), "")
 }
 
 // blind says what could not be seen and what would change that.

@@ -55,6 +55,9 @@ func procWith(t *testing.T, files map[string]string) string {
 
 func scripted(t *testing.T, looks ...[]inetdiag.Socket) (*Source, *script) {
 	s, kernel := New(), &script{looks: looks}
+	s.sweep.groups.egress.ask = func() (map[netip.Addr]int, map[int]string) {
+		return map[netip.Addr]int{netip.MustParseAddr("10.9.0.1"): 2, netip.MustParseAddr("10.9.0.7"): 3}, map[int]string{2: "eth0", 3: "eth1"}
+	}
 	s.dial = func() (dumper, error) { return kernel, nil }
 	s.procRoot = procWith(t, map[string]string{
 		"sys/net/ipv4/ip_local_port_range": "32768\t60999\n",
@@ -227,7 +230,7 @@ func TestTroubledKeepTheirPlaces(t *testing.T) {
 		t.Errorf("%d flows shown", n)
 	}
 	numbers(t, f, map[string]float64{"tcp.flows_retrans": 500, "tcp.flows_not_read": 1, "tcp.segs_retrans": 450_000})
-	if n := len(f.Tables["peer"]); n != shownPeers {
+	if n := len(f.Tables["peer"]); n != shownGroups {
 		t.Errorf("%d peers shown", n)
 	}
 }

@@ -19,6 +19,7 @@ type Counters struct {
 	ReordSeen     uint32 `json:"reord_seen"`
 	DeliveredCE   uint32 `json:"delivered_ce"`
 	Drops         uint32 `json:"drops"`
+	Timeouts      uint32 `json:"timeouts"` // 16 bits in tcp_info
 }
 
 func countersOf(s *inetdiag.Socket) Counters {
@@ -28,7 +29,7 @@ func countersOf(s *inetdiag.Socket) Counters {
 		Busy: uint32(i.BusyTime), RwndLimited: uint32(i.RwndLimited), SndbufLimited: uint32(i.SndbufLimited),
 		Retrans: i.TotalRetrans, SegsOut: i.DataSegsOut, SegsIn: i.DataSegsIn,
 		OutOfOrder: i.RcvOoopack, DsackDups: i.DsackDups, ReordSeen: i.ReordSeen,
-		DeliveredCE: i.DeliveredCE, Drops: s.Mem.Drops,
+		DeliveredCE: i.DeliveredCE, Drops: s.Mem.Drops, Timeouts: uint32(i.TotalRTO),
 	}
 }
 
@@ -42,7 +43,7 @@ func (c *Counters) since(before *Counters) Counters {
 		Retrans:       c.Retrans - before.Retrans, SegsOut: c.SegsOut - before.SegsOut, SegsIn: c.SegsIn - before.SegsIn,
 		OutOfOrder: c.OutOfOrder - before.OutOfOrder, DsackDups: c.DsackDups - before.DsackDups,
 		ReordSeen: c.ReordSeen - before.ReordSeen, DeliveredCE: c.DeliveredCE - before.DeliveredCE,
-		Drops: c.Drops - before.Drops,
+		Drops: c.Drops - before.Drops, Timeouts: uint32(uint16(c.Timeouts - before.Timeouts)),
 	}
 }
 
@@ -59,6 +60,8 @@ type remembered struct {
 	progress uint32 // last look that found new data acknowledged
 	standing uint16 // looks in a row that found data left unread
 	pending  bool   // established with data in flight or unread at the last look
+	opening  bool   // in SYN-SENT at the last look
+	peer     uint32 // place of its remote address in peers, if that has not moved
 	class    Class
 	score    float32
 }
@@ -74,6 +77,7 @@ const (
 type memory struct {
 	chunks []*[chunkSize]remembered
 	n      uint32
+	next   uint32   // the record after the one last asked for
 	index  []uint32 // position + 1; 0 is empty
 }
 
@@ -93,19 +97,29 @@ func (m *memory) slot(cookie uint64) uint32 {
 	return i
 }
 
-// get returns the record of a socket and whether it is a new one.
+// get returns the record of a socket and whether it is a new one. Records stand in
+// the order in which sockets were first shown, and the kernel shows them in the
+// same order again; so the one that follows the last is tried first.
 func (m *memory) get(cookie uint64) (r *remembered, isNew bool) {
+	if m.next < m.n {
+		if r := m.at(m.next); r.cookie == cookie {
+			m.next++
+			return r, false
+		}
+	}
 	if uint64(m.n)*2 >= uint64(len(m.index)) {
 		m.rehash(max(1024, 2*len(m.index)))
 	}
 	i := m.slot(cookie)
 	if m.index[i] != 0 {
-		return m.at(m.index[i] - 1), false
+		m.next = m.index[i]
+		return m.at(m.next - 1), false
 	}
 	if int(m.n>>chunkBits) == len(m.chunks) {
 		m.chunks = append(m.chunks, new([chunkSize]remembered))
 	}
 	m.n++
+	m.next = m.n
 	m.index[i] = m.n
 	r = m.at(m.n - 1)
 	*r = remembered{cookie: cookie}

@@ -1,8 +1,14 @@
 package sockets
 
 import (
+	"context"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"whydrop/probes/sockets/inetdiag"
 )
 
 // TestMemoryAgainstMap lets sockets come and go and compares with a plain map.
@@ -39,3 +45,47 @@ func TestMemoryAgainstMap(t *testing.T) {
 }
 
 func cookie32(cookie uint64, look uint32) uint32 { return uint32(cookie)*31 + look }
+
+// herd is a kernel that shows as many connections as are asked for, some of which
+// move, without making garbage itself.
+type herd struct {
+	n, looks int
+	socket   inetdiag.Socket
+}
+
+func (h *herd) Close() error { return nil }
+
+func (h *herd) Dump(_ context.Context, r inetdiag.Request, visit func(*inetdiag.Socket)) (bool, error) {
+	if r.Family != unix.AF_INET {
+		return false, nil
+	}
+	h.looks++
+	for i := range h.n {
+		h.socket.Cookie = uint64(i) + 1
+		h.socket.Remote = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), 443)
+		h.socket.Info.DataSegsOut, h.socket.Info.TotalRetrans = uint32(i%7*h.looks), uint32(i%1000/999*h.looks)
+		visit(&h.socket)
+	}
+	return false, nil
+}
+
+// TestLookMakesNoGarbageForSockets: after the first look, what one costs in memory
+// does not grow with the number of sockets.
+func TestLookMakesNoGarbageForSockets(t *testing.T) {
+	allocations := func(sockets int) float64 {
+		s, _ := scripted(t)
+		s.dial = func() (dumper, error) { return &herd{n: sockets, socket: connection(1, "192.0.2.1:443")}, nil }
+		look := func() {
+			if _, err := s.Look(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		look()
+		look()
+		return testing.AllocsPerRun(5, look)
+	}
+	few, many := allocations(2_000), allocations(20_000)
+	if many > few+100 {
+		t.Errorf("a look at 2,000 sockets allocates %v times, one at 20,000 sockets %v times", few, many)
+	}
+}

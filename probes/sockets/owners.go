@@ -3,6 +3,7 @@ package sockets
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,19 +29,21 @@ type owners struct {
 	walked  time.Time
 	names   map[int]string
 	process processes
+	target  [64]byte // of the link last read
 }
 
 const (
 	walkBudget = 10 * time.Millisecond // a look
 	walkAgain  = 3 * time.Second       // at the earliest, for sockets not found
 	maxOwners  = 8                     // processes noted for one socket (a prefork server)
-	fdBatch    = 256
 )
 
 // fdWalk is a walk under way.
 type fdWalk struct {
 	pids []int
 	dir  *os.File // /proc/PID/fd of pids[0]
+
+	entries [8 << 10]byte
 }
 
 // look adds to r what is known of the owners of its sockets.
@@ -134,12 +138,11 @@ func (o *owners) step(until time.Time) bool {
 		}
 		w.dir = dir
 	}
+	dir := int(w.dir.Fd())
 	for {
-		names, err := w.dir.Readdirnames(fdBatch)
-		for _, name := range names {
-			o.link(pid, int(w.dir.Fd()), name)
-		}
-		if err != nil || len(names) == 0 {
+		n, err := unix.Getdents(dir, w.entries[:])
+		eachName(w.entries[:max(n, 0)], func(name []byte) { o.link(pid, dir, name) })
+		if err != nil || n <= 0 {
 			break
 		}
 		if !time.Now().Before(until) {
@@ -151,25 +154,58 @@ func (o *owners) step(until time.Time) bool {
 	return true
 }
 
-func (o *owners) link(pid, dir int, name string) {
-	var target [64]byte
-	n, err := unix.Readlinkat(dir, name, target[:])
-	if err != nil {
-		o.hidden = o.hidden || errors.Is(err, fs.ErrPermission)
+// eachName calls visit with the names in struct linux_dirent64 after another, each
+// with the zero byte at its end. It makes no garbage, for there may be a million.
+func eachName(entries []byte, visit func(name []byte)) {
+	const length, name = 16, 19 // offsets of d_reclen and d_name
+	for len(entries) > name {
+		size := int(binary.NativeEndian.Uint16(entries[length:]))
+		if size <= name || size > len(entries) {
+			return
+		}
+		if end := bytes.IndexByte(entries[name:size], 0); end > 0 {
+			visit(entries[name : name+end+1])
+		}
+		entries = entries[size:]
+	}
+}
+
+// link looks where the link of an open file leads. Its name ends in a zero byte.
+func (o *owners) link(pid, dir int, name []byte) {
+	if name[0] == '.' {
 		return
 	}
-	digits, ok := bytes.CutPrefix(target[:n], []byte("socket:["))
-	if !ok {
+	target := o.target[:]
+	n, _, errno := unix.Syscall6(unix.SYS_READLINKAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])),
+		uintptr(unsafe.Pointer(&target[0])), uintptr(len(target)), 0, 0)
+	if errno != 0 {
+		o.hidden = o.hidden || errors.Is(errno, fs.ErrPermission)
 		return
 	}
-	inode, err := strconv.ParseUint(string(bytes.TrimSuffix(digits, []byte("]"))), 10, 32)
-	if err != nil || !o.wanted[uint32(inode)] {
+	inode, ok := socketInode(target[:min(int(n), len(target))])
+	if !ok || !o.wanted[inode] {
 		return
 	}
-	pids := o.pids[uint32(inode)]
+	pids := o.pids[inode]
 	if !slices.Contains(pids, pid) && len(pids) < maxOwners {
-		o.pids[uint32(inode)] = append(pids, pid)
+		o.pids[inode] = append(pids, pid)
 	}
+}
+
+// socketInode reads "socket:[4711]".
+func socketInode(target []byte) (inode uint32, ok bool) {
+	digits, ok := bytes.CutPrefix(target, []byte("socket:["))
+	if !ok || !bytes.HasSuffix(digits, []byte("]")) || len(digits) > len("4294967295]") {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range digits[:len(digits)-1] {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return uint32(n), len(digits) > 1 && n <= 1<<32-1
 }
 
 // name returns a process's name, which is read once for as long as it is wanted.

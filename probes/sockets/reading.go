@@ -29,6 +29,14 @@ type Reading struct {
 	Vanished        uint32     `json:"vanished"` // see tcp.peer_resets
 
 	Growth Totals `json:"growth"` // of all sockets, since the previous look
+	// SynRetrans and SynAckRetrans are the growths of what the sockets themselves
+	// count of SYNs and SYN-ACKs sent again. Attempts that begin and end between
+	// two looks are not in them.
+	SynRetrans    uint64 `json:"syn_retrans"`
+	SynAckRetrans uint64 `json:"syn_ack_retrans"`
+	MIB           MIB    `json:"mib"` // read after the sockets
+	// CPU is what the look cost, user and system.
+	CPU time.Duration `json:"cpu"`
 	// Sending, Receiving and Retransmitting count the sockets that did so since
 	// the previous look, by the number of looks since they did so last: entry 0
 	// is for never, or beyond the end. From them follows how many different
@@ -56,7 +64,8 @@ type Reading struct {
 
 	Listeners []Listener `json:"listeners"`
 	Flows     []Flow     `json:"flows"`
-	Peers     []Peer     `json:"peers"`
+	// Groups sums up connections by what they have in common, for each kind.
+	Groups [kinds][]Group `json:"groups"`
 
 	Processes   []Process        `json:"processes,omitempty"`
 	ProcessesAt time.Time        `json:"processes_at"`
@@ -73,7 +82,7 @@ type Totals struct {
 	Busy, RwndLimited, SndbufLimited uint64
 	Retrans, SegsOut, SegsIn         uint64
 	OutOfOrder, DsackDups, ReordSeen uint64
-	DeliveredCE, Drops               uint64
+	DeliveredCE, Drops, Timeouts     uint64
 }
 
 func (t *Totals) add(c *Counters) {
@@ -90,6 +99,7 @@ func (t *Totals) add(c *Counters) {
 	t.ReordSeen += uint64(c.ReordSeen)
 	t.DeliveredCE += uint64(c.DeliveredCE)
 	t.Drops += uint64(c.Drops)
+	t.Timeouts += uint64(c.Timeouts)
 }
 
 func (t *Totals) addTotals(u *Totals) {
@@ -106,6 +116,7 @@ func (t *Totals) addTotals(u *Totals) {
 	t.ReordSeen += u.ReordSeen
 	t.DeliveredCE += u.DeliveredCE
 	t.Drops += u.Drops
+	t.Timeouts += u.Timeouts
 }
 
 // RTT is a connection's smoothed and least round-trip time, microseconds.
@@ -168,16 +179,4 @@ type Flow struct {
 	Inbound    bool            `json:"inbound"`
 	Class      Class           `json:"class"`
 	Score      float32         `json:"score"`
-}
-
-// Peer is one remote address over all its connections.
-type Peer struct {
-	Addr        netip.Addr `json:"addr"`
-	Flows       uint32     `json:"flows"`
-	SynSent     uint32     `json:"syn_sent"`
-	SynRetrying uint32     `json:"syn_retrying"`
-	Retrans     uint32     `json:"retrans"`  // growth
-	SegsOut     uint32     `json:"segs_out"` // growth
-	Acked       uint64     `json:"acked"`    // growth, bytes
-	RTT         uint32     `json:"rtt"`      // median of a sample, microseconds; 0 if unknown
 }

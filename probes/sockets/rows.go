@@ -2,9 +2,7 @@ package sockets
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
-	"strings"
 
 	"whydrop/probes/fact"
 	"whydrop/probes/sockets/inetdiag"
@@ -13,7 +11,7 @@ import (
 const (
 	shownFlows       = 50
 	shownOfEachClass = 8
-	shownPeers       = 20
+	shownGroups      = 20 // of a kind
 )
 
 // listeners adds the listening sockets of the last look.
@@ -265,69 +263,4 @@ func infoGrowth(row fact.Row, k *inetdiag.Socket, growth *Counters) {
 		known(inetdiag.LenSndbufLimited, "rwnd_limited_share", share(float64(growth.RwndLimited), float64(growth.Busy)))
 		known(inetdiag.LenSndbufLimited, "sndbuf_limited_share", share(float64(growth.SndbufLimited), float64(growth.Busy)))
 	}
-}
-
-// peers adds the remote addresses most in trouble.
-func (w *window) peers(f *fact.Facts) {
-	if w.last().Proc != "" || !w.grown {
-		return
-	}
-	f.Table("peer")
-	merged := map[netip.Addr]*Peer{}
-	rtts := map[netip.Addr][]uint32{}
-	for i, look := range w.looks {
-		for _, p := range look.Peers {
-			m := merged[p.Addr]
-			if m == nil {
-				m = &Peer{Addr: p.Addr}
-				merged[p.Addr] = m
-			}
-			m.Flows = max(m.Flows, p.Flows)
-			m.SynSent, m.SynRetrying = max(m.SynSent, p.SynSent), max(m.SynRetrying, p.SynRetrying)
-			if i == 0 {
-				continue
-			}
-			m.Retrans, m.SegsOut, m.Acked = m.Retrans+p.Retrans, m.SegsOut+p.SegsOut, m.Acked+p.Acked
-			if p.RTT > 0 {
-				rtts[p.Addr] = append(rtts[p.Addr], p.RTT)
-			}
-		}
-	}
-	var worst []*Peer
-	for _, p := range merged {
-		worst = append(worst, p)
-	}
-	slices.SortFunc(worst, func(a, b *Peer) int {
-		if worse(a, b) {
-			return -1
-		} else if worse(b, a) {
-			return 1
-		}
-		return strings.Compare(a.Addr.String(), b.Addr.String())
-	})
-	var most uint32
-	for i, p := range worst {
-		most = max(most, p.Retrans)
-		if i < shownPeers {
-			f.Add("peer", peerRow(p, rtts[p.Addr]))
-		}
-	}
-	if w.total.Retrans > 0 {
-		f.Gauge("tcp.top_peer_retrans_share", share(float64(most), float64(w.total.Retrans)))
-	}
-}
-
-func peerRow(p *Peer, rtts []uint32) fact.Row {
-	row := fact.Row{
-		"name": p.Addr.String(), "flows": float64(p.Flows),
-		"syn_sent": float64(p.SynSent), "syn_retrying": float64(p.SynRetrying),
-		"retrans": float64(p.Retrans), "segs_out": float64(p.SegsOut), "acked": float64(p.Acked),
-	}
-	if p.SegsOut > 0 {
-		row["retrans_share"] = share(float64(p.Retrans), float64(p.SegsOut))
-	}
-	if len(rtts) > 0 {
-		row["rtt_ms"] = median(rtts, func(us uint32) float64 { return float64(us) / 1000 })
-	}
-	return row
 }

@@ -12,11 +12,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"whydrop/probes/fact"
+	"whydrop/probes/procfile"
 	"whydrop/probes/sockets/inetdiag"
 )
 
@@ -32,6 +34,9 @@ type Source struct {
 	conn   dumper
 	sweep  sweep
 	owners owners
+	// leaveOut is how many looks more need not look for TIME-WAIT of IPv6.
+	leaveOut int
+	buffer   procfile.Buffer
 }
 
 // dumper is what is used of inetdiag.Conn.
@@ -56,20 +61,25 @@ func (s *Source) Name() string { return "sockets" }
 
 // Reads implements fact.Source.
 func (s *Source) Reads() string {
-	return "NETLINK_SOCK_DIAG (tcp_info, skmem), or /proc/net/tcp; /proc/PID/{fd,stat,limits,cgroup}"
+	return "NETLINK_SOCK_DIAG (tcp_info, skmem), or /proc/net/tcp; /proc/net/{snmp,netstat}; /proc/PID/{fd,stat,limits,cgroup}"
 }
 
 // Look implements fact.Source; its reading is a *Reading. Errors: the context's,
 // and where neither inet_diag nor /proc/net/tcp can be read.
 func (s *Source) Look(ctx context.Context) (any, error) {
 	r := &Reading{}
+	runtime.LockOSThread() // whose CPU time is told
+	defer runtime.UnlockOSThread()
+	begin := threadCPU()
 	s.settings(r)
 	s.sweep.begin(r)
 	if err := s.dump(ctx, r); err != nil {
 		return nil, err
 	}
 	s.sweep.finish()
+	r.MIB = readMIB(s.procRoot, &s.buffer)
 	s.owners.look(ctx, s.procRoot, s.sysRoot, r)
+	r.CPU = threadCPU() - begin
 	return r, nil
 }
 
@@ -108,6 +118,7 @@ func (s *Source) diag(ctx context.Context, r *Reading) (err error) {
 		families = families[1:]
 	}
 	for _, family := range families {
+		before := s.sweep.shown
 		_, err := s.conn.Dump(ctx, inetdiag.Request{
 			Family: family, States: inetdiag.AllStates,
 			Extensions: inetdiag.WithInfo | inetdiag.WithMemory | inetdiag.WithCong,
@@ -118,17 +129,34 @@ func (s *Source) diag(ctx context.Context, r *Reading) (err error) {
 			s.sweep.abandon()
 			return err
 		}
+		if family == unix.AF_INET6 && s.sweep.shown == before {
+			s.leaveOut = emptyFor
+		}
 	}
 	return nil
 }
 
-// noIPv6 says whether there is surely no IPv6 TCP socket: then a seventh of the
-// work can be left out. TIME-WAIT sockets are not in "inuse", but with no other
-// socket left of the family they tell nothing.
+// noIPv6 says whether there is no IPv6 TCP socket: then a seventh of the work can
+// be left out. TIME-WAIT sockets are not in "inuse", and are counted for both
+// families together; so if there are any, they are looked for now and then.
 func (s *Source) noIPv6() bool {
-	b, err := os.ReadFile(filepath.Join(s.procRoot, "thread-self/net/sockstat6"))
-	return errors.Is(err, os.ErrNotExist) || bytes.HasPrefix(b, []byte("TCP6: inuse 0\n"))
+	b, err := s.buffer.Read(s.procRoot, "thread-self/net/sockstat6", maxMIB)
+	if errors.Is(err, os.ErrNotExist) {
+		return true
+	}
+	if err != nil || !bytes.HasPrefix(b, []byte("TCP6: inuse 0\n")) {
+		s.leaveOut = 0
+		return false
+	}
+	if b, err = s.buffer.Read(s.procRoot, "thread-self/net/sockstat", maxMIB); err == nil && bytes.Contains(b, []byte(" tw 0 ")) {
+		return true
+	}
+	s.leaveOut--
+	return s.leaveOut >= 0
 }
+
+// emptyFor is how many looks leave IPv6 out after one that found nothing of it.
+const emptyFor = 8
 
 // settings reads the few sysctls without which the sockets can't be judged.
 func (s *Source) settings(r *Reading) {

@@ -2,7 +2,6 @@ package sockets
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 
 	"whydrop/probes/sockets/inetdiag"
@@ -11,10 +10,11 @@ import (
 // sweep turns the stream of sockets of one look into a reading.
 type sweep struct {
 	look    uint32
+	shown   uint64 // sockets so far, at all looks
 	r       *Reading
 	memory  memory
 	ports   *portUse
-	peers   peers
+	groups  groups
 	visit   func(*inetdiag.Socket)
 	flows   [classes]worstFlows
 	stuck   map[Stuck]uint32
@@ -40,7 +40,9 @@ const maxListeners = 512
 
 func (s *sweep) init() {
 	s.ports = newPortUse()
-	s.peers.index = map[netip.Addr]uint32{}
+	s.groups.peers.init()
+	s.groups.services.init()
+	s.groups.egress.init()
 	s.stuck = map[Stuck]uint32{}
 	s.synRecv = map[uint16]uint32{}
 	s.visit = s.socket
@@ -51,7 +53,7 @@ func (s *sweep) begin(r *Reading) {
 	s.r = r
 	r.Look, r.Grown = s.look, s.look > 1
 	s.ports.reset()
-	s.peers.reset()
+	s.groups.reset(s.look)
 	s.senders.reset()
 	s.retransmitters.reset()
 	s.disturbed.reset()
@@ -73,6 +75,7 @@ func (s *sweep) begin(r *Reading) {
 func (s *sweep) abandon() {
 	s.look = 0
 	s.memory = memory{}
+	s.groups.peers.init()
 	settings := Reading{
 		PortRange: s.r.PortRange, Somaxconn: s.r.Somaxconn, RmemDefault: s.r.RmemDefault, RmemMax: s.r.RmemMax,
 	}
@@ -83,6 +86,7 @@ func (s *sweep) abandon() {
 func (s *sweep) socket(k *inetdiag.Socket) {
 	r := s.r
 	r.States[k.State&15]++
+	s.shown++
 	r.HasMem = r.HasMem || k.HasMem
 	r.InfoLen = max(r.InfoLen, k.InfoLen)
 	switch k.State {
@@ -90,10 +94,7 @@ func (s *sweep) socket(k *inetdiag.Socket) {
 		s.listener(k)
 		return
 	case inetdiag.SynRecv, inetdiag.NewSynRecv:
-		s.synRecv[k.Local.Port()]++
-		if k.Retrans > 0 {
-			r.SynRecvRetrying++
-		}
+		s.request(k)
 		return
 	}
 	inbound := s.listening.has(k.Local.Port()) || s.listened.has(k.Local.Port())
@@ -104,6 +105,26 @@ func (s *sweep) socket(k *inetdiag.Socket) {
 		return
 	}
 	s.connection(k, inbound)
+}
+
+// request takes a connection request whose SYN-ACK was sent, but not answered yet.
+func (s *sweep) request(k *inetdiag.Socket) {
+	s.synRecv[k.Local.Port()]++
+	if k.Retrans > 0 {
+		s.r.SynRecvRetrying++
+	}
+	if k.Cookie == 0 {
+		return
+	}
+	m, _ := s.memory.get(k.Cookie)
+	if m.seen == s.look {
+		return // shown twice
+	}
+	again := uint32(k.Retrans)
+	if s.look > 1 {
+		s.r.SynAckRetrans += uint64(again - min(m.counters.Retrans, again))
+	}
+	m.seen, m.counters.Retrans = s.look, again
 }
 
 func (s *sweep) listener(k *inetdiag.Socket) {
@@ -147,8 +168,12 @@ func (s *sweep) connection(k *inetdiag.Socket, inbound bool) {
 	before := m.counters
 	m.counters, m.seen = now, s.look
 	growth := now.since(&before)
-	s.activity(k, m, &growth)
-	s.peer(k, &growth)
+	s.handshake(k, m, growth.Retrans, inbound)
+	again := m.retrans > 0
+	limits := s.activity(k, m, &growth)
+	s.groups.add(k, &change{
+		growth: &growth, limits: &limits, inbound: inbound, isNew: m.born == s.look, again: again, place: &m.peer,
+	})
 	if score, class := s.trouble(k, m, &growth); score > 0 {
 		s.flows[class].add(score, func(f *Flow) {
 			*f = Flow{
@@ -159,9 +184,35 @@ func (s *sweep) connection(k *inetdiag.Socket, inbound bool) {
 	}
 }
 
-// activity notes what the connection did since the previous look.
-func (s *sweep) activity(k *inetdiag.Socket, m *remembered, growth *Counters) {
-	total := *growth
+// handshake notes what a connection sent again before it was established. A child of
+// a listener inherits the count of its SYN-ACKs (tcp_create_openreq_child). Of a
+// connection that was established when it was first seen, the segments sent again
+// that are not explained by data were of the handshake.
+func (s *sweep) handshake(k *inetdiag.Socket, m *remembered, retrans uint32, inbound bool) {
+	opening := k.State == inetdiag.SynSent || m.opening
+	m.opening = k.State == inetdiag.SynSent
+	if retrans == 0 {
+		return
+	}
+	n := uint64(retrans)
+	if !opening {
+		if m.born != s.look || !k.Has(inetdiag.LenReordSeen) {
+			return
+		}
+		mss := uint64(max(k.Info.SndMSS, 1))
+		n = less(n, (k.Info.BytesRetrans+mss-1)/mss)
+	}
+	if inbound {
+		s.r.SynAckRetrans += n
+	} else {
+		s.r.SynRetrans += n
+	}
+}
+
+// activity notes what the connection did since the previous look, and returns it
+// without the times in which the connection waited for a retransmission timeout.
+func (s *sweep) activity(k *inetdiag.Socket, m *remembered, growth *Counters) (total Counters) {
+	total = *growth
 	if backsOff(k) {
 		// The kernel's clocks go on while it waits for a retransmission timeout,
 		// as limited by the window if there is one: that is loss, no limit.
@@ -196,31 +247,13 @@ func (s *sweep) activity(k *inetdiag.Socket, m *remembered, growth *Counters) {
 		s.unread[m.standing-1]++
 	}
 	m.pending = k.State == inetdiag.Established && (k.Info.Unacked > 0 || k.RQueue > 0) && m.born < s.look
+	return total
 }
 
 // rttOf returns a connection's round-trip times, if it has measured any.
 func rttOf(k *inetdiag.Socket) (RTT, bool) {
 	known := k.Has(inetdiag.LenMinRTT) && k.Info.RTT > 0 && k.Info.MinRTT != ^uint32(0)
 	return RTT{Now: k.Info.RTT, Min: k.Info.MinRTT}, known
-}
-
-func (s *sweep) peer(k *inetdiag.Socket, growth *Counters) {
-	p := s.peers.of(k.Remote.Addr(), growth.Retrans > 0 || k.State == inetdiag.SynSent)
-	if p == nil {
-		return
-	}
-	p.Flows++
-	p.Retrans += growth.Retrans
-	p.SegsOut += growth.SegsOut
-	p.Acked += growth.Acked
-	if k.State == inetdiag.SynSent {
-		p.SynSent++
-		if k.Retrans > 0 {
-			p.SynRetrying++
-		}
-	} else if k.Info.RTT > 0 && growth.SegsOut > 0 {
-		p.rtt(k.Info.RTT)
-	}
 }
 
 // finish completes the reading after the last socket.
@@ -241,7 +274,7 @@ func (s *sweep) finish() {
 			r.Vanished++
 		}
 	})
-	r.Peers = s.peers.worst()
+	s.groups.report(&r.Groups)
 	for i := range s.flows {
 		r.Flows = append(r.Flows, s.flows[i].flows...)
 	}

@@ -3,67 +3,144 @@ package sockets
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"whydrop/probes/sockets/inetdiag"
 )
 
-// BenchmarkSweep measures a repeated look at N sockets; BenchmarkSweepFloor the
-// bare dump of the same sockets that only counts them. `ss -tinHO` is the peer.
-func BenchmarkSweep(b *testing.B) { benchmarkSweep(b, benchmarkLook) }
-
-func BenchmarkSweepFloor(b *testing.B) { benchmarkSweep(b, benchmarkFloor) }
-
-func benchmarkSweep(b *testing.B, run func(*testing.B)) {
+// BenchmarkSweep measures repeated looks at N sockets, each in the same run with a
+// bare dump of the same sockets that only counts them (the floor) and, where it is
+// installed, with `ss -tinHO` (the peer). The figures are CPU time, user and system.
+func BenchmarkSweep(b *testing.B) {
 	for _, rows := range []int{1_000, 10_000, 100_000} {
 		b.Run(fmt.Sprint(rows), func(b *testing.B) {
 			inNamespace(b)
 			for i := range holders(rows / 2) {
 				hold(b, i, min(holderConnections, rows/2-i*holderConnections))
 			}
-			run(b)
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows), "ns/socket")
+			benchmarkLook(b, rows)
 		})
 	}
 }
 
-func benchmarkLook(b *testing.B) {
+func benchmarkLook(b *testing.B, rows int) {
 	s := New()
-	if _, err := s.Look(context.Background()); err != nil {
-		b.Fatal(err)
-	}
-	defer s.conn.Close()
-	b.ReportAllocs()
-	for b.Loop() {
+	for range 3 { // the owners of the listeners are found once
 		if _, err := s.Look(context.Background()); err != nil {
 			b.Fatal(err)
 		}
 	}
+	defer s.conn.Close()
+	floor := bareDump(b)
+	var look, bare, ss time.Duration
+	var before, after runtime.MemStats
+	var allocs, bytes uint64
+	peer := true
+	for b.Loop() {
+		bare += cpuOf(func() { floor(inetdiag.WithInfo) })
+		runtime.ReadMemStats(&before)
+		look += cpuOf(func() {
+			if _, err := s.Look(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+		})
+		runtime.ReadMemStats(&after)
+		allocs, bytes = allocs+after.Mallocs-before.Mallocs, bytes+after.TotalAlloc-before.TotalAlloc
+		took, ok := cpuOfSS()
+		ss, peer = ss+took, peer && ok
+	}
+	n := float64(b.N)
+	b.ReportMetric(float64(look.Nanoseconds())/n/float64(rows), "cpu-ns/socket")
+	b.ReportMetric(look.Seconds()/bare.Seconds(), "x-floor")
+	if peer {
+		b.ReportMetric(look.Seconds()/ss.Seconds(), "x-ss")
+	}
+	b.ReportMetric(float64(allocs)/n, "allocs/look")
+	b.ReportMetric(float64(bytes)/n, "B/look")
 }
 
-func benchmarkFloor(b *testing.B) {
-	c, err := inetdiag.Dial()
-	if err != nil {
-		b.Fatal(err)
+// BenchmarkExtensions measures what the kernel takes to tell more of each socket.
+func BenchmarkExtensions(b *testing.B) {
+	const rows = 20_000
+	inNamespace(b)
+	for i := range holders(rows / 2) {
+		hold(b, i, min(holderConnections, rows/2-i*holderConnections))
 	}
-	defer c.Close()
-	n := 0
+	dump := bareDump(b)
+	names := []string{"no-ns/socket", "info-ns/socket", "info+mem-ns/socket", "info+mem+cong-ns/socket"}
+	with := []inetdiag.Extension{0, inetdiag.WithInfo, inetdiag.WithInfo | inetdiag.WithMemory,
+		inetdiag.WithInfo | inetdiag.WithMemory | inetdiag.WithCong}
+	took := make([]time.Duration, len(with))
 	for b.Loop() {
-		_, err := c.Dump(context.Background(), inetdiag.Request{
-			Family: unix.AF_INET, States: inetdiag.AllStates,
-			Extensions: inetdiag.WithInfo | inetdiag.WithMemory | inetdiag.WithCong,
-		}, func(*inetdiag.Socket) { n++ })
-		if err != nil {
-			b.Fatal(err)
+		for i, extensions := range with {
+			took[i] += cpuOf(func() { dump(extensions) })
 		}
 	}
+	for i := range with {
+		b.ReportMetric(float64(took[i].Nanoseconds())/float64(b.N)/rows, names[i])
+	}
+}
+
+// bareDump returns a function that dumps all IPv4 sockets and only counts the
+// messages: what no reader of inet_diag can be cheaper than.
+func bareDump(b *testing.B) func(inetdiag.Extension) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		b.Skip(err)
+	}
+	b.Cleanup(func() { unix.Close(fd) })
+	order := binary.NativeEndian
+	answer := make([]byte, 32<<10)
+	return func(extensions inetdiag.Extension) {
+		request := make([]byte, unix.SizeofNlMsghdr+56)
+		order.PutUint32(request, uint32(len(request)))
+		order.PutUint16(request[4:], unix.SOCK_DIAG_BY_FAMILY)
+		order.PutUint16(request[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
+		request[16], request[17], request[18] = unix.AF_INET, unix.IPPROTO_TCP, uint8(extensions)
+		order.PutUint32(request[20:], inetdiag.AllStates)
+		if err := unix.Sendto(fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+			b.Fatal(err)
+		}
+		for sockets := 0; ; {
+			n, err := unix.Read(fd, answer)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for at := 0; at < n; at += int(order.Uint32(answer[at:])+3) &^ 3 {
+				if order.Uint16(answer[at+4:]) == unix.NLMSG_DONE {
+					return
+				}
+				sockets++
+			}
+		}
+	}
+}
+
+// cpuOf returns the CPU time that the calling thread spends in f.
+func cpuOf(f func()) time.Duration {
+	before := threadCPU()
+	f()
+	return threadCPU() - before
+}
+
+// cpuOfSS runs ss(8) in this namespace and returns its CPU time.
+func cpuOfSS() (time.Duration, bool) {
+	c := exec.Command("ss", "-tinHO")
+	err := c.Run()
+	if err != nil {
+		return 0, false
+	}
+	return c.ProcessState.UserTime() + c.ProcessState.SystemTime(), true
 }
 
 // holderConnections is how many connections one process holds, both ends: within

@@ -150,8 +150,16 @@ func (c *Conn) Dump(ctx context.Context, r Request, visit func(*Socket)) (interr
 	if err := c.send(r); err != nil {
 		return false, fmt.Errorf("ask inet_diag for sockets: %w", err)
 	}
+	if err := c.limit(ctx); err != nil {
+		return false, err
+	}
+	return c.receive(ctx, visit)
+}
+
+// receive reads the answer to the end.
+func (c *Conn) receive(ctx context.Context, visit func(*Socket)) (interrupted bool, err error) {
 	for {
-		if err := c.limit(ctx); err != nil {
+		if err := ctx.Err(); err != nil {
 			return interrupted, err
 		}
 		n, err := unix.Read(c.fd, c.buf)
@@ -162,6 +170,8 @@ func (c *Conn) Dump(ctx context.Context, r Request, visit func(*Socket)) (interr
 			return interrupted, fmt.Errorf("inet_diag did not answer in time: %w", context.DeadlineExceeded)
 		case err != nil:
 			return interrupted, fmt.Errorf("read from inet_diag: %w", err)
+		case n == 0:
+			return interrupted, errors.New("inet_diag: the answer ends early")
 		}
 		done, intr, err := c.batch(c.buf[:n], visit)
 		interrupted = interrupted || intr
@@ -171,7 +181,7 @@ func (c *Conn) Dump(ctx context.Context, r Request, visit func(*Socket)) (interr
 	}
 }
 
-// limit makes the next read give up when the context does.
+// limit makes each read give up after the time that is left until the deadline.
 func (c *Conn) limit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -219,10 +229,17 @@ func (c *Conn) batch(b []byte, visit func(*Socket)) (done, interrupted bool, err
 		case unix.NLMSG_DONE, unix.NLMSG_ERROR:
 			return true, interrupted, answer(body)
 		case unix.SOCK_DIAG_BY_FAMILY:
-			if c.socket.parse(body) {
+			known, err := c.socket.parse(body)
+			if err != nil {
+				return true, interrupted, fmt.Errorf("inet_diag: %w", err)
+			}
+			if known {
 				visit(&c.socket)
 			}
 		}
+	}
+	if len(b) > 0 {
+		return true, interrupted, fmt.Errorf("inet_diag: a message of %d bytes, shorter than its header", len(b))
 	}
 	return false, interrupted, nil
 }

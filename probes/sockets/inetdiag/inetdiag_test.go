@@ -78,8 +78,8 @@ func TestParseOfKernels(t *testing.T) {
 	} {
 		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 			s := Socket{Info: Info{SndWnd: 99, BytesAcked: 99}, InfoLen: 999} // left by another
-			if !s.parse(message(family, tcpInfoBytes(kernel.length))) {
-				t.Fatalf("%s: not a socket", kernel.name)
+			if known, err := s.parse(message(family, tcpInfoBytes(kernel.length))); !known || err != nil {
+				t.Fatalf("%s: not a socket: %v", kernel.name, err)
 			}
 			if s.Local.String() != "10.9.0.1:443" || s.Remote.String() != "10.9.0.2:51000" || s.Cookie != 0x2200000011 {
 				t.Errorf("%s: %v %v %x", kernel.name, s.Local, s.Remote, s.Cookie)
@@ -207,24 +207,79 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
+// answerOf returns a message of an answer.
+func answerOf(kind uint16, body []byte) []byte {
+	b := binary.NativeEndian.AppendUint32(nil, uint32(unix.SizeofNlMsghdr+len(body)))
+	b = binary.NativeEndian.AppendUint16(b, kind)
+	b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_MULTI)
+	b = binary.NativeEndian.AppendUint32(b, 1) // sequence number
+	b = binary.NativeEndian.AppendUint32(b, 0)
+	return append(b, body...)
+}
+
+// TestHostileAnswers: whatever comes in place of an answer ends the dump with an
+// error that says from where it came.
+func TestHostileAnswers(t *testing.T) {
+	socket := message(unix.AF_INET, tcpInfoBytes(232))
+	done := answerOf(unix.NLMSG_DONE, []byte{0, 0, 0, 0})
+	whole := answerOf(unix.SOCK_DIAG_BY_FAMILY, socket)
+	badAttribute := bytes.Clone(socket)
+	binary.NativeEndian.PutUint16(badAttribute[messageSize:], 60_000)
+	tooLong := bytes.Clone(whole)
+	binary.NativeEndian.PutUint32(tooLong, 1<<31)
+	for name, c := range map[string]struct {
+		reads   [][]byte
+		sockets int
+		fails   bool
+	}{
+		"an answer":              {[][]byte{append(bytes.Clone(whole), whole...), done}, 2, false},
+		"one of another request": {[][]byte{{16, 0, 0, 0, 3, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0}, done}, 0, false},
+		"cut within a socket":    {[][]byte{whole[:100]}, 0, true},
+		"cut within a header":    {[][]byte{append(bytes.Clone(whole), 1, 2, 3)}, 1, true},
+		"a socket too short":     {[][]byte{answerOf(unix.SOCK_DIAG_BY_FAMILY, socket[:40])}, 0, true},
+		"a length out of bounds": {[][]byte{tooLong}, 0, true},
+		"an attribute too long":  {[][]byte{answerOf(unix.SOCK_DIAG_BY_FAMILY, badAttribute)}, 0, true},
+		"zeros":                  {[][]byte{make([]byte, 64)}, 0, true},
+		"the end before the end": {[][]byte{whole}, 1, true},
+		"an error in the middle": {[][]byte{whole, answerOf(unix.NLMSG_ERROR, []byte{0xff, 0xff, 0xff, 0xff})}, 1, true},
+		"garbage":                {[][]byte{bytes.Repeat([]byte{0xa5}, 4096)}, 0, true},
+	} {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, read := range c.reads {
+			if err := unix.Sendto(pair[1], read, 0, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		unix.Close(pair[1])
+		conn, sockets := Conn{fd: pair[0], seq: 1, buf: make([]byte, readSize)}, 0
+		_, err = conn.receive(context.Background(), func(*Socket) { sockets++ })
+		if (err != nil) != c.fails || sockets != c.sockets || (err != nil && !strings.Contains(err.Error(), "inet_diag")) {
+			t.Errorf("%s: %d sockets, %v", name, sockets, err)
+		}
+		conn.Close()
+	}
+}
+
 func FuzzBatch(f *testing.F) {
 	whole := message(unix.AF_INET, tcpInfoBytes(232))
-	header := binary.NativeEndian.AppendUint32(nil, uint32(unix.SizeofNlMsghdr+len(whole)))
-	header = binary.NativeEndian.AppendUint16(header, unix.SOCK_DIAG_BY_FAMILY)
-	header = binary.NativeEndian.AppendUint16(header, unix.NLM_F_MULTI)
-	header = binary.NativeEndian.AppendUint32(header, 1)
-	header = binary.NativeEndian.AppendUint32(header, 0)
-	f.Add(append(header, whole...))
-	f.Add(append(bytes.Clone(header), whole[:80]...))
-	f.Add([]byte{16, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0})
+	f.Add(answerOf(unix.SOCK_DIAG_BY_FAMILY, whole))
+	f.Add(answerOf(unix.SOCK_DIAG_BY_FAMILY, whole)[:80])
+	f.Add(answerOf(unix.SOCK_DIAG_BY_FAMILY, message(unix.AF_INET6, tcpInfoBytes(104))))
+	f.Add(answerOf(unix.NLMSG_DONE, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c := Conn{seq: 1}
-		c.batch(b, func(s *Socket) {
+		done, _, err := c.batch(b, func(s *Socket) {
 			if s.State < Established || s.State > NewSynRecv {
 				t.Errorf("state %v", s.State)
 			}
 			_ = s.Congestion()
 		})
+		if err != nil && (!done || !strings.Contains(err.Error(), "inet_diag")) {
+			t.Errorf("%v (done: %v)", err, done)
+		}
 	})
 }
 

@@ -3,6 +3,7 @@ package inetdiag
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -75,6 +76,8 @@ type Info struct {
 	SndbufLimited uint64 `json:"sndbuf_limited"` // 4.10
 	Delivered     uint32 `json:"delivered"`      // 4.18; segments, with the SYN
 	DeliveredCE   uint32 `json:"delivered_ce"`   // 4.18
+	BytesSent     uint64 `json:"bytes_sent"`     // 4.19; data, with retransmissions
+	BytesRetrans  uint64 `json:"bytes_retrans"`  // 4.19; data
 	DsackDups     uint32 `json:"dsack_dups"`     // 4.19
 	ReordSeen     uint32 `json:"reord_seen"`     // 4.19
 	RcvOoopack    uint32 `json:"rcv_ooopack"`    // 5.4
@@ -109,10 +112,11 @@ func (s *Socket) Congestion() string { return string(s.cong[:s.congLen]) }
 
 const messageSize = 72 // struct inet_diag_msg
 
-// parse fills s from one answer and says whether it was a TCP socket at all.
-func (s *Socket) parse(b []byte) bool {
+// parse fills s from one answer and says whether it is in a state of TCP. It fails
+// where the message or one of its attributes is cut short.
+func (s *Socket) parse(b []byte) (known bool, err error) {
 	if len(b) < messageSize {
-		return false
+		return false, fmt.Errorf("a socket of %d bytes, expected %d", len(b), messageSize)
 	}
 	order, big := binary.NativeEndian, binary.BigEndian
 	s.State, s.Timer, s.Retrans = State(b[1]), Timer(b[2]), b[3]
@@ -127,12 +131,12 @@ func (s *Socket) parse(b []byte) bool {
 	for b = b[messageSize:]; len(b) >= unix.SizeofRtAttr; {
 		size := int(order.Uint16(b))
 		if size < unix.SizeofRtAttr || size > len(b) {
-			break
+			return false, fmt.Errorf("an attribute of %d bytes in %d", size, len(b))
 		}
 		s.attribute(order.Uint16(b[2:]), b[unix.SizeofRtAttr:size])
 		b = b[min(align(size), len(b)):]
 	}
-	return s.State >= Established && s.State <= NewSynRecv
+	return s.State >= Established && s.State <= NewSynRecv, nil
 }
 
 func address(family uint8, b []byte, port uint16) netip.AddrPort {
@@ -193,6 +197,7 @@ func (i *Info) parse(b []byte) {
 	i.DeliveryRate, i.BusyTime = order.Uint64(b[160:]), order.Uint64(b[168:])
 	i.RwndLimited, i.SndbufLimited = order.Uint64(b[176:]), order.Uint64(b[184:])
 	i.Delivered, i.DeliveredCE = order.Uint32(b[192:]), order.Uint32(b[196:])
+	i.BytesSent, i.BytesRetrans = order.Uint64(b[200:]), order.Uint64(b[208:])
 	i.DsackDups, i.ReordSeen = order.Uint32(b[216:]), order.Uint32(b[220:])
 	i.RcvOoopack, i.SndWnd = order.Uint32(b[224:]), order.Uint32(b[228:])
 	i.TotalRTO = order.Uint16(b[240:])
