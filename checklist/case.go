@@ -64,7 +64,7 @@ func (c *Case) Answered() int { return len(c.Answers) }
 
 // Diagnose judges all causes by the newest observation and the answers.
 func (c *Case) Diagnose() *Diagnosis {
-	return diagnose(c.Book, c.Facts, c.Answers)
+	return diagnose(c.Book, annotated(c.Book, c.Facts), c.Answers)
 }
 
 // Evidence is a line of live measurement for a question.
@@ -77,24 +77,27 @@ type Evidence struct {
 // Evidence returns what the facts that were judged show for a question, at most
 // three rows of a table for one line of the content.
 func (d *Diagnosis) Evidence(q *content.Question) []Evidence {
-	facts := d.facts
 	var lines []Evidence
 	for _, e := range q.Evidence {
-		if e.Each == "" {
-			if holds, known := e.When.Holds(facts.Env); known && holds {
-				says, complete := e.Says.Render(facts.Env)
-				lines = append(lines, Evidence{says, complete})
-			}
-			continue
-		}
-		rows, _ := facts.matching(e.Each, e.When, e.Order)
-		for i, row := range rows {
-			if i == 3 {
-				break
-			}
-			says, complete := e.Says.Render(row)
-			lines = append(lines, Evidence{says, complete})
-		}
+		lines = append(lines, d.facts.tell(e)...)
+	}
+	return lines
+}
+
+// tell returns what one line of the content says, for each of at most three rows
+// if it goes through a table.
+func (s *scene) tell(e *content.Evidence) []Evidence {
+	envs := []*content.Env{s.Env}
+	if e.Each != "" {
+		envs, _ = s.matching(e.Each, e.When, e.Order)
+		envs = envs[:min(3, len(envs))]
+	} else if holds, known := e.When.Holds(s.Env); !known || !holds {
+		return nil
+	}
+	var lines []Evidence
+	for _, env := range envs {
+		says, complete := e.Says.Render(env)
+		lines = append(lines, Evidence{says, complete})
 	}
 	return lines
 }

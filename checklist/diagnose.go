@@ -34,8 +34,10 @@ type Diagnosis struct {
 	Verdict  Verdict
 	Symptoms []string // signs that something is wrong, as sentences
 	// Doubts say why a host that shows no fault is not called healthy.
-	Doubts   []string
-	Findings []*Finding // ranked, the most probable first
+	Doubts []string
+	// Notes are worth knowing beside the verdict; they neither accuse nor acquit.
+	Notes    []string
+	Findings []*Finding    // ranked, the most probable first
 	Ledger   []LedgerEntry // the places that lost something; all of them: Case.Places
 	Balance  Balance
 	Next     []Step
@@ -132,6 +134,11 @@ func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer) 
 	})
 	d.Ledger = attribute(entries, d)
 	j.verdict(d)
+	for _, n := range book.Notes {
+		for _, line := range d.facts.tell(n.Evidence()) {
+			d.Notes = append(d.Notes, line.Says)
+		}
+	}
 	d.Next = j.next(d)
 	return d
 }

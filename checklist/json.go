@@ -18,6 +18,7 @@ type jsonDiagnosis struct {
 	Verdict  Verdict       `json:"verdict"`
 	Observed jsonObserved  `json:"observed"`
 	Symptoms []string      `json:"symptoms"`
+	Notes    []string      `json:"notes"`
 	Causes   []jsonCause   `json:"causes"`
 	Ledger   []jsonEntry   `json:"ledger"`
 	Places   []jsonPlace   `json:"places"`
@@ -94,7 +95,7 @@ func (c *Case) WriteJSON(w io.Writer, d *Diagnosis, withFacts bool) error {
 	out := jsonDiagnosis{
 		Schema: Schema, Verdict: d.Verdict,
 		Observed: jsonObserved{f.Host, f.Kernel, f.Start.UTC(), round(f.Seconds, 3)},
-		Symptoms: orEmpty(d.Symptoms), Causes: []jsonCause{}, Ledger: []jsonEntry{},
+		Symptoms: orEmpty(d.Symptoms), Notes: orEmpty(d.Notes), Causes: []jsonCause{}, Ledger: []jsonEntry{},
 		Probes: orEmpty(f.Probes), Blind: orEmpty(f.Blind), Next: []Step{},
 	}
 	for _, x := range d.Findings {

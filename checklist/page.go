@@ -32,6 +32,7 @@ func (c *Case) WritePage(w io.Writer, d *Diagnosis) error {
 		p.causes("Considered, not named", d.Suspects(3))
 	}
 	p.ledger(d)
+	p.notes(d)
 	p.plan(c.Plan(d))
 	p.blind(f)
 	p.next(c, d)
@@ -110,6 +111,16 @@ func (p *page) ledger(d *Diagnosis) {
 		p.line("    ", "  = %s", d.Balance)
 	}
 	p.entries("Also counted; not every such packet is missed by anybody", maybe)
+}
+
+func (p *page) notes(d *Diagnosis) {
+	if len(d.Notes) == 0 {
+		return
+	}
+	p.heading("Worth knowing")
+	for _, n := range d.Notes {
+		p.line("    ", "  - %s", n)
+	}
 }
 
 func (p *page) entries(title string, entries []LedgerEntry) {

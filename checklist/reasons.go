@@ -25,8 +25,8 @@ func reasonLines(book *content.Book, facts *scene, counted []*line) []*line {
 		if l == nil {
 			continue
 		}
-		reason, _ := env.Value("drop.reason")
-		name, _ := reason.(string)
+		why, _ := env.Value("drop.why")
+		name, _ := why.(string)
 		drops[name] += l.Drops
 		byReason[name] = append(byReason[name], l)
 	}
@@ -69,10 +69,17 @@ func reasonLine(book *content.Book, env *content.Env) *line {
 	if packets <= 0 || text("loss") == "no" || text("hop") == "" {
 		return nil
 	}
+	counter := "kfree_skb " + text("why")
+	if at := text("location"); at != "" {
+		counter += " in " + at
+	}
 	l := &line{tcp: number("tcp_packets"), LedgerEntry: LedgerEntry{
-		Hop: text("hop"), Direction: text("direction"), Counter: "kfree_skb " + text("name"),
+		Hop: text("hop"), Direction: text("direction"), Counter: counter,
 		Drops: packets, Unit: "packets", Loss: text("loss") == "yes",
 	}}
+	if r := book.DropReason(text("reason"), text("location")); r != nil {
+		l.causes = r.Causes
+	}
 	return l
 }
 

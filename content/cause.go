@@ -20,20 +20,20 @@ type Hop struct {
 
 // Cause is one reason for lost packets that whydrop can name.
 type Cause struct {
-	ID           string        `yaml:"id"`
-	Title        string        `yaml:"title"`
-	Hop          string        `yaml:"hop"`
-	Brief        []string      `yaml:"brief"`
-	Prior        Decibans      `yaml:"prior"`
-	Happens      string        `yaml:"happens"`
-	Notice       string        `yaml:"notice"`
-	Believed     string        `yaml:"believed"`
-	For          []*Rule       `yaml:"for"`
-	Against      []*Rule       `yaml:"against"`
-	ConfusedWith []Confusion   `yaml:"confused_with"`
-	Settle       string        `yaml:"settle"`
-	Remedies     []*Remedy     `yaml:"remedies"`
-	Sources      []string      `yaml:"sources"`
+	ID           string      `yaml:"id"`
+	Title        string      `yaml:"title"`
+	Hop          string      `yaml:"hop"`
+	Brief        []string    `yaml:"brief"`
+	Prior        Decibans    `yaml:"prior"`
+	Happens      string      `yaml:"happens"`
+	Notice       string      `yaml:"notice"`
+	Believed     string      `yaml:"believed"`
+	For          []*Rule     `yaml:"for"`
+	Against      []*Rule     `yaml:"against"`
+	ConfusedWith []Confusion `yaml:"confused_with"`
+	Settle       string      `yaml:"settle"`
+	Remedies     []*Remedy   `yaml:"remedies"`
+	Sources      []string    `yaml:"sources"`
 	Place        `yaml:"-"`
 }
 

@@ -22,7 +22,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-//go:embed *.yaml facts/*.yaml causes/*.yaml questions/*.yaml
+//go:embed *.yaml facts/*.yaml causes/*.yaml questions/*.yaml nics/*.yaml
 var embedded embed.FS
 
 // Book is the whole content, checked and compiled.
@@ -36,12 +36,26 @@ type Book struct {
 	Tools         []*Tool
 	Brief         []*BriefItem
 	Symptoms      []*Symptom
+	Notes         []*Note
 	Ledger        []*LedgerLine // along the packet's way in, then out
+
+	Meanings []*Meaning // of drivers' statistics
+	NICs     []*NIC
+
+	// DropReasons and DropPlaces: what the kernel's drop reasons mean.
+	DropReasons []*DropReason
+	DropPlaces  []*DropPlace
 
 	causes    map[string]*Cause
 	hops      map[string]*Hop
+	reasons   map[string]*DropReason // by every name
 	questions map[string]*Question
 	order     [][]*Cause
+
+	meanings   map[string]*Meaning
+	statistics map[string]map[string][]*listed // by driver, by key
+	patterns   []*Pattern
+	guessed    guesses
 }
 
 // Cause returns a cause by its id, nil if there is none.
@@ -121,6 +135,7 @@ func load(layers []layer) (*Book, error) {
 	if len(l.problems) == 0 {
 		l.index()
 		l.compile()
+		l.compileNICs()
 		l.validate()
 	}
 	if len(l.problems) > 0 {
@@ -139,6 +154,7 @@ func load(layers []layer) (*Book, error) {
 type loader struct {
 	book     *Book
 	problems Problems
+	derived  []*DerivedFields
 	seen     map[string]bool // "layer kind id": an id twice in one layer
 }
 
@@ -162,8 +178,16 @@ type file struct {
 	Steps    []*step       `yaml:"steps"`
 	Tools    []*Tool       `yaml:"tools"`
 	Symptoms []*Symptom    `yaml:"symptoms"`
+	Notes    []*Note       `yaml:"notes"`
 	Items    []*BriefItem  `yaml:"items"`
 	Ledger   []*LedgerLine `yaml:"ledger"`
+
+	DropReasons []*DropReason    `yaml:"drop_reasons"`
+	DropPlaces  []*DropPlace     `yaml:"drop_places"`
+	Derived     []*DerivedFields `yaml:"derived"`
+	Meanings    []*Meaning       `yaml:"meanings"`
+	NICs        []*NIC           `yaml:"nics"`
+	Patterns    []*Pattern       `yaml:"patterns"`
 }
 
 func (l *loader) readLayer(la layer) {
@@ -208,8 +232,18 @@ func (l *loader) readFile(name string, data []byte) {
 	addAll(l, name, "tool", &l.book.Tools, f.Tools)
 	addAll(l, name, "item", &l.book.Brief, f.Items)
 	addAll(l, name, "symptom", &l.book.Symptoms, f.Symptoms)
+	addAll(l, name, "note", &l.book.Notes, f.Notes)
 	addAll(l, name, "ledger line", &l.book.Ledger, f.Ledger)
+	addAll(l, name, "meaning", &l.book.Meanings, f.Meanings)
+	addAll(l, name, "driver", &l.book.NICs, f.NICs)
+	for _, p := range f.Patterns {
+		p.File = name
+	}
+	l.book.patterns = append(f.Patterns, l.book.patterns...) // those of an overlay are tried first
 	l.addSteps(name, f.Steps)
+	addAll(l, name, "drop reason", &l.book.DropReasons, f.DropReasons)
+	addAll(l, name, "drop place", &l.book.DropPlaces, f.DropPlaces)
+	addAll(l, name, "table of derived fields", &l.derived, f.Derived)
 }
 
 func (l *loader) yamlProblems(name string, err error) {

@@ -2,8 +2,12 @@ package content
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"strings"
+	"sync"
+
+	"github.com/expr-lang/expr/vm"
 )
 
 // functions are the names that expressions can call besides expr's own.
@@ -16,7 +20,13 @@ type Env struct {
 	table  string
 	row    map[string]any
 	extra  map[string]any
-	root   map[string]any // nested, as expressions see it
+
+	root  map[string]any // nested, as programs see it; nil for a row
+	outer *Env           // for a row: the environment without it
+	whole any            // for a row: what its table's name stands for
+
+	mu   sync.Mutex
+	rows map[string]map[string]any // root with a row of a table in it, by table
 }
 
 // NewEnv makes an environment from flat fact names and their values (float64,
@@ -49,24 +59,55 @@ func put(m map[string]any, path []string, v any) {
 
 // Row returns the environment with a row of a table in it.
 func (e *Env) Row(table string, row map[string]any) *Env {
-	merged := map[string]any{}
-	if scalars, ok := e.root[table].(map[string]any); ok {
-		for k, v := range scalars {
-			merged[k] = v
-		}
+	r := &Env{values: e.values, table: table, row: row, extra: e.extra, outer: e, whole: row}
+	if scalars, ok := e.names()[table].(map[string]any); ok {
+		merged := maps.Clone(scalars)
+		maps.Copy(merged, row)
+		r.whole = merged
 	}
-	for k, v := range row {
-		merged[k] = v
-	}
-	return &Env{values: e.values, table: table, row: row, extra: e.extra, root: with(e.root, table, merged)}
+	return r
 }
+
+// names returns the nested names.
+func (e *Env) names() map[string]any {
+	if e.outer == nil {
+		return e.root
+	}
+	return with(e.outer.names(), e.table, e.whole)
+}
+
+// run runs a program. The rows of a table share one set of names, in which they
+// take turns: to copy it for each row would take longer than the programs.
+func (e *Env) run(program *vm.Program) (any, error) {
+	machine, _ := machines.Get().(*vm.VM)
+	defer machines.Put(machine)
+	if e.outer == nil {
+		return machine.Run(program, e.root)
+	}
+	o := e.outer
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	root := o.rows[e.table]
+	if root == nil {
+		if o.rows == nil {
+			o.rows = map[string]map[string]any{}
+		}
+		root = maps.Clone(o.names())
+		o.rows[e.table] = root
+	}
+	root[e.table] = e.whole
+	return machine.Run(program, root)
+}
+
+// machines run programs, one after the other, without making garbage.
+var machines = sync.Pool{New: func() any { return &vm.VM{} }}
 
 // With returns the environment with one more name in it, such as the proposed
 // value of a remedy.
 func (e *Env) With(name string, v any) *Env {
 	return &Env{
 		values: e.values, table: e.table, row: e.row,
-		extra: with(e.extra, name, v), root: with(e.root, name, v),
+		extra: with(e.extra, name, v), root: with(e.names(), name, v),
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/optimizer"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
 	"go.yaml.in/yaml/v4"
@@ -30,8 +33,9 @@ type Expr struct {
 	Source string
 	Place
 	program *vm.Program
-	name    string // set for an expression that is just a name: then there is no program
-	logic   *logic // set for a condition of several parts
+	name    string      // set for an expression that is just a name: then there is no program
+	compare *comparison // set for a name and a number: then there is no program either
+	logic   *logic      // set for a condition of several parts
 	uses    []string
 }
 
@@ -56,10 +60,13 @@ func (e *Expr) Eval(env *Env) (value any, known bool) {
 			return nil, false
 		}
 	}
-	if e.name != "" {
+	switch {
+	case e.name != "":
 		return env.Value(e.name)
+	case e.compare != nil:
+		return e.compare.holds(env)
 	}
-	out, err := expr.Run(e.program, env.root)
+	out, err := env.run(e.program)
 	if err != nil {
 		return nil, false
 	}
@@ -192,15 +199,84 @@ func (v *Vocabulary) compileExpr(e *Expr, table string, extra map[string]Type, w
 		e.name, e.uses = e.Source, []string{e.Source}
 		return nil
 	}
-	program, err := expr.Compile(e.Source, append([]expr.Option{v.env(table, extra)}, want...)...)
+	config := *v.config(table, extra) // shared: to make one for each takes longer than all the rest
+	for _, option := range want {
+		option(&config)
+	}
+	tree, err := checker.ParseCheck(e.Source, &config)
 	if err != nil {
 		return v.explain(err, e.Source, table)
 	}
 	c := &collector{}
-	node := program.Node()
-	ast.Walk(&node, c)
-	e.program, e.uses = program, unique(c.names())
+	ast.Walk(&tree.Node, c)
+	e.uses = unique(c.names())
+	if e.compare = comparisonOf(tree.Node); e.compare != nil {
+		return nil
+	}
+	if err = optimizer.Optimize(&tree.Node, &config); err == nil {
+		e.program, err = compiler.Compile(tree, &config)
+	}
+	if err != nil {
+		return v.explain(err, e.Source, table)
+	}
 	return nil
+}
+
+// comparison is a name compared with a number, as most conditions are: it is
+// judged without a program.
+type comparison struct {
+	name     string
+	operator string
+	number   float64
+}
+
+// comparisonOf returns nil for an expression that is something else.
+func comparisonOf(n ast.Node) *comparison {
+	b, ok := n.(*ast.BinaryNode)
+	if !ok {
+		return nil
+	}
+	c := &comparison{operator: b.Operator}
+	if c.name, ok = dotted(b.Left); !ok {
+		return nil
+	}
+	switch right := b.Right.(type) {
+	case *ast.IntegerNode:
+		c.number = float64(right.Value)
+	case *ast.FloatNode:
+		c.number = right.Value
+	default:
+		return nil
+	}
+	switch c.operator {
+	case ">", ">=", "<", "<=", "==", "!=":
+		return c
+	}
+	return nil
+}
+
+func (c *comparison) holds(env *Env) (value any, known bool) {
+	v, _ := env.Value(c.name)
+	x, known := v.(float64)
+	if !known {
+		return nil, false
+	}
+	holds := false
+	switch c.operator {
+	case ">":
+		holds = x > c.number
+	case ">=":
+		holds = x >= c.number
+	case "<":
+		holds = x < c.number
+	case "<=":
+		holds = x <= c.number
+	case "==":
+		holds = x == c.number
+	case "!=":
+		holds = x != c.number
+	}
+	return holds, true
 }
 
 // compileCondition compiles a condition: if it has several parts, each part.

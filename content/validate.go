@@ -11,6 +11,8 @@ import (
 // index makes entries findable and puts the causes in the order of the hops.
 func (l *loader) index() {
 	b := l.book
+	l.derive()
+	l.indexReasons()
 	b.hops, b.causes, b.questions = map[string]*Hop{}, map[string]*Cause{}, map[string]*Question{}
 	order := map[string]int{}
 	for i, h := range b.Hops {
@@ -63,11 +65,21 @@ func (l *loader) compile() {
 	for _, q := range l.book.Questions() {
 		for _, e := range q.Evidence {
 			e.File = q.File
-			l.condition(e.When, e.Each, e.Place)
-			l.number(e.Order, e.Each, e.Place)
-			l.text(e.Says, e.Each, nil, e.Place)
+			l.evidence(e)
 		}
 	}
+	for _, n := range l.book.Notes {
+		l.evidence(n.Evidence())
+		if n.Says == nil {
+			l.problem(n.Place, "note %s says nothing: expected says", n.ID)
+		}
+	}
+}
+
+func (l *loader) evidence(e *Evidence) {
+	l.condition(e.When, e.Each, e.Place)
+	l.number(e.Order, e.Each, e.Place)
+	l.text(e.Says, e.Each, nil, e.Place)
 }
 
 func (l *loader) remedy(r *Remedy) {
@@ -133,6 +145,7 @@ func (l *loader) tableNames() string {
 
 // validate checks what the types of the YAML can't say.
 func (l *loader) validate() {
+	l.validateReasons()
 	for _, c := range l.book.Causes {
 		l.validateCause(c)
 	}

@@ -20,3 +20,27 @@ func (s *Symptom) UnmarshalYAML(n *yaml.Node) error {
 	type plain Symptom
 	return at(n, (*plain)(s), &s.Line)
 }
+
+// Note is something worth telling beside the verdict: it neither accuses nor
+// acquits. A note over a table tells its first rows.
+type Note struct {
+	ID    string `yaml:"id"`
+	Each  string `yaml:"each"`
+	When  *Expr  `yaml:"when"`
+	Order *Expr  `yaml:"order"`
+	Says  *Text  `yaml:"says"`
+	Place `yaml:"-"`
+}
+
+func (n *Note) key() string { return n.ID }
+
+// Evidence returns the note as a line of measurement.
+func (n *Note) Evidence() *Evidence {
+	return &Evidence{Each: n.Each, When: n.When, Order: n.Order, Says: n.Says, Place: n.Place}
+}
+
+// UnmarshalYAML keeps the line for error messages.
+func (n *Note) UnmarshalYAML(node *yaml.Node) error {
+	type plain Note
+	return at(node, (*plain)(n), &n.Line)
+}

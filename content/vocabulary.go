@@ -6,7 +6,6 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/types"
 	"go.yaml.in/yaml/v4"
@@ -214,21 +213,17 @@ func (v *Vocabulary) bare(source, table string, extra map[string]Type) bool {
 	return v.Lookup(source, table) != nil || extra[source] != ""
 }
 
-// env makes the environment's type an option of the compiler. The types are
-// worked out once for a table: there are hundreds of expressions.
-func (v *Vocabulary) env(table string, extra map[string]Type) expr.Option {
+// config is what the compiler needs to know for expressions that go through the
+// rows of a table. It is worked out once: there are hundreds of expressions.
+func (v *Vocabulary) config(table string, extra map[string]Type) *conf.Config {
 	key := table
 	for _, name := range []string{"value", "current"} {
 		key += " " + string(extra[name])
 	}
-	base := v.envs[key]
-	if base == nil {
-		base = conf.New(v.types(table, extra))
-		v.envs[key] = base
+	if v.envs[key] == nil {
+		v.envs[key] = conf.New(v.types(table, extra))
 	}
-	return func(c *conf.Config) {
-		c.EnvObject, c.Env, c.NtCache, c.Strict = base.EnvObject, base.Env, base.NtCache, base.Strict
-	}
+	return v.envs[key]
 }
 
 // types is the environment's type for expressions that go through the rows of a

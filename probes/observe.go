@@ -1,41 +1,52 @@
 // Package probes looks at the host. It is the only code that touches it: one
 // package a source below this one, and here the observer that looks at all of
-// them side by side, each with a deadline and a budget, and turns what they
-// showed into facts.
+// them in turn, each with a deadline, all of them within a budget of CPU time,
+// and turns what they showed into facts.
 package probes
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"os"
-	"sync"
+	"slices"
 	"time"
 
 	"whydrop/probes/fact"
 )
 
 const (
-	// tick is how often cheap sources are looked at.
-	tick = 500 * time.Millisecond
-	// patience is how long one look may take before it is given up.
+	// observeTick is how often cheap sources are looked at in an observation of
+	// a few seconds, watchTick in a session, and endsTick those whose pace is
+	// EndsOnly in a session, which has no end.
+	observeTick = 500 * time.Millisecond
+	watchTick   = time.Second
+	endsTick    = 5 * time.Second
+	// turn is how long a round waits for one source before it goes on to the
+	// next. A source that takes longer is looked at beside the others.
+	turn = 50 * time.Millisecond
+	// patience is how long one look may take before it is given up, grace how
+	// much later than that an answer still counts.
 	patience = 3 * time.Second
-	// budget is the share of time that the looks of one source may take: a
-	// source that takes long is looked at less often.
-	budget = 0.025
+	grace    = 100 * time.Millisecond
 	// maxReadings bounds what is kept of one source in a long session.
 	maxReadings = 64
 )
 
-// Observer looks at a set of sources.
+// Observer looks at a set of sources, once: for one observation or one session.
+// Sources that implement io.Closer are closed when it ends.
 type Observer struct {
 	sources []*watched
+	turns   []*watched // the same, in the order in which they are looked at
 	now     func() time.Time
+	budget  budget
+
+	start  time.Time
+	window time.Duration // how far back the facts go; 0 for all the way
 }
 
 // NewObserver makes an observer of the given sources.
 func NewObserver(sources ...fact.Source) *Observer {
-	o := &Observer{now: time.Now}
+	o := &Observer{now: time.Now, budget: budget{clock: processTime}}
 	for _, s := range sources {
 		w := &watched{source: s}
 		if p, ok := s.(fact.Paced); ok {
@@ -43,21 +54,8 @@ func NewObserver(sources ...fact.Source) *Observer {
 		}
 		o.sources = append(o.sources, w)
 	}
+	o.turns = slices.Clone(o.sources)
 	return o
-}
-
-// watched is one source and what it has shown so far.
-type watched struct {
-	source fact.Source
-	pace   fact.Pace
-
-	mu       sync.Mutex // held while the source is in use
-	readings []fact.Reading
-	due      time.Time
-	spent    time.Duration
-	err      error
-	// stuck is set while a look is under way that was given up.
-	stuck chan struct{}
 }
 
 // Observe looks at all sources from now for the given time and returns the
@@ -65,57 +63,68 @@ type watched struct {
 // has passed. Ending ctx ends the observation early; what was seen until then
 // is still told.
 func (o *Observer) Observe(ctx context.Context, d time.Duration, progress func(time.Duration)) *fact.Facts {
+	defer o.close()
 	start := o.now()
+	o.start = start
+	o.pace(observeTick, 0)
 	o.round(ctx, first)
-	timer := time.NewTicker(tick)
+	timer := time.NewTicker(observeTick)
 	defer timer.Stop()
 	for left := d - o.now().Sub(start); left > 0; left = d - o.now().Sub(start) {
 		if progress != nil {
 			progress(o.now().Sub(start))
 		}
-		wait := min(tick, left)
-		timer.Reset(wait)
+		timer.Reset(min(observeTick, left))
 		select {
 		case <-ctx.Done():
 			d = 0
 			continue
 		case <-timer.C:
 		}
-		if d-o.now().Sub(start) > tick/2 {
+		if d-o.now().Sub(start) > observeTick/2 {
 			o.round(ctx, middle)
 		}
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
+	o.await()
 	o.round(last, end)
-	return o.facts(start, 0)
+	o.await()
+	return o.facts()
 }
 
-// Watch looks at all sources until ctx ends and calls each about once a second
-// with the facts of the last window.
+// Watch looks at all sources until ctx ends and calls each once a second with
+// the facts of the last window. A source that is still being looked at then
+// tells what it told before.
 func (o *Observer) Watch(ctx context.Context, window time.Duration, each func(*fact.Facts)) {
-	start := o.now()
+	defer o.close()
+	o.start, o.window = o.now(), window
+	o.pace(watchTick, endsTick)
 	o.round(ctx, first)
-	timer := time.NewTicker(tick)
+	timer := time.NewTicker(watchTick)
 	defer timer.Stop()
-	for n := 1; ; n++ {
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 		}
-		phase := middle
-		if n%10 == 0 {
-			phase = end
+		o.round(ctx, middle)
+		each(o.facts())
+	}
+}
+
+// pace sets how far apart the looks at each source should be. 0 for ends means
+// that such sources are looked at only when the observation begins and ends.
+func (o *Observer) pace(tick, ends time.Duration) {
+	for _, w := range o.sources {
+		switch w.pace {
+		case fact.EveryTick:
+			w.wanted = tick
+		case fact.EndsOnly:
+			w.wanted = ends
 		}
-		o.round(ctx, phase)
-		if n%2 == 0 {
-			since := o.now().Add(-window)
-			if since.Before(start) {
-				since = start
-			}
-			each(o.facts(since, window))
-		}
+		w.every = w.wanted
 	}
 }
 
@@ -128,148 +137,67 @@ const (
 	end
 )
 
-// round looks at every source that is due, side by side.
+// round looks at every source that is due, one after the other, the cheapest
+// first: that takes less CPU time than all at once, what a look takes can be
+// told apart, and cheap sources are read close together. It does not wait for
+// one that takes long.
 func (o *Observer) round(ctx context.Context, p phase) {
-	var wg sync.WaitGroup
-	for _, w := range o.sources {
+	o.budget.allot(o.sources, o.now())
+	slices.SortStableFunc(o.turns, func(a, b *watched) int { return cmp.Compare(a.cost(), b.cost()) })
+	timer := time.NewTimer(turn)
+	defer timer.Stop()
+	for _, w := range o.turns {
 		if !w.wants(p, o.now()) {
 			continue
 		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			w.look(ctx, o.now)
-		}()
-	}
-	wg.Wait()
-}
-
-func (w *watched) wants(p phase, now time.Time) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.stuck != nil {
+		back := w.look(ctx, o)
+		timer.Reset(turn)
 		select {
-		case <-w.stuck:
-			w.stuck = nil
-		default:
-			return false
-		}
-	}
-	if errors.Is(w.err, fact.ErrUnavailable) {
-		return false
-	}
-	switch {
-	case p == first:
-		return true
-	case w.pace == fact.Once:
-		return false
-	case p == end:
-		return true
-	default:
-		return w.pace == fact.EveryTick && !now.Before(w.due)
-	}
-}
-
-// look reads the source once. A look that takes too long is left behind: the
-// source is skipped until it comes back.
-func (w *watched) look(ctx context.Context, now func() time.Time) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	type outcome struct {
-		data any
-		err  error
-	}
-	done := make(chan outcome, 1)
-	back := make(chan struct{})
-	begin := now()
-	go func() {
-		defer close(back)
-		data, err := guarded(func() (any, error) { return w.source.Look(ctx) })
-		done <- outcome{data, err}
-	}()
-	var out outcome
-	select {
-	case out = <-done:
-	case <-time.After(patience + 100*time.Millisecond):
-		out.err = fmt.Errorf("gave no answer within %v", patience)
-	}
-	took := now().Sub(begin)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	select {
-	case <-back:
-	default:
-		if out.err != nil {
-			w.stuck = back
-		}
-	}
-	w.spent += took
-	w.due = begin.Add(max(tick-tick/10, time.Duration(float64(took)/budget)))
-	w.err = out.err
-	if out.err == nil {
-		w.readings = append(w.readings, fact.Reading{At: begin, Data: out.data})
-		if len(w.readings) > maxReadings {
-			w.readings = append(w.readings[:0], w.readings[len(w.readings)-maxReadings:]...)
+		case <-back:
+		case <-timer.C:
 		}
 	}
 }
 
-// guarded turns a panic in a source into an error: one bad reading must not end
-// the diagnosis.
-func guarded(read func() (any, error)) (data any, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("broke off: %v", r)
+// await waits for the looks that are still under way, as long as they may take.
+func (o *Observer) await() {
+	for _, w := range o.sources {
+		back, left := w.underway(o.now())
+		if left <= 0 {
+			continue
 		}
-	}()
-	return read()
+		timer := time.NewTimer(left)
+		select {
+		case <-back:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
 }
 
-// facts turns the readings since a moment into facts. With a window of zero all
-// readings count.
-func (o *Observer) facts(since time.Time, window time.Duration) *fact.Facts {
-	seconds := o.now().Sub(since).Seconds()
-	f := fact.New(since, seconds)
+// close closes the sources that want to be closed.
+func (o *Observer) close() {
+	for _, w := range o.sources {
+		w.close()
+	}
+}
+
+// facts turns the readings of the window into facts.
+func (o *Observer) facts() *fact.Facts {
+	f := o.blank()
 	f.Host, _ = os.Hostname()
 	f.Kernel = release()
 	for _, w := range o.sources {
-		f.Probes = append(f.Probes, w.tell(f, since, window))
+		f.Probes = append(f.Probes, w.tell(f, o))
 	}
 	return f
 }
 
-func (w *watched) tell(f *fact.Facts, since time.Time, window time.Duration) fact.Status {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	st := fact.Status{Name: w.source.Name(), Status: "ok", Millis: float64(w.spent.Microseconds()) / 1000}
-	readings := w.readings
-	if window > 0 {
-		readings = recent(readings, since)
+// blank returns facts about the window that holds nothing yet.
+func (o *Observer) blank() *fact.Facts {
+	now, since := o.now(), o.start
+	if o.window > 0 && now.Sub(since) > o.window {
+		since = now.Add(-o.window)
 	}
-	err := w.err
-	if len(readings) > 0 && w.stuck == nil {
-		_, broke := guarded(func() (any, error) { w.source.Facts(readings, f); return nil, nil })
-		if broke != nil {
-			err = broke
-		}
-	}
-	switch {
-	case errors.Is(err, fact.ErrUnavailable):
-		st.Status, st.Why = "skipped", err.Error()
-	case err != nil:
-		st.Status, st.Why = "failed", err.Error()
-	case len(readings) == 0:
-		st.Status, st.Why = "failed", "no reading"
-	}
-	return st
-}
-
-// recent returns the readings of a window, and one before it as the baseline.
-func recent(readings []fact.Reading, since time.Time) []fact.Reading {
-	for i := len(readings) - 1; i > 0; i-- {
-		if readings[i].At.Before(since) {
-			return readings[i:]
-		}
-	}
-	return readings
+	return fact.New(since, now.Sub(since).Seconds())
 }

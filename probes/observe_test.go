@@ -3,6 +3,7 @@ package probes
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,15 +122,116 @@ func TestObserveEndsEarlyWhenCancelled(t *testing.T) {
 	}
 }
 
-// A source that takes long is looked at less often, so that the tool does not
-// load a sick host.
-func TestExpensiveSourcesAreLookedAtLessOften(t *testing.T) {
+// A slow source neither slows the others down nor is it asked all the time, and
+// it is told how far apart the looks are.
+func TestASlowSourceDoesNotHoldUpTheOthers(t *testing.T) {
 	t.Parallel()
-	slow := &fake{name: "slow", look: func(n int) (any, error) { time.Sleep(60 * time.Millisecond); return n, nil }}
-	NewObserver(slow).Observe(context.Background(), 2*time.Second, nil)
-	if slow.n != 2 {
-		t.Errorf("%d looks in 2 s at 60 ms each, want one at each end", slow.n)
+	slow := &fake{name: "slow", look: func(n int) (any, error) { time.Sleep(700 * time.Millisecond); return n, nil }}
+	good := &fake{name: "good", look: count}
+	f := NewObserver(slow, good).Observe(context.Background(), 2*time.Second, nil)
+	if good.n < 4 {
+		t.Errorf("the good source was looked at %d times in 2 s", good.n)
 	}
+	if slow.n != 2 {
+		t.Errorf("the slow source was looked at %d times, want once at each end", slow.n)
+	}
+	if s := statusOf(f, "slow"); s.Status != "ok" || s.Every < 2.8 || !strings.Contains(s.Adapted, "by the clock") {
+		t.Errorf("slow: %+v", s)
+	}
+	if s := statusOf(f, "good"); s.Adapted != "" || s.Every != 0.5 {
+		t.Errorf("good: %+v", s)
+	}
+}
+
+// In a session a source that hangs is told as failed, the others go on at their
+// pace, and only one look at it is ever under way.
+func TestWatchGoesOnBesideASourceThatHangs(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits until a source is given up")
+	}
+	release := make(chan struct{})
+	hangs := &closing{fake: fake{name: "hangs", look: func(int) (any, error) { <-release; return 0, nil }}, closed: make(chan struct{})}
+	good := &fake{name: "good", look: count}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	calls := 0
+	NewObserver(hangs, good).Watch(ctx, 15*time.Second, func(f *fact.Facts) {
+		calls++
+		switch s := statusOf(f, "hangs"); {
+		case s.Status != "failed" || s.Why == "":
+			t.Errorf("after %d s: %+v", calls, s)
+		case calls == 4:
+			if !strings.Contains(s.Why, "within 3s") {
+				t.Errorf("after %d s: %q", calls, s.Why)
+			}
+			cancel()
+		}
+	})
+	if good.n < 4 {
+		t.Errorf("the good source was looked at %d times in 4 s", good.n)
+	}
+	select {
+	case <-hangs.closed:
+		t.Error("closed while it was looked at")
+	default:
+	}
+	close(release)
+	select {
+	case <-hangs.closed:
+	case <-time.After(5 * time.Second):
+		t.Error("not closed when it came back")
+	}
+	if hangs.n != 1 {
+		t.Errorf("%d looks at a source that hangs", hangs.n)
+	}
+}
+
+// closing is a source that wants to be closed.
+type closing struct {
+	fake
+	closed chan struct{}
+}
+
+func (s *closing) Close() error { close(s.closed); return nil }
+
+func TestSourcesAreClosed(t *testing.T) {
+	t.Parallel()
+	s := &closing{fake: fake{name: "s", look: count}, closed: make(chan struct{})}
+	f := NewObserver(s).Observe(context.Background(), 100*time.Millisecond, nil)
+	if _, ok := f.Num("s"); !ok {
+		t.Error("closed before it told what it saw")
+	}
+	select {
+	case <-s.closed:
+	default:
+		t.Error("not closed")
+	}
+}
+
+// While a source is looked at, it tells what it told before.
+func TestFactsStayWhileASourceIsBusy(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s := &fake{name: "s", look: func(n int) (any, error) {
+		if n > 2 {
+			time.Sleep(1500 * time.Millisecond)
+		}
+		return n, nil
+	}}
+	calls := 0
+	NewObserver(s).Watch(ctx, time.Minute, func(f *fact.Facts) {
+		calls++
+		// The look at 2 s is over at 3.5 s; the next is not due by then.
+		want := map[int]float64{1: 2, 2: 2, 3: 2, 4: 3}[calls]
+		if v, _ := f.Num("s"); v != want {
+			t.Errorf("after %d s it tells %v, want %v", calls, v, want)
+		}
+		if calls == 4 {
+			cancel()
+		}
+	})
 }
 
 func TestWatchKeepsAWindow(t *testing.T) {
@@ -137,19 +239,19 @@ func TestWatchKeepsAWindow(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &fake{name: "s", look: count}
 	calls := 0
-	NewObserver(s).Watch(ctx, 1500*time.Millisecond, func(f *fact.Facts) {
+	NewObserver(s).Watch(ctx, 2500*time.Millisecond, func(f *fact.Facts) {
 		calls++
-		if s.saw > 5 {
+		if s.saw > 4 {
 			t.Errorf("%d readings in a window of three looks", s.saw)
 		}
-		if f.Seconds > 1.6 {
+		if f.Seconds > 2.6 {
 			t.Errorf("the facts speak of %.1f s", f.Seconds)
 		}
-		if calls == 3 {
+		if calls == 5 {
 			cancel()
 		}
 	})
-	if calls != 3 {
+	if calls != 5 {
 		t.Errorf("%d calls", calls)
 	}
 }

@@ -87,7 +87,7 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 			return err
 		}
 	}
-	c.Facts = probes.Default(more...).Observe(cmd.Context(), o.duration, progress(cmd.ErrOrStderr(), o.duration))
+	c.Facts = probes.Default(probes.Knowledge{NICs: c.Book}, more...).Observe(cmd.Context(), o.duration, progress(cmd.ErrOrStderr(), o.duration))
 	clearProgress(cmd.ErrOrStderr())
 	if err := observed(c); err != nil {
 		return err

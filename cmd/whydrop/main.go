@@ -77,6 +77,7 @@ It only reads; it changes nothing and sends nothing.`,
 	root.PersistentFlags().String("content", "", "lay this `directory`'s causes, questions and remedies over the built-in ones")
 	addWalk(root)
 	root.AddCommand(diagnoseCommand())
+	root.AddCommand(probeCommand(), doctorCommand())
 	return root
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"whydrop/checklist"
+	"whydrop/content"
 	"whydrop/probes"
 	"whydrop/probes/fact"
 	"whydrop/ui"
@@ -51,10 +52,21 @@ func walkthrough(cmd *cobra.Command, answers string) error {
 		open = func() (*checklist.Case, error) { return c, nil }
 	}
 	var written reports
+	opened := make(chan *content.Book, 1) // the probes need it too
 	left, err := ui.Run(cmd.Context(), ui.Options{
-		Open: open,
+		Open: func() (*checklist.Case, error) {
+			c, err := open()
+			if err == nil {
+				opened <- c.Book
+			}
+			return c, err
+		},
 		Watch: func(ctx context.Context, each func(*fact.Facts)) {
-			probes.Default().Watch(ctx, walkWindow, each)
+			select {
+			case <-ctx.Done():
+			case book := <-opened:
+				probes.Default(probes.Knowledge{NICs: book}).Watch(ctx, walkWindow, each)
+			}
 		},
 		Export: written.export,
 	})

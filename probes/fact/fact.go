@@ -33,6 +33,14 @@ type Status struct {
 	Status string  `json:"status"` // "ok", "skipped" or "failed"
 	Why    string  `json:"why,omitempty"`
 	Millis float64 `json:"millis"` // time spent in the probe, all looks together
+	// Every is how many seconds lie between two looks at present: the probe's
+	// pace, or more where a look costs too much. 0 where the probe is not looked
+	// at again and again.
+	Every float64 `json:"every_s,omitempty"`
+	// Adapted says in words why the probe is looked at less often than its pace
+	// asks for: "looked at every 6 s: one look takes 150 ms of CPU time". Empty
+	// when it keeps its pace.
+	Adapted string `json:"adapted,omitempty"`
 }
 
 // Blind is something that a probe could not see, and what would let it.

@@ -89,25 +89,27 @@ type hits struct {
 }
 
 // tally adds up the counters over all looks that read the rules. It returns the
-// last firewall, nil if there is none.
-func tally(looks []*Reading) (*Firewall, map[ruleKey]*hits) {
+// last firewall, nil if there is none, and what its rules matched, in their
+// order. Only where the ruleset has changed are rules told apart by their names.
+func tally(looks []*Reading) (*Firewall, []hits) {
 	var last *Firewall
-	sums := map[ruleKey]*hits{}
+	var sums []hits
 	for _, l := range looks {
 		if l.Firewall == nil {
 			continue
 		}
+		if last == nil {
+			sums = make([]hits, len(l.Firewall.Rules))
+		} else if last != l.Firewall {
+			sums = carry(last, l.Firewall, sums)
+		}
 		last = l.Firewall
 		for i := range min(len(last.Rules), len(l.Packets)) {
-			r := &last.Rules[i]
-			if !r.Counted {
+			if !last.Rules[i].Counted {
 				continue
 			}
-			h := sums[r.key()]
-			if h == nil {
-				h = &hits{}
-				sums[r.key()] = h
-			} else {
+			h := &sums[i]
+			if h.looks > 0 {
 				n, _ := fact.Growth(h.total, l.Packets[i], 64)
 				h.growth += float64(n)
 			}
@@ -116,6 +118,23 @@ func tally(looks []*Reading) (*Firewall, map[ruleKey]*hits) {
 		}
 	}
 	return last, sums
+}
+
+// carry puts what the rules of one ruleset matched in the order of the next.
+func carry(from, to *Firewall, sums []hits) []hits {
+	known := make(map[ruleKey]hits, len(sums))
+	for i, h := range sums {
+		if h.looks > 0 {
+			known[from.Rules[i].key()] = h
+		}
+	}
+	out := make([]hits, len(to.Rules))
+	for i := range to.Rules {
+		if to.Rules[i].Counted {
+			out[i] = known[to.Rules[i].key()]
+		}
+	}
+	return out
 }
 
 func ruleFacts(looks []*Reading, f *fact.Facts) {
@@ -130,10 +149,12 @@ func ruleFacts(looks []*Reading, f *fact.Facts) {
 	f.Table("rule")
 	f.Gauge("filter.rules", float64(last.Total))
 	silent, drops, rejects := 0.0, hits{}, hits{}
-	rows := make([]ranked, 0, len(last.Rules))
+	var rows [classes][]ranked
 	for i := range last.Rules {
-		r := &last.Rules[i]
-		h := sums[r.key()]
+		r, h := &last.Rules[i], &sums[i]
+		if h.looks == 0 {
+			h = nil
+		}
 		switch {
 		case !r.TCP:
 		case h == nil:
@@ -144,7 +165,8 @@ func ruleFacts(looks []*Reading, f *fact.Facts) {
 			drops.add(h)
 		}
 		if h == nil || h.growth > 0 || h.looks < 2 && h.total > 0 {
-			rows = append(rows, ranked{r, h})
+			row := ranked{r, h}
+			rows[row.class()] = append(rows[row.class()], row)
 		}
 	}
 	f.Gauge("filter.silent_drops", silent)
@@ -193,19 +215,21 @@ type ranked struct {
 	hits *hits
 }
 
-// class orders rows: what matched and TCP can reach, what TCP can reach and
-// nothing counts, the rest.
+const classes = 4
+
+// class orders rows: first what matched and TCP can reach, then what TCP can
+// reach and nothing counts, then the rest.
 func (r ranked) class() int {
 	moved := r.hits != nil && r.hits.growth > 0
 	switch {
 	case r.rule.TCP && moved:
-		return 3
+		return 0
 	case r.rule.TCP:
-		return 2
-	case moved:
 		return 1
+	case moved:
+		return 2
 	}
-	return 0
+	return 3
 }
 
 func (r ranked) growth() float64 {
@@ -215,16 +239,21 @@ func (r ranked) growth() float64 {
 	return r.hits.growth
 }
 
-// addRules adds the first 60 rows.
-func addRules(rows []ranked, f *fact.Facts) {
-	slices.SortStableFunc(rows, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(b.class(), a.class()), cmp.Compare(b.growth(), a.growth()))
-	})
-	if n := len(rows) - maxRuleRows; n > 0 {
-		f.CannotSee(probe, fmt.Sprintf("%d more rules that can drop: only the first %d are shown", n, maxRuleRows), "")
+// addRules adds the first 60 rows, those that matched most first.
+func addRules(rows [classes][]ranked, f *fact.Facts) {
+	all, shown := 0, 0
+	for _, of := range rows {
+		all += len(of)
+		if shown < maxRuleRows && len(of) > 0 && of[0].growth() > 0 {
+			slices.SortStableFunc(of, func(a, b ranked) int { return cmp.Compare(b.growth(), a.growth()) })
+		}
+		for _, r := range of[:min(len(of), maxRuleRows-shown)] {
+			f.Add("rule", ruleRow(r.rule, r.hits))
+			shown++
+		}
 	}
-	for _, r := range rows[:min(len(rows), maxRuleRows)] {
-		f.Add("rule", ruleRow(r.rule, r.hits))
+	if n := all - shown; n > 0 {
+		f.CannotSee(probe, fmt.Sprintf("%d more rules that can drop: only the first %d are shown", n, maxRuleRows), "")
 	}
 }
 

@@ -174,7 +174,7 @@ func TestHasModule(t *testing.T) {
 		}
 		return p
 	}
-	s := &Source{procRoot: dir, modules: write("builtin", "kernel/net/netfilter/nf_tables.ko\n")}
+	s := &Source{procRoot: dir, sysRoot: dir, modules: write("builtin", "kernel/net/netfilter/nf_tables.ko\n")}
 	if !s.has("nf_tables") {
 		t.Error("without /proc/modules it can't be told, so the answer is yes")
 	}

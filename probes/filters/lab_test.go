@@ -23,7 +23,7 @@ import (
 )
 
 // inNamespace binds the test to a network namespace of its own.
-func inNamespace(t *testing.T) {
+func inNamespace(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("making a network namespace needs root")
@@ -59,8 +59,8 @@ func observe(t *testing.T, do func(), enough func(*fact.Facts) bool) *fact.Facts
 	s := New()
 	var readings []fact.Reading
 	look := func() *fact.Facts {
-		// Rules and programs are due at every look here.
-		s.rulesNext, s.programsNext = time.Time{}, time.Time{}
+		// Programs are due at every look here.
+		s.programsNext = time.Time{}
 		r, err := s.Look(context.Background())
 		if err != nil {
 			t.Fatal(err)

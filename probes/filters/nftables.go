@@ -60,6 +60,17 @@ func familyName(f byte) string {
 	return fmt.Sprintf("family %d", f)
 }
 
+// familyNumber is the reverse of familyName; 0, which stands for all families, if
+// there is none.
+func familyNumber(name string) byte {
+	for b, n := range nftFamilies {
+		if n == name {
+			return b
+		}
+	}
+	return unix.NFPROTO_UNSPEC
+}
+
 // be32 and be64 read a number in network byte order; zero if it is too short.
 func be32(b []byte) uint32 {
 	if len(b) < 4 {
@@ -244,15 +255,11 @@ const (
 // socket of its own: the first one is in the middle of the rules.
 func (n nft) elements() func(objectKey) []element {
 	known := map[objectKey][]element{}
-	families := map[string]byte{}
-	for b, name := range nftFamilies {
-		families[name] = b
-	}
 	return func(k objectKey) []element {
 		if have, ok := known[k]; ok || len(known) >= maxSets {
 			return have
 		}
-		known[k] = n.readElements(k, families[k.family])
+		known[k] = n.readElements(k, familyNumber(k.family))
 		return known[k]
 	}
 }

@@ -3,6 +3,7 @@ package filters
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/google/nftables/expr"
@@ -45,7 +46,8 @@ func (d *decoder) decodeRule(b []byte, chains map[chainKey]*chain) {
 		case unix.NFTA_RULE_CHAIN:
 			name = cString(v)
 		case unix.NFTA_RULE_HANDLE:
-			d.rule.place = fmt.Sprintf("handle %d", be64(v))
+			d.rule.origin.handle = be64(v)
+			d.rule.place = "handle " + strconv.FormatUint(be64(v), 10)
 		case unix.NFTA_RULE_EXPRESSIONS:
 			expressions = v
 		}
@@ -57,6 +59,7 @@ func (d *decoder) decodeRule(b []byte, chains map[chainKey]*chain) {
 	if !dump.Attributes(expressions, d.expression) {
 		d.rule.match.add("?")
 	}
+	d.rule.origin.chain = c
 	c.rules = append(c.rules, d.rule)
 }
 
@@ -180,6 +183,7 @@ func (d *decoder) between(data []byte) {
 func (d *decoder) counter(data []byte) {
 	if e, ok := decode(data, &expr.Counter{}); ok {
 		d.rule.counted, d.rule.packets = true, e.Packets
+		d.rule.origin.object = ""
 	}
 }
 
@@ -257,8 +261,10 @@ func (d *decoder) object(data []byte) {
 		}
 		return
 	}
-	if packets, ok := d.counters[objectKey{d.family, d.table, clip(e.Name)}]; ok {
+	name := clip(e.Name)
+	if packets, ok := d.counters[objectKey{d.family, d.table, name}]; ok {
 		d.rule.counted, d.rule.packets = true, packets
+		d.rule.origin.object = name
 	}
 }
 

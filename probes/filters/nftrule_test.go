@@ -111,7 +111,8 @@ func TestDecodeRule(t *testing.T) {
 			"__set0": {{key: []byte{0, 22}}, {key: []byte{1, 0xbb}}, {key: []byte{1, 0xbc}, last: true}},
 			"__set1": {{key: n32(stateNew)}},
 		}
-		rules, packets := resolve([]*chain{decode1(ruleOf(t, c.exprs...), sets)})
+		p := resolve([]*chain{decode1(ruleOf(t, c.exprs...), sets)})
+		rules, packets := p.rules, p.packets
 		if len(rules) != 1 {
 			t.Errorf("%s: rules %v", c.name, rules)
 			continue
@@ -131,7 +132,7 @@ func TestUnknownExpression(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules, _ := resolve([]*chain{decode1(ruleMessage(t, unknown, drop), nil)})
+	rules := resolve([]*chain{decode1(ruleMessage(t, unknown, drop), nil)}).rules
 	if len(rules) != 1 || rules[0].CatchAll || rules[0].Text != "?telepathy drop" {
 		t.Errorf("rules %+v", rules)
 	}
@@ -145,7 +146,7 @@ func TestVerdictMap(t *testing.T) {
 	c := decode1(ruleOf(t, &expr.Ct{Key: expr.CtKeySTATE, Register: 1},
 		&expr.Counter{Packets: 9}, &expr.Lookup{SourceRegister: 1, SetName: "__map0", IsDestRegSet: true}), sets)
 	c.policy = verdictDrop
-	rules, _ := resolve([]*chain{c})
+	rules := resolve([]*chain{c}).rules
 	var got []string
 	for _, r := range rules {
 		got = append(got, r.Text+" | "+flags(r))
@@ -171,7 +172,7 @@ func TestCompatMatch(t *testing.T) {
 			netlink.Attribute{Type: unix.NFTA_TARGET_REV, Data: []byte{0, 0, 0, 0}},
 			netlink.Attribute{Type: unix.NFTA_TARGET_INFO, Data: n32(0)},
 		)})
-	rules, _ := resolve([]*chain{decode1(ruleMessage(t, match, reject), nil)})
+	rules := resolve([]*chain{decode1(ruleMessage(t, match, reject), nil)}).rules
 	if len(rules) != 1 || rules[0].Verdict != verdictReject || rules[0].Port != 22 || rules[0].Text != "tcp dport 22 reject" {
 		t.Errorf("rules %+v", rules)
 	}
@@ -216,7 +217,7 @@ func FuzzDecodeRule(f *testing.F) {
 	f.Add(chainMessage(f, "filter", "INPUT", 1, 0))
 	sets := map[string][]element{"__map0": {{key: n32(stateInvalid), mapped: true}, {mapped: true, verdict: -3, chain: "input"}}}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		rules, _ := resolve([]*chain{decode1(b, sets)})
+		rules := resolve([]*chain{decode1(b, sets)}).rules
 		for _, r := range rules {
 			if len(r.Text) > maxText || len(r.Name) > maxText {
 				t.Errorf("text of %d bytes, name of %d", len(r.Text), len(r.Name))

@@ -153,6 +153,7 @@ type rule struct {
 	chain   string // where jump and goto lead
 	counted bool
 	packets uint64
+	origin  origin
 	// branches are the verdicts that a verdict map chooses from.
 	branches []rule
 }
@@ -168,6 +169,7 @@ type chain struct {
 	policy        string
 	policyCounted bool // xtables count packets of the policy, nftables do not
 	policyPackets uint64
+	policyOrigin  origin
 	rules         []rule
 }
 
@@ -180,10 +182,9 @@ func (c *chain) key() chainKey { return chainKey{c.family, c.table, c.name} }
 // drop. Each chain is walked once, in the light of the first jump that leads to
 // it: 20,000 chains that all jump to one another cost no more than 20,000.
 type walker struct {
-	chains  map[chainKey]*chain
-	seen    map[chainKey]bool
-	rules   []Rule
-	packets []uint64
+	chains map[chainKey]*chain
+	seen   map[chainKey]bool
+	part   *part
 }
 
 // light is what is known of the packets that come to a rule.
@@ -197,19 +198,19 @@ type light struct {
 const maxJumps = 64 // the kernel allows nftables 16
 
 // resolve finds the rules and policies that can drop, reject or limit, with the
-// hook that leads to them. packets holds their counters in the same order. The
-// chains are those of one backend.
-func resolve(chains []*chain) (rules []Rule, packets []uint64) {
-	w := walker{chains: map[chainKey]*chain{}, seen: map[chainKey]bool{}}
+// hook that leads to them. The chains are those of one backend.
+func resolve(chains []*chain) *part {
+	w := walker{chains: map[chainKey]*chain{}, seen: map[chainKey]bool{}, part: &part{}}
 	for _, c := range chains {
 		w.chains[c.key()] = c
+		w.part.total += len(c.rules)
 	}
 	for _, c := range chains {
 		if c.hook != "" {
 			w.walk(c, light{hook: c.hook, established: true})
 		}
 	}
-	return w.rules, w.packets
+	return w.part
 }
 
 // limited is a rule that lets packets pass within a limit.
@@ -239,7 +240,7 @@ func (w *walker) walk(c *chain, l light) bool {
 		}
 	}
 	if c.hook != "" && c.policy == verdictDrop {
-		w.collect(c, &rule{place: "policy", verdict: policyDrop, counted: c.policyCounted, packets: c.policyPackets}, l, &within)
+		w.collect(c, &rule{place: "policy", verdict: policyDrop, counted: c.policyCounted, packets: c.policyPackets, origin: c.policyOrigin}, l, &within)
 	}
 	return l.established
 }
@@ -291,8 +292,9 @@ func (w *walker) collect(c *chain, r *rule, l light, within *[]limited) {
 	out.Text = ruleText(c, r)
 	// What was left over of an accept within a limit ends here.
 	*within = slices.DeleteFunc(*within, func(a limited) bool { return a.conditions == r.match.conditions() })
-	w.rules = append(w.rules, out)
-	w.packets = append(w.packets, r.packets)
+	w.part.rules = append(w.part.rules, out)
+	w.part.packets = append(w.part.packets, r.packets)
+	w.part.origins = append(w.part.origins, r.origin)
 }
 
 // followsLimit tells whether a rule takes what an accept within a limit has

@@ -114,7 +114,8 @@ func TestResolve(t *testing.T) {
 		{"a last rule that drops in a base chain", []*chain{base(verdictAccept, made(verdict(verdictReject)))},
 			[]string{"reject: tcp established catch-all"}},
 	} {
-		rules, packets := resolve(c.chains)
+		p := resolve(c.chains)
+		rules, packets := p.rules, p.packets
 		var got []string
 		for _, r := range rules {
 			got = append(got, r.Verdict+": "+flags(r))

@@ -75,7 +75,7 @@ func parseXTInfo(b []byte) (xtInfo, error) {
 // readXTables reads one table over getsockopt, which needs CAP_NET_ADMIN in the
 // user namespace that owns the network namespace. The table must be one that
 // the kernel lists: asking for another would make it.
-func readXTables(fd int, fam *xtFamily, table string) ([]*chain, error) {
+func (s *Source) readXTables(fd int, fam *xtFamily, table string) (*part, error) {
 	if len(table) >= xtTableName {
 		return nil, fmt.Errorf("table name of %d bytes", len(table))
 	}
@@ -102,7 +102,7 @@ func readXTables(fd int, fam *xtFamily, table string) ([]*chain, error) {
 		if err != nil {
 			return nil, fmt.Errorf("rules of table %s of %s_tables: %w", table, fam.name, err)
 		}
-		return parseXTables(fam, table, info, raw[xtEntriesAt:])
+		return s.xtDecode(fam, table, info, raw[xtEntriesAt:])
 	}
 	return nil, fmt.Errorf("table %s of %s_tables changes too fast to be read", table, fam.name)
 }
@@ -130,11 +130,13 @@ func parseXTables(fam *xtFamily, table string, info xtInfo, b []byte) ([]*chain,
 	}
 	var chains []*chain
 	var current *chain
+	entry := -1
 	begin := func(name, hook string) {
 		current = &chain{backend: "iptables-legacy", family: fam.name, table: table, name: name, hook: hook}
 		chains = append(chains, current)
 	}
 	err := eachEntry(fam, b, func(at uint32, e []byte) {
+		entry++
 		policyOf := -1
 		for h := range xtHooks {
 			if info.valid&(1<<h) == 0 {
@@ -156,8 +158,10 @@ func parseXTables(fam *xtFamily, table string, info xtInfo, b []byte) ([]*chain,
 			return
 		}
 		r := parseEntry(fam, at, e, starts)
+		r.origin.entry = entry
 		if policyOf >= 0 {
 			current.policy, current.policyCounted, current.policyPackets = r.verdict, true, r.packets
+			current.policyOrigin = r.origin
 			return
 		}
 		r.place = fmt.Sprintf("rule %d", len(current.rules)+1)

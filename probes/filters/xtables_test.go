@@ -95,7 +95,8 @@ func TestParseXTables(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rules, packets := resolve(chains)
+		p := resolve(chains)
+		rules, packets := p.rules, p.packets
 		want := []string{
 			"INPUT rule 2 | tcp dport 8080 counter drop | tcp 8080 | 5",
 			"web rule 1 | statistic counter drop | random | 3",

@@ -1,0 +1,57 @@
+package checklist
+
+import (
+	"maps"
+
+	"whydrop/content"
+	"whydrop/probes/fact"
+)
+
+// annotated adds to the kernel's drops what the content knows about their
+// reasons: to each row of the table why, loss, hop, means and guess, and for each
+// reason the packets dropped for it, wherever that was (reason.NAME). A reason
+// that did not occur is zero only on a kernel known to have it, and if every row
+// has its reason, else unknown.
+// The facts themselves stay as the probes made them.
+func annotated(book *content.Book, f *fact.Facts) *fact.Facts {
+	if f == nil {
+		return nil
+	}
+	drops, looked := f.Tables[content.DropTable]
+	if !looked {
+		return f
+	}
+	rows := make([]fact.Row, len(drops))
+	packets, all := map[string]float64{}, true
+	for i, have := range drops {
+		r := reasonOf(book, have)
+		n, known := have["packets"].(float64)
+		packets[r.Name] += n
+		all = all && known && have["reason"] != nil
+		row := fact.Row{}
+		maps.Copy(row, have)
+		row["why"], row["loss"], row["hop"], row["means"], row["guess"] = r.Name, string(r.Loss), r.Hop, r.Means, r.Guess
+		rows[i] = row
+	}
+	with := *f
+	with.Tables, with.Values = maps.Clone(f.Tables), maps.Clone(f.Values)
+	with.Tables[content.DropTable] = rows
+	for _, r := range book.DropReasons {
+		n := packets[r.Name]
+		if (n > 0 || all && r.KernelHas(f.Kernel)) && !r.IsPattern() {
+			with.Gauge(content.ReasonFact(r.Name), n)
+		}
+	}
+	return &with
+}
+
+// reasonOf finds what the reason of a row means at its place. Kernels before
+// 5.17 tell the place alone.
+func reasonOf(book *content.Book, row fact.Row) *content.DropReason {
+	reason, _ := row["reason"].(string)
+	location, _ := row["location"].(string)
+	if reason == "" {
+		reason = "NOT_SPECIFIED"
+	}
+	return book.DropReason(reason, location)
+}

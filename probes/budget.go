@@ -1,0 +1,161 @@
+package probes
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// share is the part of one core that the whole program may take, and
+	// crowded what it may take where the dearest look would otherwise be
+	// repeated less often than once in seldom: a host with many sockets.
+	share   = 0.01
+	crowded = 0.02
+	seldom  = 5 * time.Second
+	// least is the part of the allowance that the looks get even if the rest of
+	// the program has used it up.
+	least = 0.5
+	// wallShare is how many times as long as it takes by the clock a look is
+	// not repeated: a driver that is slow to answer is not asked all the time.
+	wallShare = 4
+	// settled is over how long the program's consumption is averaged.
+	settled = 10 * time.Second
+)
+
+// budget spreads CPU time over the looks, so that the program does not load a
+// sick host. The clock is that of the whole process: what other goroutines and
+// the garbage collector do for a look counts too.
+type budget struct {
+	clock func() time.Duration // CPU time of the process so far
+
+	mu      sync.Mutex
+	pending int           // looks under way
+	begun   int           // looks begun so far
+	looks   time.Duration // CPU time of all looks so far
+
+	last      time.Time // of the last allotment
+	lastClock time.Duration
+	lastLooks time.Duration
+	rest      float64 // cores that everything but the looks takes, averaged
+}
+
+// processTime is the CPU time of this process, user and system
+// (CLOCK_PROCESS_CPUTIME_ID).
+func processTime() time.Duration {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t) != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
+}
+
+// bill is what is noted when a look begins.
+type bill struct {
+	clock time.Duration
+	begun int
+	alone bool
+}
+
+// open notes that a look begins.
+func (b *budget) open() bill {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pending++
+	b.begun++
+	return bill{b.clock(), b.begun, b.pending == 1}
+}
+
+// settle returns the CPU time of a look that took so long by the clock. If
+// others were under way beside it, it is charged with no more than the time it
+// took: the rest was theirs.
+func (b *budget) settle(begin bill, took time.Duration) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	cpu := b.clock() - begin.clock
+	if !begin.alone || b.begun != begin.begun {
+		cpu = min(cpu, took)
+	}
+	b.pending--
+	b.looks += cpu
+	return cpu
+}
+
+// allot sets how often each source is looked at. Sources that take little keep
+// their pace, those that take much share evenly what is left.
+func (b *budget) allot(sources []*watched, now time.Time) {
+	prices := make([]price, len(sources))
+	demands := make([]float64, 0, len(sources)) // cores
+	dearest := time.Duration(0)
+	for i, w := range sources {
+		w.mu.Lock()
+		prices[i] = w.price
+		w.mu.Unlock()
+		if w.wanted > 0 {
+			demands = append(demands, prices[i].cpu.Seconds()/w.wanted.Seconds())
+			dearest = max(dearest, prices[i].cpu)
+		}
+	}
+	each := fairShare(demands, b.allowance(dearest, now))
+	for i, w := range sources {
+		if w.wanted > 0 {
+			p := prices[i]
+			w.every = max(w.wanted, time.Duration(float64(p.cpu)/each), p.wall*wallShare)
+		}
+	}
+}
+
+// allowance is how many cores all looks together may take: the share of the
+// program without what the rest of it takes.
+func (b *budget) allowance(dearest time.Duration, now time.Time) float64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clock := b.clock()
+	if since := now.Sub(b.last); !b.last.IsZero() && since > 0 {
+		took := max(0, (clock-b.lastClock)-(b.looks-b.lastLooks))
+		weight := min(1, since.Seconds()/settled.Seconds())
+		b.rest += weight * (took.Seconds()/since.Seconds() - b.rest)
+	}
+	b.last, b.lastClock, b.lastLooks = now, clock, b.looks
+	whole := share
+	if dearest.Seconds() > share*seldom.Seconds() {
+		whole = crowded
+	}
+	return max(whole-b.rest, whole*least)
+}
+
+// fairShare returns the most that each demand may have so that all of them
+// together stay within the supply: whoever demands less has it all.
+func fairShare(demands []float64, supply float64) float64 {
+	slices.Sort(demands)
+	for i, d := range demands {
+		each := supply / float64(len(demands)-i)
+		if d > each {
+			return each
+		}
+		supply -= d
+	}
+	return math.Inf(1)
+}
+
+// price is what a look at a source takes, averaged over the last few.
+type price struct {
+	wall, cpu time.Duration
+	looks     int
+}
+
+// add takes one more look into the average. The first one also sets the source
+// up: it counts only until there is a second.
+func (p *price) add(wall, cpu time.Duration) {
+	const memory = 4 // looks
+	p.looks++
+	if p.looks <= 2 {
+		p.wall, p.cpu = wall, cpu
+		return
+	}
+	p.wall += (wall - p.wall) / memory
+	p.cpu += (cpu - p.cpu) / memory
+}
