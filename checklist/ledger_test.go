@@ -87,3 +87,68 @@ func TestPlacesFollowThePacket(t *testing.T) {
 		t.Error("nothing on the way out")
 	}
 }
+
+// drop is a row of the kernel's drops.
+func drop(reason, location, direction string, packets, tcp float64) fact.Row {
+	return fact.Row{
+		"name": reason + " in " + location, "reason": reason, "location": location, "direction": direction,
+		"packets": packets, "packets_total": packets, "tcp_packets": tcp,
+	}
+}
+
+// A packet that a counter and a drop reason both show stands in the ledger once;
+// what no counter shows stands there under its reason; what nobody misses, not
+// at all.
+func TestReasonsBalanceCounters(t *testing.T) {
+	rule := func(packets float64) fact.Row {
+		return fact.Row{
+			"name": "inet filter input 4", "verdict": "drop", "packets": packets, "tcp": true, "limit": false,
+			"ct_invalid": false, "hook": "input", "counted": true,
+		}
+	}
+	tests := []struct {
+		name     string
+		counters map[string]float64
+		rules    []fact.Row
+		drops    []fact.Row
+		hop      string
+		want     float64 // lost at the hop, and in all
+		tcp      float64 // of it TCP's
+	}{
+		{name: "a rule counts what the kernel frees", rules: []fact.Row{rule(90)},
+			drops: []fact.Row{drop("NETFILTER_DROP", "nf_hook_slow", "rx", 90, 90)}, hop: "netfilter", want: 90, tcp: 90},
+		{name: "one rule counts, another does not", rules: []fact.Row{rule(90)},
+			drops: []fact.Row{drop("NETFILTER_DROP", "nf_hook_slow", "rx", 150, 75)}, hop: "netfilter", want: 150, tcp: 120},
+		{name: "the counter was read a moment later", rules: []fact.Row{rule(1000)},
+			drops: []fact.Row{drop("NETFILTER_DROP", "nf_hook_slow", "rx", 1010, 1010)}, hop: "netfilter", want: 1000, tcp: 1000},
+		{name: "no counter at all",
+			drops: []fact.Row{drop("TC_INGRESS", "sch_handle_ingress", "rx", 12, 6)}, hop: "bpf", want: 12, tcp: 6},
+		{name: "two counters of one reason", counters: map[string]float64{"TcpExt.PAWSEstab": 4, "TcpExt.PAWSActive": 3},
+			drops: []fact.Row{drop("TCP_RFC7323_PAWS", "tcp_validate_incoming", "rx", 7, 7)}, hop: "tcp", want: 7, tcp: 7},
+		{name: "the end of a connection",
+			drops: []fact.Row{drop("SOCKET_CLOSE", "sk_stream_kill_queues", "rx", 5, 5), drop("QUEUE_PURGE", "__skb_queue_purge", "tx", 5, 5)}},
+	}
+	c := newCase(t, "")
+	for _, tt := range tests {
+		f := facts(tt.counters)
+		f.Kernel = "6.18.0"
+		f.Tables["rule"], f.Tables["drop"] = tt.rules, tt.drops
+		c.Facts = f
+		d := c.Diagnose()
+		var all, there float64
+		for _, e := range d.Ledger {
+			if e.Loss {
+				all += e.Drops
+			}
+			if e.Loss && e.Hop == tt.hop {
+				there += e.Drops
+			}
+		}
+		if all != tt.want || there != tt.want {
+			t.Errorf("%s: %v lost, %v at %s, want %v: %+v", tt.name, all, there, tt.hop, tt.want, d.Ledger)
+		}
+		if got := d.Balance.LocatedRx + d.Balance.LocatedTx; got != tt.tcp {
+			t.Errorf("%s: %v of TCP's, want %v", tt.name, got, tt.tcp)
+		}
+	}
+}

@@ -30,6 +30,10 @@ type reportData struct {
 	Measured  []Measurement
 	ByHand    []string
 	Further   []*content.InvestigationStep
+	Changes   []fact.Row // newest first, the boot's own aside
+	Raised    []fact.Row // history above its usual level
+	Drops     []fact.Row // what the kernel freed, by reason
+	DropFlows []fact.Row
 	Written   time.Time
 }
 
@@ -47,7 +51,7 @@ type Measurement struct {
 // it was written.
 func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"md": markdown, "cell": cell, "code": codeSpan, "prose": content.Show,
+		"md": markdown, "cell": of(cell), "code": of(codeSpan), "prose": content.Show,
 		"percent": func(p float64) string { return Percent(p) },
 		"num":     func(v float64) string { return content.Show(v) },
 		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
@@ -67,9 +71,38 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 	data := reportData{
 		Case: c, Facts: facts, Diagnosis: d, Named: d.Named(), Suspects: d.Suspects(3),
 		Plan: c.Plan(d), Hops: c.Hops(d), Ledger: viewLedger(c.Places(d)), Measured: c.measured(d), ByHand: c.byHand(d), Written: written,
-		Further: c.further(d),
+		Further:   c.further(d),
+		Changes:   rowsWhere(facts, "change", 20, func(r fact.Row) bool { return r["at_boot"] != true }),
+		Raised:    rowsWhere(facts, "history", 20, func(r fact.Row) bool { return r["raised"] == true && r["trouble"] == true }),
+		Drops:     rowsWhere(annotated(c.Book, facts), "drop", 40, func(r fact.Row) bool { n, _ := r["packets"].(float64); return n > 0 }),
+		DropFlows: rowsWhere(facts, "drop_flow", 20, func(fact.Row) bool { return true }),
 	}
 	return t.Execute(w, data)
+}
+
+// of makes a function of texts one of any value of a fact.
+func of(f func(string) string) func(any) string {
+	return func(v any) string {
+		switch v := v.(type) {
+		case nil:
+			return f("")
+		case string:
+			return f(v)
+		default:
+			return f(content.Show(v))
+		}
+	}
+}
+
+// rowsWhere returns the first rows of a table for which a condition holds.
+func rowsWhere(f *fact.Facts, table string, most int, holds func(fact.Row) bool) []fact.Row {
+	var rows []fact.Row
+	for _, r := range f.Tables[table] {
+		if len(rows) < most && holds(r) {
+			rows = append(rows, r)
+		}
+	}
+	return rows
 }
 
 // ledgerView is the whole ledger as the report tells it.

@@ -109,6 +109,9 @@ func (b *Book) likeReason(name string) *DropReason {
 func (r *DropReason) IsPattern() bool { return strings.Contains(r.Name, "*") }
 
 func like(pattern, name string) bool {
+	if !strings.Contains(pattern, "*") {
+		return pattern == name
+	}
 	ok, err := path.Match(pattern, name)
 	return ok && err == nil
 }
@@ -226,7 +229,7 @@ func (l *loader) validateReasons() {
 			}
 		}
 		for _, reason := range append([]string{p.Is}, p.Reasons...) {
-			if l.book.reasons[reason] == nil {
+			if r := l.book.reasons[reason]; r == nil || r.IsPattern() || r.Name != reason {
 				l.problem(p.Place, "drop place %s: %q is not a drop reason", p.ID, reason)
 			}
 		}

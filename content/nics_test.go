@@ -85,7 +85,7 @@ func TestOrdinary(t *testing.T) {
 func TestSums(t *testing.T) {
 	b := embeddedBook(t)
 	for _, c := range []struct{ driver, whole, part string }{
-		{"ice", "rx_dropped.nic", "rx_dropped"}, {"bnxt_en", "rx_total_ring_discards", "[{n}]: rx_discards"},
+		{"ice", "tx_errors.nic", "tx_errors"}, {"bnxt_en", "rx_total_ring_discards", "[{n}]: rx_discards"},
 		{"mlx5_core", "rx_wqe_err", "rx{n}_wqe_err"}, {"igb", "rx_fifo_errors", "rx_queue_{n}_drops"}, {"igc", "rx_fifo_errors", "rx_queue_{n}_drops"},
 		{"e1000e", "rx_length_errors", "rx_long_length_errors"}, {"be2net", "rxq{n}: rx_compl_err", "rx_tcp_checksum_errs"},
 	} {
@@ -93,6 +93,33 @@ func TestSums(t *testing.T) {
 		if !ok || !strings.Contains(strings.Join(got.Sums, ","), c.part) {
 			t.Errorf("%s: %s does not tell that it counts %s again: %v", c.driver, c.whole, c.part, got.Sums)
 		}
+	}
+}
+
+// TestGuesses tries the patterns on what is listed: they should find most of it,
+// and most often the same meaning.
+func TestGuesses(t *testing.T) {
+	b := embeddedBook(t)
+	all, found, same := 0.0, 0.0, 0.0
+	for _, n := range b.NICs {
+		for _, names := range b.statistics[n.Driver] {
+			for _, e := range names {
+				if e.ordinary {
+					continue
+				}
+				all++
+				if m := b.guess(numbered(e.Name)); m != nil {
+					found++
+					if m.ID == e.Meaning {
+						same++
+					}
+				}
+			}
+		}
+	}
+	t.Logf("of %.0f listed statistics %.0f %% are found by name, %.0f %% with the listed meaning", all, 100*found/all, 100*same/all)
+	if found < 0.85*all || same < 0.65*all {
+		t.Error("the patterns guess too little")
 	}
 }
 

@@ -1,10 +1,12 @@
 package probes
 
 import (
+	"whydrop/probes/changes"
 	"whydrop/probes/counters"
 	"whydrop/probes/drops"
 	"whydrop/probes/fact"
 	"whydrop/probes/filters"
+	"whydrop/probes/history"
 	"whydrop/probes/klog"
 	"whydrop/probes/links"
 	"whydrop/probes/namespaces"
@@ -19,6 +21,9 @@ import (
 type Knowledge struct {
 	// NICs says what the statistics of drivers mean; without it they are not read.
 	NICs links.Dictionary
+	// Sysctls are the values that this kernel gives to settings by itself; without
+	// them settings are compared with the files of the host alone.
+	Sysctls map[string]string
 	// Flows are the operator's: only drops of theirs are counted. None: all.
 	Flows []drops.Flow
 }
@@ -28,5 +33,6 @@ func Default(k Knowledge, more ...fact.Source) *Observer {
 	return NewObserver(append([]fact.Source{
 		counters.New(), sockets.New(), links.New(k.NICs), filters.New(), drops.New(k.Flows...),
 		routes.New(), resources.New(), settings.New(), klog.New(), namespaces.New(),
+		changes.New(k.Sysctls), history.New(),
 	}, more...)...)
 }

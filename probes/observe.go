@@ -186,7 +186,7 @@ func (o *Observer) close() {
 func (o *Observer) facts() *fact.Facts {
 	f := o.blank()
 	f.Host, _ = os.Hostname()
-	f.Kernel = release()
+	f.Kernel = Release()
 	for _, w := range o.sources {
 		f.Probes = append(f.Probes, w.tell(f, o))
 	}

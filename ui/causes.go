@@ -161,7 +161,7 @@ func (m *model) summaryLines(w int) []string {
 	if len(m.suspects(3)) == 0 {
 		lines = append(lines, fmt.Sprintf("%d causes were considered, none is likely.", len(d.Findings)))
 	}
-	var signs, lost, likely []string
+	var signs, lost, notes, likely []string
 	for _, s := range d.Symptoms {
 		signs = append(signs, "  ! "+s)
 	}
@@ -173,6 +173,9 @@ func (m *model) summaryLines(w int) []string {
 			continue
 		}
 		lost = append(lost, fmt.Sprintf("  %s %s: %s %s (%s)", e.Hop, e.Direction, content.Show(e.Drops), e.Unit, e.Counter))
+	}
+	for _, n := range d.Notes {
+		notes = append(notes, "  - "+n)
 	}
 	for _, f := range m.suspects(3) {
 		likely = append(likely, fmt.Sprintf("  %s %s", checklist.Percent(f.Probability), f.Cause.Title))
@@ -186,7 +189,11 @@ func (m *model) summaryLines(w int) []string {
 	}
 	part(heading, likely)
 	part("Signs that something is wrong", signs)
+	if d.Balance.Worth() {
+		lost = append(lost, "  = "+d.Balance.String())
+	}
 	part("Lost on this host", lost)
+	part("Worth knowing", notes)
 	lines = append(lines, m.nextLines(w)...)
 	return append(lines, m.blindLines(w)...)
 }

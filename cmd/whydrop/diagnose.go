@@ -14,6 +14,7 @@ import (
 	"whydrop/checklist"
 	"whydrop/content"
 	"whydrop/probes"
+	"whydrop/probes/drops"
 	"whydrop/probes/fact"
 	"whydrop/probes/target"
 )
@@ -32,6 +33,7 @@ type diagnoseOptions struct {
 	duration time.Duration
 	answers  string
 	target   string
+	flows    []string
 	exitCode bool
 }
 
@@ -59,6 +61,7 @@ Exit status: 0 when the host could be observed, whatever was found; with
 	cmd.Flags().DurationVar(&o.duration, "duration", 5*time.Second, "how long to observe")
 	cmd.Flags().StringVar(&o.answers, "answers", "", "`file` with answers to the questions (YAML or JSON: question id to option ids and note; - for standard input)")
 	cmd.Flags().StringVar(&o.target, "target", "", "also try this destination, `HOST[:PORT]`: the only thing that sends packets")
+	cmd.Flags().StringSliceVar(&o.flows, "flow", nil, "let the kernel's drop reasons count only this `ADDRESS[:PORT]` or :PORT (given twice: between the two)")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if a cause is named")
 	return cmd
 }
@@ -78,6 +81,10 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 		}
 		more = append(more, t)
 	}
+	flows, err := parseFlows(o.flows)
+	if err != nil {
+		return usageError{err}
+	}
 	c, err := openCase(cmd)
 	if err != nil {
 		return err
@@ -87,7 +94,7 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 			return err
 		}
 	}
-	c.Facts = probes.Default(probes.Knowledge{NICs: c.Book}, more...).Observe(cmd.Context(), o.duration, progress(cmd.ErrOrStderr(), o.duration))
+	c.Facts = probes.Default(knowledge(c.Book, flows...), more...).Observe(cmd.Context(), o.duration, progress(cmd.ErrOrStderr(), o.duration))
 	clearProgress(cmd.ErrOrStderr())
 	if err := observed(c); err != nil {
 		return err
@@ -100,6 +107,30 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 		return errFaultFound
 	}
 	return nil
+}
+
+// knowledge is what the probes need of the content.
+func knowledge(book *content.Book, flows ...drops.Flow) probes.Knowledge {
+	// Without the defaults of this kernel, settings are compared with the files of
+	// the host alone.
+	defaults, _ := content.SysctlDefaults(probes.Release())
+	return probes.Knowledge{NICs: book, Sysctls: defaults, Flows: flows}
+}
+
+// parseFlows reads the operator's flow: one end of it, or both.
+func parseFlows(texts []string) ([]drops.Flow, error) {
+	if len(texts) > 2 {
+		return nil, fmt.Errorf("--flow is given %d times: expected one end of a connection, or both", len(texts))
+	}
+	var flows []drops.Flow
+	for _, text := range texts {
+		f, err := drops.ParseFlow(text)
+		if err != nil {
+			return nil, fmt.Errorf("--flow: %w", err)
+		}
+		flows = append(flows, f)
+	}
+	return flows, nil
 }
 
 func write(out io.Writer, c *checklist.Case, d *checklist.Diagnosis, o diagnoseOptions) error {

@@ -49,8 +49,12 @@ func remedies(s situation, gaps []gap) []remedy {
 	case len(lack) == 0 && !(refused && contained):
 	case len(lack) > 0 && obstacle == "":
 		add(s.here(lack))
-	case contained || s.Container != "":
+	case contained:
 		add(s.outside(lack, false))
+	case s.Container != "": // or only its mark: say what is in the way as well
+		r := s.outside(lack, false)
+		r.Notes = append([]string{obstacle}, r.Notes...)
+		add(r)
 	default:
 		add(remedy{For: "to see all of that", Notes: []string{obstacle}})
 	}

@@ -52,7 +52,7 @@ type Source struct {
 	root     string
 	defaults map[string]string
 	now      func() time.Time
-	log      func(context.Context) []message
+	log      func(context.Context) (log []message, needs string)
 }
 
 // New returns a source that reads this host. defaults are the values that this
@@ -135,7 +135,11 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 		part()
 	}
 	if s.log != nil {
-		l.messages(s.log(ctx))
+		log, needs := s.log(ctx)
+		if needs != "" {
+			l.cannotSee("what the kernel log tells of links, modules and services", needs)
+		}
+		l.messages(log)
 	}
 	l.order()
 	return l.Reading, nil
@@ -162,8 +166,8 @@ func (l *look) recent(at time.Time) bool {
 
 // sinceBoot tells whether something happened after the boot and was no part of
 // it.
-func (l *look) sinceBoot(at time.Time) bool {
-	return !l.Boot.IsZero() && at.After(l.Boot.Add(settling))
+func (r *Reading) sinceBoot(at time.Time) bool {
+	return !r.Boot.IsZero() && at.After(r.Boot.Add(settling))
 }
 
 func (l *look) cannotSee(what, needs string) {
@@ -201,15 +205,18 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	if len(readings) == 0 {
 		return
 	}
-	r, ok := readings[len(readings)-1].Data.(*Reading)
+	last := readings[len(readings)-1]
+	r, ok := last.Data.(*Reading)
 	if !ok || r == nil {
 		return
 	}
+	// It was read once, maybe long before the end of this window.
+	now := r.At.Add(max(0, f.Start.Add(time.Duration(f.Seconds*float64(time.Second))).Sub(last.At)))
 	for _, b := range r.Blind {
 		f.CannotSee(name, b.What, b.Needs)
 	}
 	if !r.Boot.IsZero() {
-		up := max(0, r.At.Sub(r.Boot))
+		up := max(0, now.Sub(r.Boot))
 		f.Gauge("host.uptime_s", up.Seconds())
 		f.Text("host.uptime", span(up))
 	}
@@ -223,13 +230,23 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	if r.Differing != nil {
 		f.Gauge("changes.sysctl_differing", float64(*r.Differing))
 	}
+	r.rows(now, f)
+}
+
+func (r *Reading) rows(now time.Time, f *fact.Facts) {
 	f.Table("change")
 	day := 0
 	for _, c := range r.Changes {
-		if c.Kind != Boot && !c.At.IsZero() && r.At.Sub(c.At) < 24*time.Hour {
-			day++
+		row := c.row(now)
+		if c.Kind != Boot && !c.At.IsZero() {
+			if now.Sub(c.At) < 24*time.Hour {
+				day++
+			}
+			if !r.Boot.IsZero() {
+				row["at_boot"] = !c.At.Before(r.Boot) && !r.sinceBoot(c.At)
+			}
 		}
-		f.Add("change", c.row(r.At))
+		f.Add("change", row)
 	}
 	f.Gauge("changes.last_day", float64(day))
 }

@@ -6,12 +6,14 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"whydrop/probes/fact"
 	"whydrop/probes/fact/facttest"
 )
 
@@ -239,7 +241,7 @@ func TestServices(t *testing.T) {
 
 func TestMessages(t *testing.T) {
 	s := At(host(t, map[string]string{"proc/stat": stat}), now)
-	s.log = func(context.Context) []message {
+	s.log = func(context.Context) ([]message, string) {
 		return []message{
 			{5 * time.Second, "ena 0000:00:05.0 eth0: Link is Up"},
 			{20 * time.Hour, "ixgbe 0000:01:00.0 eth0: NIC Link is Down"},
@@ -251,7 +253,7 @@ func TestMessages(t *testing.T) {
 			{23*time.Hour + time.Minute, "Out of memory: Killed process 12 (java) total-vm:1kB"},
 			{23*time.Hour + 2*time.Minute, "foo: loading out-of-tree module taints kernel."},
 			{23 * time.Hour, "nothing that matters"},
-		}
+		}, ""
 	}
 	r := see(t, s)
 	compare(t, append(append(lines(r, Link), lines(r, Service)...), lines(r, Module)...),
@@ -344,4 +346,41 @@ func FuzzProcess(f *testing.F) {
 			t.Errorf("%q", c)
 		}
 	})
+}
+
+// What was read at the start of a session grows older with it.
+func TestGrowsOlder(t *testing.T) {
+	s := At(host(t, map[string]string{"proc/stat": stat}), now)
+	r := see(t, s)
+	f := fact.New(now.Add(time.Hour), 15)
+	s.Facts([]fact.Reading{{At: now, Data: r}}, f)
+	if up := f.Values["host.uptime_s"].Now; up != 86400.0+3615 || f.Tables["change"][0]["ago_s"] != up {
+		t.Errorf("up for %v, booted %v ago", up, f.Tables["change"][0]["ago_s"])
+	}
+}
+
+func TestRefusedDirectory(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may read every directory")
+	}
+	root := host(t, map[string]string{"etc/wireguard/wg0.conf": "", "etc/hosts": ""})
+	if err := os.Chmod(filepath.Join(root, "etc/wireguard"), 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Chmod(filepath.Join(root, "etc/wireguard"), 0o755) })
+	r := see(t, At(root, time.Now()))
+	if len(r.Blind) == 0 || r.Blind[0].What != "changed files in /etc/wireguard" || len(lines(r, NetworkFile)) != 1 {
+		t.Errorf("blind %v, files %v", r.Blind, lines(r, NetworkFile))
+	}
+}
+
+func TestTooManyFiles(t *testing.T) {
+	files := map[string]string{}
+	for i := range maxEntries + 1 {
+		files["etc/haproxy/"+strconv.Itoa(i)] = ""
+	}
+	r := see(t, At(host(t, files), time.Now()))
+	if len(lines(r, ServiceFile)) != maxOfKind || len(r.Blind) == 0 || !strings.Contains(r.Blind[0].What, "too many") {
+		t.Errorf("%d files, blind %v", len(lines(r, ServiceFile)), r.Blind)
+	}
 }

@@ -1,6 +1,7 @@
 package changes
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -69,6 +70,10 @@ const maxFiles = 5000
 type walk struct {
 	*look
 	left int
+	// cut is set if there were more files than were looked at.
+	cut bool
+	// refused are directories that this user may not read.
+	refused []string
 }
 
 // files tells which files changed lately.
@@ -79,7 +84,10 @@ func (l *look) files() {
 			w.visit(p.kind, file, p.depth)
 		}
 	}
-	if w.left <= 0 {
+	if len(w.refused) > 0 {
+		l.cannotSee("changed files in "+strings.Join(w.refused, ", "), "CAP_DAC_READ_SEARCH")
+	}
+	if w.cut {
 		l.cannotSee("some of the files below /etc that changed: there are too many", "")
 	}
 }
@@ -103,6 +111,7 @@ func (l *look) expand(name string) []string {
 // lead it round in circles.
 func (w *walk) visit(kind, file string, depth int) {
 	if w.left--; w.left < 0 || w.ctx.Err() != nil {
+		w.cut = true
 		return
 	}
 	info, err := w.stat(file)
@@ -111,11 +120,19 @@ func (w *walk) visit(kind, file string, depth int) {
 	case info.Mode().IsRegular():
 		w.file(kind, file, info)
 	case info.IsDir() && depth > 0:
-		for _, n := range w.names(file) {
-			if beside(n) {
-				continue
-			}
-			w.visit(kind, path.Join(file, n), depth-1)
+		w.directory(kind, file, depth)
+	}
+}
+
+func (w *walk) directory(kind, dir string, depth int) {
+	names, err := w.list(dir)
+	w.cut = w.cut || len(names) == maxEntries
+	if errors.Is(err, fs.ErrPermission) {
+		w.refused = append(w.refused, "/"+clean(dir, maxName))
+	}
+	for _, n := range names {
+		if !beside(n) {
+			w.visit(kind, path.Join(dir, n), depth-1)
 		}
 	}
 }
@@ -135,9 +152,6 @@ func (w *walk) file(kind, file string, info fs.FileInfo) {
 			return
 		}
 		what = "the file was put in place, or got another owner or mode; its content is of " + info.ModTime().UTC().Format("2006-01-02 15:04")
-	}
-	if !w.Boot.IsZero() && at.After(w.Boot) && !w.sinceBoot(at) {
-		what += ", while the host booted"
 	}
 	w.add(Change{Kind: kind, Name: "/" + file, What: what, At: at, Source: "/" + file})
 }

@@ -2,6 +2,9 @@ package changes
 
 import (
 	"context"
+	"os"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -50,5 +53,17 @@ func BenchmarkLook(b *testing.B) {
 	s := New(nil)
 	for b.Loop() {
 		see(b, s)
+	}
+}
+
+// What the operator works under is no service that was started lately.
+func TestAncestors(t *testing.T) {
+	tree, err := openTree("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &look{tree: tree}
+	if mine := l.ancestors(); !slices.Contains(mine, strconv.Itoa(os.Getpid())) || os.Getppid() > 1 && !slices.Contains(mine, strconv.Itoa(os.Getppid())) {
+		t.Errorf("ancestors %v, want %d and %d among them", mine, os.Getpid(), os.Getppid())
 	}
 }

@@ -2,9 +2,11 @@ package changes
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,13 +122,14 @@ func (l *look) services() {
 		return
 	}
 	newest := map[string]Change{}
+	mine := l.ancestors()
 	for i, pid := range append([]string{"1"}, children...) {
 		if i == maxServices {
 			l.cannotSee("services lately started: only the first 500 of them were looked at", "")
 			break
 		}
 		c, ok := l.service(pid)
-		if ok && c.At.After(newest[c.Name].At) {
+		if ok && !slices.Contains(mine, pid) && c.At.After(newest[c.Name].At) {
 			newest[c.Name] = c
 		}
 	}
@@ -141,6 +144,26 @@ func (l *look) children() ([]string, error) {
 	return slices.DeleteFunc(strings.Fields(string(b)), func(pid string) bool {
 		return strings.Trim(pid, "0123456789") != "" || len(pid) > 10
 	}), err
+}
+
+// ancestors returns the processes that this one runs under: a terminal
+// multiplexer or a login of the operator's.
+func (l *look) ancestors() []string {
+	var all []string
+	if l.inside != nil {
+		return nil
+	}
+	for pid := strconv.Itoa(os.Getpid()); pid != "0" && pid != "1" && len(all) < 32; {
+		all = append(all, pid)
+		b, err := l.read("proc/" + pid + "/stat")
+		_, after, ok := strings.Cut(string(b[bytes.LastIndexByte(b, ')')+1:]), " ")
+		field := strings.Fields(after)
+		if err != nil || !ok || len(field) < 2 {
+			break
+		}
+		pid = field[1] // the parent
+	}
+	return all
 }
 
 // service tells of one process if it was started since the boot and is no login.

@@ -16,18 +16,21 @@ type message struct {
 	Text string
 }
 
-// kernelLog returns what the kernel log still holds.
-func kernelLog(ctx context.Context) []message {
+// kernelLog returns what the kernel log still holds, or what it needs to be read.
+func kernelLog(ctx context.Context) (log []message, needs string) {
 	d, err := klog.New().Look(ctx)
 	r, ok := d.(*klog.Reading)
 	if err != nil || !ok {
-		return nil
+		return nil, "a kernel log that can be read"
+	}
+	if r.Refused != "" {
+		return nil, r.Needs
 	}
 	all := make([]message, len(r.Messages))
 	for i, m := range r.Messages {
 		all[i] = message{m.At, m.Text}
 	}
-	return all
+	return all, ""
 }
 
 // sign is how a message of the kernel tells of a change.

@@ -11,6 +11,11 @@ func (*Source) Needs() []fact.Need {
 		Why:          "some distributions keep /etc/nftables.conf or the files of iptables-save readable to root only",
 		Spot:         "the saved firewall rules",
 	}, {
+		For:          "changed files in directories of the administrator's",
+		Capabilities: []string{"CAP_DAC_READ_SEARCH"},
+		Why:          "/etc/NetworkManager/system-connections, /etc/wireguard, /etc/nftables and their like are often readable to root only",
+		Spot:         "changed files in",
+	}, {
 		For:          "what the kernel log tells of links, modules and services",
 		Capabilities: []string{"CAP_SYSLOG"},
 		Or:           "kernel.dmesg_restrict=0",

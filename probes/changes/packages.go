@@ -75,7 +75,10 @@ func (l *look) packages() {
 func (l *look) managed(m manager) (events []event, ok bool) {
 	b, err := l.tail(m.log)
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			l.cannotSee("packages lately installed (/"+m.log+")", "root")
+		case !errors.Is(err, fs.ErrNotExist):
 			l.cannotSee("packages lately installed (/"+m.log+"): "+clean(err.Error(), maxText), "")
 		}
 		return nil, false

@@ -172,13 +172,22 @@ func afterLine(b []byte) []byte {
 
 // names returns the names in a directory, none if it can't be read.
 func (t *tree) names(dir string) []string {
+	names, _ := t.list(dir)
+	return names
+}
+
+// list returns the names in a directory, at most maxEntries.
+func (t *tree) list(dir string) ([]string, error) {
 	d, err := t.openAny(dir, unix.O_DIRECTORY|unix.O_NONBLOCK)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer d.Close()
-	names, _ := d.Readdirnames(maxEntries)
-	return names
+	names, err := d.Readdirnames(maxEntries)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return names, err
 }
 
 // changed returns when a file came to be as it is, and whether its content was

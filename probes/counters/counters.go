@@ -1,5 +1,6 @@
 // Package counters reads what the kernel counts of TCP/IP in this network
-// namespace (/proc/net/snmp, snmp6, netstat, sockstat) and, host-wide, what it
+// namespace (/proc/net/snmp, snmp6, netstat, sockstat, xfrm_stat, tls_stat) and,
+// host-wide, what it
 // counts per CPU and per neighbour table (/proc/net/softnet_stat,
 // /proc/net/stat/arp_cache and ndisc_cache).
 package counters
@@ -9,10 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
-
-	"github.com/prometheus/procfs"
 
 	"whydrop/probes/fact"
 	"whydrop/probes/procfile"
@@ -42,12 +42,13 @@ func (*Source) Name() string { return name }
 
 // Reads names the files.
 func (*Source) Reads() string {
-	return "/proc/net/{snmp,snmp6,netstat,sockstat,sockstat6,softnet_stat,dev} and /proc/net/stat/{arp_cache,ndisc_cache}"
+	return "/proc/net/{snmp,snmp6,netstat,sockstat,sockstat6,softnet_stat,dev,xfrm_stat,tls_stat,ip_vs_stats} and /proc/net/stat/{arp_cache,ndisc_cache}"
 }
 
 // Reading is one look at the counters. A part that is nil could not be read.
 type Reading struct {
 	SNMP, SNMP6, Netstat *MIB
+	Xfrm, TLS            *MIB               // IPsec and kernel TLS
 	Sockets              map[string]float64 // sockstat gauges, by the name of their fact
 	CPUs                 []CPU
 	ARP, NDISC           *Neighbours
@@ -82,7 +83,11 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	s.part(r, "net/ip_vs_stats", func(b []byte) (err error) { r.VirtualServers, err = parseVirtualServers(b); return })
 	s.part(r, "net/stat/arp_cache", func(b []byte) (err error) { r.ARP, err = parseNeighbours(b); return })
 	s.part(r, "net/stat/ndisc_cache", func(b []byte) (err error) { r.NDISC, err = parseNeighbours(b); return })
-	s.ready(r)
+	s.part(r, "net/xfrm_stat", func(b []byte) (err error) { r.Xfrm, err = s.layouts.parseNamed("Xfrm", b); return })
+	s.part(r, "net/tls_stat", func(b []byte) (err error) { r.TLS, err = s.layouts.parseNamed("Tls", b); return })
+	s.part(r, "net/softnet_stat", func(b []byte) (err error) { r.CPUs, err = parseSoftnet(b); return })
+	s.part(r, "net/sockstat", func(b []byte) error { return r.sockets(b) })
+	s.part(r, "net/sockstat6", func(b []byte) error { return r.sockets(b) })
 	for _, m := range []string{"esp4", "esp6", "ah4", "ah6"} {
 		if _, err := os.Stat(filepath.Join(s.sysfs, "module", m)); err == nil {
 			r.IPsec = true
@@ -102,35 +107,26 @@ func (s *Source) part(r *Reading, file string, parse func([]byte) error) {
 	}
 }
 
+// sockets adds the gauges of sockstat or sockstat6; of the latter only if the
+// former was there.
+func (r *Reading) sockets(b []byte) error {
+	gauges := maps.Clone(r.Sockets)
+	if gauges == nil {
+		gauges = map[string]float64{}
+	}
+	if err := parseSockstat(b, gauges); err != nil {
+		return err
+	}
+	r.Sockets = gauges
+	return nil
+}
+
 func (r *Reading) miss(file string, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		r.Unread[file] = ""
 		return
 	}
 	r.Unread[file] = err.Error()
-}
-
-// ready reads the files that the procfs module understands on every kernel.
-func (s *Source) ready(r *Reading) {
-	proc, err := procfs.NewFS(s.root)
-	if err != nil {
-		r.miss("net/sockstat", err)
-		return
-	}
-	v4, err := proc.NetSockstat()
-	if err != nil {
-		r.miss("net/sockstat", err)
-	}
-	v6, err := proc.NetSockstat6()
-	if err != nil {
-		v6 = nil // a host without IPv6
-	}
-	r.Sockets = sockets(v4, v6)
-	rows, err := proc.NetSoftnetStat()
-	if err != nil {
-		r.miss("net/softnet_stat", err)
-	}
-	r.CPUs = cpus(rows)
 }
 
 // read returns a file's content; it is valid until the next read.

@@ -186,13 +186,14 @@ func TestUnreadable(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, file := range []string{"6.18/net/snmp", "6.18/net/snmp6", "3.10/net/netstat", "4.18/net/stat/arp_cache", "6.18/net/dev"} {
+	for _, file := range []string{"6.18/net/snmp", "6.18/net/snmp6", "3.10/net/netstat", "4.18/net/stat/arp_cache", "6.18/net/dev", "6.18/net/softnet_stat", "3.10/net/softnet_stat", "4.18/net/sockstat", "4.18/net/sockstat6"} {
 		b, err := os.ReadFile(filepath.Join("testdata", file))
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(b)
 	}
+	f.Add([]byte("XfrmInError             \t0\nXfrmInNoStates          \t7\n"))
 	f.Add([]byte("a: b\na: 1"))
 	f.Add([]byte(":\n:\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -207,6 +208,19 @@ func FuzzParse(f *testing.F) {
 		}
 		if n, err := parseNeighbours(b); err == nil && n == nil {
 			t.Error("neither a table nor an error")
+		}
+		if m, err := l.parseNamed("Xfrm", b); err == nil && len(m.Names) != len(m.Values) {
+			t.Errorf("%d names, %d values", len(m.Names), len(m.Values))
+		}
+		if cpus, err := parseSoftnet(b); err == nil && len(cpus) > len(b)/5 {
+			t.Errorf("%d CPUs in %d bytes", len(cpus), len(b))
+		}
+		gauges := map[string]float64{}
+		_ = parseSockstat(b, gauges)
+		for name, v := range gauges {
+			if v < 0 {
+				t.Errorf("%s = %v", name, v)
+			}
 		}
 		parseMulticast(b)
 		_, _ = parseVirtualServers(b)

@@ -11,7 +11,10 @@ import (
 )
 
 // gauges are the numbers among the MIB counters that fall as well as rise.
-var gauges = map[string]bool{"Tcp.CurrEstab": true, "MPTcpExt.MPCurrEstab": true}
+var gauges = map[string]bool{
+	"Tcp.CurrEstab": true, "MPTcpExt.MPCurrEstab": true,
+	"Tls.CurrTxSw": true, "Tls.CurrRxSw": true, "Tls.CurrTxDevice": true, "Tls.CurrRxDevice": true,
+}
 
 // Facts tells every counter of the files under the name "Group.Counter", the
 // gauges, and the packets that vanished inside IP.
@@ -31,6 +34,8 @@ func (*Source) Facts(readings []fact.Reading, f *fact.Facts) {
 		func(r *Reading) *MIB { return r.SNMP },
 		func(r *Reading) *MIB { return r.SNMP6 },
 		func(r *Reading) *MIB { return r.Netstat },
+		func(r *Reading) *MIB { return r.Xfrm },
+		func(r *Reading) *MIB { return r.TLS },
 	} {
 		countMIB(rs, part, grown, f)
 	}
@@ -103,18 +108,18 @@ func onlyIfSeen(name string) bool {
 		strings.HasPrefix(name, "Icmp6.InType") || strings.HasPrefix(name, "Icmp6.OutType")
 }
 
-// softnet names the host-wide counters of softnet_stat and the column that must
-// exist for each.
+// softnet names the counters of softnet_stat: the fact of their sum over all
+// CPUs (host-wide), the field of a CPU's row, and the column that must exist.
 var softnet = []struct {
-	fact string
-	get  func(CPU) uint32
-	has  func(CPU) bool
+	fact, field string
+	get         func(CPU) uint32
+	has         func(CPU) bool
 }{
-	{"softnet.processed", func(c CPU) uint32 { return c.Processed }, nil},
-	{"softnet.dropped", func(c CPU) uint32 { return c.Dropped }, nil},
-	{"softnet.time_squeeze", func(c CPU) uint32 { return c.Squeezed }, nil},
-	{"softnet.received_rps", func(c CPU) uint32 { return c.RPS }, func(c CPU) bool { return c.HasRPS }},
-	{"softnet.flow_limit", func(c CPU) uint32 { return c.FlowLimit }, func(c CPU) bool { return c.HasFlowLimit }},
+	{"softnet.processed", "softnet_processed", func(c CPU) uint32 { return c.Processed }, nil},
+	{"softnet.dropped", "softnet_dropped", func(c CPU) uint32 { return c.Dropped }, nil},
+	{"softnet.time_squeeze", "softnet_squeezed", func(c CPU) uint32 { return c.Squeezed }, nil},
+	{"softnet.received_rps", "softnet_received_rps", func(c CPU) uint32 { return c.RPS }, func(c CPU) bool { return c.HasRPS }},
+	{"softnet.flow_limit", "softnet_flow_limit", func(c CPU) uint32 { return c.FlowLimit }, func(c CPU) bool { return c.HasFlowLimit }},
 }
 
 // countCPUs records softnet_stat: sums, and a row for each CPU.
@@ -142,14 +147,39 @@ func countCPUs(rs []*Reading, f *fact.Facts) {
 			f.Count(s.fact, growth, total)
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(grown)) {
-		f.Add("cpu", fact.Row{
-			"name":              fmt.Sprintf("cpu%d", id),
-			"softnet_processed": grown[id][0],
-			"softnet_dropped":   grown[id][1],
-			"softnet_squeezed":  grown[id][2],
-		})
+	waiting, most := backlogs(rs)
+	if last[0].HasBacklog {
+		f.Gauge("softnet.backlog", most)
 	}
+	for _, c := range last {
+		g := grown[c.ID]
+		if g == nil {
+			continue
+		}
+		row := fact.Row{"name": fmt.Sprintf("cpu%d", c.ID)}
+		for col, s := range softnet {
+			if s.has == nil || s.has(c) {
+				row[s.field], row[s.field+"_total"] = g[col], float64(s.get(c))
+			}
+		}
+		if c.HasBacklog {
+			row["softnet_backlog"] = waiting[c.ID]
+		}
+		f.Add("cpu", row)
+	}
+}
+
+// backlogs returns the longest input queue of each CPU that a look has met, and
+// the longest of all.
+func backlogs(rs []*Reading) (longest map[uint32]float64, most float64) {
+	longest = map[uint32]float64{}
+	for _, r := range rs {
+		for _, c := range r.CPUs {
+			longest[c.ID] = max(longest[c.ID], float64(c.Backlog))
+			most = max(most, float64(c.Backlog))
+		}
+	}
+	return longest, most
 }
 
 // growCPUs adds the growth between two looks, by CPU. Kernels before 5.14 do
@@ -189,7 +219,7 @@ func countNeighbours(rs []*Reading, f *fact.Facts) {
 	if last.NDISC != nil {
 		f.Gauge("neigh6.entries", float64(last.NDISC.Entries))
 	}
-	for _, name := range []string{"table_fulls", "unresolved_discards", "res_failed"} {
+	for _, name := range []string{"table_fulls", "unresolved_discards", "res_failed", "forced_gc_runs"} {
 		growth, total, known := 0.0, 0.0, false
 		for _, table := range []func(*Reading) *Neighbours{
 			func(r *Reading) *Neighbours { return r.ARP },

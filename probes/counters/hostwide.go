@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-
-	"github.com/prometheus/procfs"
 )
 
 // CPU is what one CPU counts of its input queue (/proc/net/softnet_stat). The
@@ -16,50 +14,80 @@ type CPU struct {
 	// Guessed is set where ID is a line number.
 	Guessed                                      bool
 	Processed, Dropped, Squeezed, RPS, FlowLimit uint32
-	HasRPS, HasFlowLimit                         bool // columns 10 and 11 exist
+	// Backlog is how many packets wait in its queue now.
+	Backlog                          uint32
+	HasRPS, HasFlowLimit, HasBacklog bool // columns 10, 11 and 12 exist
 }
 
-func cpus(rows []procfs.SoftnetStat) []CPU {
+// softnetColumns is how many columns of softnet_stat are read.
+const softnetColumns = 13
+
+// parseSoftnet reads a line of hexadecimal columns for each CPU that is online.
+func parseSoftnet(b []byte) ([]CPU, error) {
 	var all []CPU
-	for _, r := range rows {
-		all = append(all, CPU{
-			ID: r.Index, Guessed: r.Width < 13,
-			Processed: r.Processed, Dropped: r.Dropped, Squeezed: r.TimeSqueezed,
-			RPS: r.ReceivedRps, FlowLimit: r.FlowLimitCount,
-			HasRPS: r.Width >= 10, HasFlowLimit: r.Width >= 11,
-		})
+	for len(b) > 0 {
+		var row []byte
+		row, b = line(b)
+		var v [softnetColumns]uint32
+		fields := bytes.Fields(row)
+		if len(fields) < 3 {
+			return nil, fmt.Errorf("%d columns, want 3 or more", len(fields))
+		}
+		n := min(len(fields), softnetColumns)
+		for i, f := range fields[:n] {
+			x, err := strconv.ParseUint(string(f), 16, 32)
+			if err != nil {
+				return nil, err
+			}
+			v[i] = uint32(x)
+		}
+		c := CPU{
+			ID: uint32(len(all)), Guessed: n < softnetColumns,
+			Processed: v[0], Dropped: v[1], Squeezed: v[2], RPS: v[9], FlowLimit: v[10], Backlog: v[11],
+			HasRPS: n >= 10, HasFlowLimit: n >= 11, HasBacklog: n >= 12,
+		}
+		if !c.Guessed {
+			c.ID = v[12]
+		}
+		all = append(all, c)
 	}
-	return all
+	return all, nil
 }
 
-// sockets picks the gauges from /proc/net/sockstat and sockstat6.
-func sockets(v4, v6 *procfs.NetSockstat) map[string]float64 {
-	g := map[string]float64{}
-	for _, stat := range []*procfs.NetSockstat{v4, v6} {
-		if stat == nil || v4 == nil {
-			continue
-		}
-		for _, p := range stat.Protocols {
-			switch p.Protocol {
-			case "TCP", "TCP6":
-				g["sockstat.tcp_inuse"] += float64(p.InUse)
-			case "FRAG", "FRAG6":
-				addTo(g, "sockstat.frag_mem_bytes", p.Memory)
-			}
-			if p.Protocol == "TCP" {
-				addTo(g, "sockstat.orphan", p.Orphan)
-				addTo(g, "sockstat.tw", p.TW)
-				addTo(g, "sockstat.tcp_mem_pages", p.Mem)
-			}
-		}
-	}
-	return g
+// sockstat names the gauges that are read of /proc/net/sockstat and sockstat6,
+// by the protocol and the key. TCP and TCP6 add up.
+var sockstat = map[string]string{
+	"sockets used": "sockstat.used",
+	"TCP inuse":    "sockstat.tcp_inuse", "TCP6 inuse": "sockstat.tcp_inuse",
+	"TCP orphan": "sockstat.orphan", "TCP tw": "sockstat.tw", "TCP alloc": "sockstat.tcp_alloc", "TCP mem": "sockstat.tcp_mem_pages",
+	"UDP inuse": "sockstat.udp_inuse", "UDP6 inuse": "sockstat.udp_inuse", "UDP mem": "sockstat.udp_mem_pages",
+	"FRAG inuse": "sockstat.frag_queues", "FRAG6 inuse": "sockstat.frag_queues",
+	"FRAG memory": "sockstat.frag_mem_bytes", "FRAG6 memory": "sockstat.frag_mem_bytes",
 }
 
-func addTo(g map[string]float64, name string, v *int) {
-	if v != nil {
-		g[name] += float64(*v)
+// parseSockstat adds the gauges of a file: "TCP: inuse 5 orphan 0 tw 2 ...".
+func parseSockstat(b []byte, gauges map[string]float64) error {
+	for len(b) > 0 {
+		var row []byte
+		row, b = line(b)
+		proto, rest, ok := bytes.Cut(row, []byte{':'})
+		fields := bytes.Fields(rest)
+		if !ok || len(fields)%2 != 0 {
+			return fmt.Errorf("not a protocol with keys and values: %.40q", row)
+		}
+		for i := 0; i < len(fields); i += 2 {
+			name := sockstat[string(proto)+" "+string(fields[i])]
+			if name == "" {
+				continue
+			}
+			v, err := strconv.ParseInt(string(fields[i+1]), 10, 64)
+			if err != nil {
+				return fmt.Errorf("%.40q: %w", row, err)
+			}
+			gauges[name] += max(0, float64(v)) // sums over CPUs can be below zero for a moment
+		}
 	}
+	return nil
 }
 
 // Neighbours is a neighbour table's entries and what its CPUs counted together.

@@ -119,7 +119,24 @@ func (l *layouts) remember(head string, names []string) {
 // parseSNMP6 reads /proc/net/snmp6: a name and a value on each line. Ip6InReceives
 // becomes Ip6.InReceives.
 func (l *layouts) parseSNMP6(b []byte) (*MIB, error) {
-	known := (*l)["snmp6"]
+	return l.parseLines("snmp6", b, func(name []byte) int { return bytes.IndexByte(name, '6') + 1 })
+}
+
+// parseNamed reads /proc/net/xfrm_stat and tls_stat: a name and a value on each
+// line. All names begin with the group: XfrmInError becomes Xfrm.InError.
+func (l *layouts) parseNamed(group string, b []byte) (*MIB, error) {
+	return l.parseLines(group, b, func(name []byte) int {
+		if !bytes.HasPrefix(name, []byte(group)) {
+			return 0
+		}
+		return len(group)
+	})
+}
+
+// parseLines reads a name and a value on each line. split returns how long the
+// group is with which the name begins; 0 for a name that does not belong here.
+func (l *layouts) parseLines(file string, b []byte, split func(name []byte) int) (*MIB, error) {
+	known := (*l)[file]
 	m := &MIB{Names: make([]string, 0, len(known)), Values: make([]uint64, 0, len(known))}
 	for len(b) > 0 {
 		var row []byte
@@ -133,12 +150,12 @@ func (l *layouts) parseSNMP6(b []byte) (*MIB, error) {
 			return nil, fmt.Errorf("%.40q: %w", f[0], err)
 		}
 		name := ""
-		if i := len(m.Names); i < len(known) && sameSNMP6(known[i], f[0]) {
+		if i := len(m.Names); i < len(known) && sameCounter(known[i], f[0]) {
 			name = known[i]
-		} else if at := bytes.IndexByte(f[0], '6'); at >= 0 {
-			name = string(f[0][:at+1]) + "." + string(f[0][at+1:])
+		} else if at := split(f[0]); at > 0 && at < len(f[0]) {
+			name = string(f[0][:at]) + "." + string(f[0][at:])
 		} else {
-			return nil, fmt.Errorf("not an IPv6 counter: %.40q", f[0])
+			return nil, fmt.Errorf("not a counter of %s: %.40q", file, f[0])
 		}
 		m.Names = append(m.Names, name)
 		m.Values = append(m.Values, v)
@@ -149,13 +166,13 @@ func (l *layouts) parseSNMP6(b []byte) (*MIB, error) {
 	if slices.Equal(known, m.Names) {
 		m.Names = known
 	} else {
-		l.remember("snmp6", m.Names)
+		l.remember(file, m.Names)
 	}
 	return m, nil
 }
 
-// sameSNMP6 reports whether a qualified name is that of a counter in the file.
-func sameSNMP6(name string, spelled []byte) bool {
+// sameCounter reports whether a qualified name is that of a counter in the file.
+func sameCounter(name string, spelled []byte) bool {
 	at := strings.IndexByte(name, '.')
 	return at > 0 && len(name) == len(spelled)+1 && name[:at] == string(spelled[:at]) && name[at+1:] == string(spelled[at:])
 }

@@ -55,23 +55,36 @@ func attach(netns uint32, flow []Flow) (*kernel, error) {
 	}
 	var first error
 	for _, program := range programs {
-		k := &kernel{}
-		if program == kernelProgDropWithLocation {
-			k.symbols = newSymbols("/proc/kallsyms")
-		} else {
-			k.symbols, k.reasons = newSymbols(""), newReasons(types)
-		}
-		spec, err := prepare(program, netns, flow)
-		if err != nil {
-			return nil, err
-		}
-		if err = k.load(spec, program, cache); err == nil {
+		k, err := start(program, netns, flow, cache)
+		if err == nil {
 			return k, nil
 		}
-		_ = k.Close() // the error that matters came before
 		first = cmp.Or(first, err)
 	}
 	return nil, refused(first)
+}
+
+// start loads and attaches one program.
+func start(program string, netns uint32, flow []Flow, cache *btf.Cache) (*kernel, error) {
+	types, err := cache.Kernel()
+	if err != nil {
+		return nil, err
+	}
+	spec, err := prepare(program, netns, flow)
+	if err != nil {
+		return nil, err
+	}
+	k := &kernel{}
+	if program == kernelProgDropWithLocation {
+		k.symbols = newSymbols("/proc/kallsyms")
+	} else {
+		k.symbols, k.reasons = newSymbols(""), newReasons(types)
+	}
+	if err := k.load(spec, program, cache); err != nil {
+		_ = k.Close() // the error that matters came before
+		return nil, err
+	}
+	return k, nil
 }
 
 // missingCapabilities says which capabilities the calling thread lacks for

@@ -150,11 +150,12 @@ func observe(t testing.TB, do func(), flow ...Flow) *fact.Facts {
 	return f
 }
 
-// dropped adds up a field of the rows with a reason and direction.
-func dropped(f *fact.Facts, reason, direction, field string) float64 {
+// dropped adds up a field of the rows with a reason, a direction, and a location
+// unless that is empty.
+func dropped(f *fact.Facts, reason, location, direction, field string) float64 {
 	sum := 0.0
 	for _, r := range f.Tables["drop"] {
-		if r["reason"] == reason && r["direction"] == direction {
+		if r["reason"] == reason && r["direction"] == direction && (location == "" || r["location"] == location) {
 			n, _ := r[field].(float64)
 			sum += n
 		}

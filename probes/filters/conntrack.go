@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,16 +17,29 @@ type Conntrack struct {
 	Max         *float64 `json:",omitempty"` // flows; the limit is the host's, the count the namespace's
 	Liberal     *float64 `json:",omitempty"` // nf_conntrack_tcp_be_liberal
 	Established *float64 `json:",omitempty"` // nf_conntrack_tcp_timeout_established, s
-	// CPUs are the counters of each CPU, 32 bits wide, in the order of ctNames.
+	// CPUs are the counters of each CPU, 32 bits wide, in the order of ctColumns.
 	CPUs []ctCounters `json:",omitempty"`
+	// Columns tells which of them this kernel has.
+	Columns ctPresent
 }
 
 // ctCounters are one CPU's counters.
-type ctCounters [len(ctNames)]uint32
+type ctCounters [len(ctColumns)]uint32
 
-// ctNames are the columns of /proc/net/stat/nf_conntrack that are read. All of
-// them have been there since Linux 2.6.29.
-var ctNames = [...]string{"invalid", "insert_failed", "drop", "early_drop"}
+// ctPresent tells for each column whether it is there.
+type ctPresent [len(ctColumns)]bool
+
+// ctColumns are the columns of /proc/net/stat/nf_conntrack that are read, and how
+// conntrack -S and the facts call them. The first four have been there since
+// Linux 2.6.29.
+var ctColumns = [...]struct{ column, name string }{
+	{"invalid", "invalid"}, {"insert_failed", "insert_failed"}, {"drop", "drop"}, {"early_drop", "early_drop"},
+	{"icmp_error", "icmp_error"}, {"search_restart", "search_restart"},
+	{"clashres", "clash_resolve"},     // Linux 5.10
+	{"chainlength", "chain_too_long"}, // Linux 5.15
+}
+
+const ctAlways = 4 // columns that every kernel has
 
 // readConntrack reads the namespace of the calling thread.
 func readConntrack(procRoot string) Conntrack {
@@ -48,46 +62,48 @@ func readConntrack(procRoot string) Conntrack {
 		Established: sysctl("nf_conntrack_tcp_timeout_established"),
 	}
 	if b, err := os.ReadFile(filepath.Join(procRoot, "thread-self/net/stat/nf_conntrack")); err == nil {
-		c.CPUs = parseConntrackStat(string(b))
+		c.CPUs, c.Columns = parseConntrackStat(string(b))
 	}
 	return c
 }
 
 // parseConntrackStat reads a header of column names and a row of hexadecimal
 // numbers for each CPU. Columns have come and gone, so they are found by name;
-// a file that lacks one of ours gives nil.
-func parseConntrackStat(s string) []ctCounters {
+// a file that lacks one of those that were always there gives nil.
+func parseConntrackStat(s string) (cpus []ctCounters, present ctPresent) {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
-	var column [len(ctNames)]int
-	for i, name := range ctNames {
-		column[i] = -1
-		for j, have := range strings.Fields(lines[0]) {
-			if have == name {
-				column[i] = j
-			}
-		}
-		if column[i] < 0 {
-			return nil
+	header := strings.Fields(lines[0])
+	var at [len(ctColumns)]int
+	for i, c := range ctColumns {
+		at[i] = slices.Index(header, c.column)
+		present[i] = at[i] >= 0
+		if !present[i] && i < ctAlways {
+			return nil, ctPresent{}
 		}
 	}
-	out := make([]ctCounters, 0, len(lines)-1)
 	for _, line := range lines[1:] {
-		fields := strings.Fields(line)
-		var cpu ctCounters
-		for i, j := range column {
-			if j >= len(fields) {
-				return nil
-			}
-			n, err := strconv.ParseUint(fields[j], 16, 32)
-			if err != nil {
-				return nil
-			}
-			cpu[i] = uint32(n)
+		cpu, ok := parseConntrackCPU(strings.Fields(line), at)
+		if !ok {
+			return nil, ctPresent{}
 		}
-		out = append(out, cpu)
+		cpus = append(cpus, cpu)
 	}
-	if len(out) == 0 {
-		return nil
+	return cpus, present
+}
+
+func parseConntrackCPU(fields []string, at [len(ctColumns)]int) (cpu ctCounters, ok bool) {
+	for i, j := range at {
+		if j < 0 {
+			continue
+		}
+		if j >= len(fields) {
+			return cpu, false
+		}
+		n, err := strconv.ParseUint(fields[j], 16, 32)
+		if err != nil {
+			return cpu, false
+		}
+		cpu[i] = uint32(n)
 	}
-	return out
+	return cpu, true
 }

@@ -51,27 +51,29 @@ func conntrackFacts(looks []*Reading, f *fact.Facts) {
 
 // conntrackCounters adds up the counters CPU by CPU: each wraps by itself.
 func conntrackCounters(looks []*Reading, f *fact.Facts) {
-	var growth, total [len(ctNames)]float64
+	var growth, total [len(ctColumns)]float64
 	compared := false
 	for i := 1; i < len(looks); i++ {
 		before, after := looks[i-1].Conntrack.CPUs, looks[i].Conntrack.CPUs
 		for cpu := range min(len(before), len(after)) {
 			compared = true
-			for k := range ctNames {
+			for k := range ctColumns {
 				n, _ := fact.Growth(uint64(before[cpu][k]), uint64(after[cpu][k]), 32)
 				growth[k] += float64(n)
 			}
 		}
 	}
-	last := looks[len(looks)-1].Conntrack.CPUs
-	if !compared || len(last) == 0 {
+	last := looks[len(looks)-1].Conntrack
+	if !compared || len(last.CPUs) == 0 {
 		return
 	}
-	for k, name := range ctNames {
-		for _, cpu := range last {
+	for k, c := range ctColumns {
+		for _, cpu := range last.CPUs {
 			total[k] += float64(cpu[k])
 		}
-		f.Count("conntrack."+name, growth[k], total[k])
+		if last.Columns[k] {
+			f.Count("conntrack."+c.name, growth[k], total[k])
+		}
 	}
 }
 
@@ -329,8 +331,11 @@ func programFacts(looks []*Reading, f *fact.Facts) {
 		if p.Tag != "" {
 			row["tag"] = p.Tag
 		}
-		if h := sums[programKey{p.ID, p.Attach, p.Where}]; h != nil && h.looks > 1 {
-			row["drops"] = h.growth
+		if h := sums[programKey{p.ID, p.Attach, p.Where}]; h != nil {
+			row["drops_total"] = float64(h.total)
+			if h.looks > 1 {
+				row["drops"] = h.growth
+			}
 		}
 		f.Add("bpf", row)
 	}

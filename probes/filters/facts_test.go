@@ -114,7 +114,7 @@ func TestConntrackFacts(t *testing.T) {
 	n := func(v float64) *float64 { return &v }
 	f := observed(
 		&Reading{Conntrack: Conntrack{Count: n(90), Max: n(100), CPUs: []ctCounters{{math.MaxUint32, 0, 5, 0}, {10, 0, 0, 0}}}},
-		&Reading{Conntrack: Conntrack{Count: n(40), Max: n(100), Liberal: n(0), CPUs: []ctCounters{{2, 0, 9, 0}, {11, 0, 0, 0}}}},
+		&Reading{Conntrack: Conntrack{Count: n(40), Max: n(100), Liberal: n(0), CPUs: []ctCounters{{2, 0, 9, 0}, {11, 0, 0, 0}}, Columns: ctPresent{true, true, true, true}}},
 	)
 	known(t, f, map[string]float64{
 		"conntrack.count": 40, "conntrack.share": 0.9, "conntrack.be_liberal": 0,

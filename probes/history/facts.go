@@ -19,10 +19,13 @@ func (*Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	if len(readings) == 0 {
 		return
 	}
-	r, ok := readings[len(readings)-1].Data.(*Reading)
+	reading := readings[len(readings)-1]
+	r, ok := reading.Data.(*Reading)
 	if !ok || r == nil || len(r.Series) == 0 {
 		return
 	}
+	// It was read once, maybe long before the end of this window.
+	now := r.At.Add(max(0, f.Start.Add(time.Duration(f.Seconds*float64(time.Second))).Sub(reading.At)))
 	for _, b := range r.Blind {
 		f.CannotSee(name, b.What, b.Needs)
 	}
@@ -49,7 +52,7 @@ func (*Source) Facts(readings []fact.Reading, f *fact.Facts) {
 		if !l.Since.IsZero() && s.Signal.Trouble {
 			raised++
 		}
-		rows = append(rows, told{s.row(r, l), l.Since, l.Peak.Value})
+		rows = append(rows, told{s.row(r.From, now, l), l.Since, l.Peak.Value})
 	}
 	// What is raised stands first, what began first before the rest.
 	slices.SortStableFunc(rows, func(a, b told) int {
@@ -63,17 +66,17 @@ func (*Source) Facts(readings []fact.Reading, f *fact.Facts) {
 		f.Add("history", t.row)
 	}
 	f.Gauge("history.hours", last.Sub(first).Hours())
-	f.Gauge("history.last_ago_s", max(0, r.At.Sub(last).Seconds()))
+	f.Gauge("history.last_ago_s", max(0, now.Sub(last).Seconds()))
 	f.Gauge("history.raised", float64(raised))
 }
 
-func (s Series) row(r *Reading, l Level) fact.Row {
+func (s Series) row(from string, now time.Time, l Level) fact.Row {
 	label := s.Signal.Says + s.Signal.Unit
 	if s.Device != "" {
-		label = clean(s.Device) + " " + label
+		label = clean(s.Device, 64) + " " + label
 	}
 	row := fact.Row{
-		"name": label, "signal": s.Signal.ID, "source": r.From, "trouble": s.Signal.Trouble,
+		"name": label, "signal": s.Signal.ID, "source": from, "trouble": s.Signal.Trouble,
 		"last": l.Last.Value, "last_at": unix(l.Last.At), "peak": l.Peak.Value, "peak_at": unix(l.Peak.At),
 		"samples": float64(len(s.Points)), "first": unix(s.Points[0].At), "raised": !l.Since.IsZero(),
 	}
@@ -84,7 +87,7 @@ func (s Series) row(r *Reading, l Level) fact.Row {
 	row["usual"] = *l.Usual
 	row["says"] = label + " " + s.show(l.Last.Value) + ", usually " + s.show(*l.Usual)
 	if !l.Since.IsZero() {
-		ago := max(0, r.At.Sub(l.Since))
+		ago := max(0, now.Sub(l.Since))
 		row["since"] = unix(l.Since)
 		row["since_time"] = l.Since.UTC().Format("2006-01-02 15:04 UTC")
 		row["since_ago_s"] = ago.Seconds()
@@ -117,12 +120,13 @@ func span(d time.Duration) string {
 	return strconv.Itoa(int(d.Hours()/24)) + " days"
 }
 
-// clean makes the name of an interface fit for a fact.
-func clean(s string) string {
+// clean makes text from outside fit for a fact: at most n bytes, nothing that a
+// terminal acts on.
+func clean(s string, n int) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
 			return '?'
 		}
 		return r
-	}, s[:min(len(s), 64)])
+	}, s[:min(len(s), n)])
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"whydrop/probes/fact"
@@ -108,7 +109,10 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	var failed []error
 	why := "neither sysstat nor atop keeps records here"
 	for _, c := range collectors {
-		files := s.files(c)
+		files, refused := s.files(c)
+		if refused != "" {
+			why = "/" + refused + " may not be read by this user"
+		}
 		if len(files) == 0 {
 			continue
 		}
@@ -139,11 +143,15 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	if err := errors.Join(failed...); err != nil {
 		return nil, fmt.Errorf("reading the history: %w", err)
 	}
+	if strings.HasPrefix(why, "/") {
+		return nil, fact.Unavailable("history: "+why, "root")
+	}
 	return nil, fact.Unavailable("history: "+why, "the sysstat package and its collection switched on, before the next incident")
 }
 
-// files returns the newest files of a collector, oldest first.
-func (s *Source) files(c collector) []string {
+// files returns the newest files of a collector, oldest first, and a directory
+// that may not be read.
+func (s *Source) files(c collector) (paths []string, refused string) {
 	type found struct {
 		path string
 		at   time.Time
@@ -151,8 +159,8 @@ func (s *Source) files(c collector) []string {
 	var all []found
 	for _, dir := range c.dirs {
 		entries, err := os.ReadDir(filepath.Join(s.root, dir))
-		if err != nil {
-			continue
+		if errors.Is(err, fs.ErrPermission) {
+			refused = dir
 		}
 		for _, e := range entries {
 			if !c.file.MatchString(e.Name()) {
@@ -168,11 +176,10 @@ func (s *Source) files(c collector) []string {
 	}
 	slices.SortFunc(all, func(a, b found) int { return a.at.Compare(b.at) })
 	all = all[max(0, len(all)-maxFiles):]
-	paths := make([]string, len(all))
-	for i, f := range all {
-		paths[i] = f.path
+	for _, f := range all {
+		paths = append(paths, f.path)
 	}
-	return paths
+	return paths, refused
 }
 
 // find looks for a program in the fixed directories, whatever PATH says.
@@ -210,6 +217,8 @@ func run(ctx context.Context, program string, args []string, parse func(io.Reade
 	if err != nil {
 		return err
 	}
+	said := &firstWords{}
+	cmd.Stderr = said
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -225,8 +234,26 @@ func run(ctx context.Context, program string, args []string, parse func(io.Reade
 		return fmt.Errorf("wrote more than %d bytes", maxOutput)
 	case late:
 		return fmt.Errorf("gave no answer within %v", patience)
+	case parseErr == nil && waitErr == nil:
+		return nil
+	case said.text != "":
+		return fmt.Errorf("it says %q", said.line())
 	case parseErr != nil:
 		return parseErr
 	}
 	return waitErr
+}
+
+// firstWords keeps the beginning of what a program complains of.
+type firstWords struct{ text string }
+
+// Write keeps the first 200 bytes.
+func (w *firstWords) Write(b []byte) (int, error) {
+	w.text += string(b[:min(len(b), 200-len(w.text))])
+	return len(b), nil
+}
+
+func (w *firstWords) line() string {
+	first, _, _ := strings.Cut(strings.TrimSpace(w.text), "\n")
+	return clean(first, 200)
 }

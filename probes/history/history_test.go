@@ -49,6 +49,7 @@ func standIn() {
 			}
 		}
 	case "fail":
+		fmt.Fprint(os.Stderr, "\nInvalid file\x1b[2J\nmore\n")
 		os.Exit(3)
 	}
 	os.Stdout.Write(b)
@@ -112,7 +113,7 @@ func see(t *testing.T, s *Source) *fact.Facts {
 		t.Fatal(err)
 	}
 	f := fact.New(now, 5)
-	s.Facts([]fact.Reading{{Data: d}}, f)
+	s.Facts([]fact.Reading{{At: now.Add(5 * time.Second), Data: d}}, f)
 	return f
 }
 
@@ -258,7 +259,7 @@ func TestTrouble(t *testing.T) {
 	}{
 		{"hangs", "hang", "gave no answer within", 2 * patience},
 		{"writes without end", "flood", "wrote more than", patience},
-		{"fails", "fail", "no statistics", patience},
+		{"fails", "fail", `it says "Invalid file?[2J"`, patience},
 		{"garbage", "\x00\xff{", "JSON", patience},
 		{"another shape", `{"statistics": 5}`, "not a list", patience},
 	} {
@@ -332,7 +333,7 @@ func TestRealAtop(t *testing.T) {
 func check(t *testing.T, rec *record) {
 	r := &Reading{At: now, From: "sysstat", Series: rec.all()}
 	f := fact.New(now, 1)
-	New().Facts([]fact.Reading{{Data: r}}, f)
+	New().Facts([]fact.Reading{{At: now, Data: r}}, f)
 	for _, row := range f.Tables["history"] {
 		if row["peak"].(float64) < row["last"].(float64) {
 			t.Errorf("%v", row)

@@ -130,12 +130,11 @@ func downInUse(l *Link, ports int) bool {
 }
 
 func linkRow(l *Link, g *grown) fact.Row {
-	row := fact.Row{
-		"name": l.Name, "kind": l.kind(), "hardware": l.device(),
-		"up": l.Up, "carrier": l.Carrier, "xdp": l.XDP,
-		"addresses": float64(l.Addresses), "routed": l.Routed,
-		"mtu": float64(l.MTU), "txqueuelen": float64(l.TxQLen),
-	}
+	row := make(fact.Row, 96) // room for all fields: a host can have a thousand links
+	row["name"], row["kind"], row["hardware"] = l.Name, l.kind(), l.device()
+	row["up"], row["carrier"], row["xdp"] = l.Up, l.Carrier, l.XDP
+	row["addresses"], row["routed"] = float64(l.Addresses), l.Routed
+	row["mtu"], row["txqueuelen"] = float64(l.MTU), float64(l.TxQLen)
 	if l.Qdisc != "" {
 		row["qdisc"] = l.Qdisc
 	}

@@ -1,6 +1,12 @@
 package sockets
 
-import "whydrop/probes/sockets/inetdiag"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"whydrop/probes/sockets/inetdiag"
+)
 
 // Counters are the cumulative figures of one socket whose growth tells something.
 // Times are microseconds, which wrap after 71 minutes of being busy: only the
@@ -116,7 +122,7 @@ func (m *memory) get(cookie uint64) (r *remembered, isNew bool) {
 		return m.at(m.next - 1), false
 	}
 	if int(m.n>>chunkBits) == len(m.chunks) {
-		m.chunks = append(m.chunks, new([chunkSize]remembered))
+		m.chunks = append(m.chunks, newChunk())
 	}
 	m.n++
 	m.next = m.n
@@ -144,10 +150,35 @@ func (m *memory) forget(look uint32, gone func(*remembered)) {
 		gone(r)
 		m.remove(i)
 	}
-	if spare := int(m.n>>chunkBits) + 2; len(m.chunks) > spare {
-		clear(m.chunks[spare:])
-		m.chunks = m.chunks[:spare]
+	m.release(int(m.n>>chunkBits) + 2)
+}
+
+// release gives back the chunks beyond the first few.
+func (m *memory) release(keep int) {
+	for len(m.chunks) > keep {
+		last := len(m.chunks) - 1
+		freeChunk(m.chunks[last])
+		m.chunks[last] = nil
+		m.chunks = m.chunks[:last]
 	}
+}
+
+// newChunk returns zeroed memory for records outside of the heap. They hold no
+// pointers; on the heap they would cost twice their size, for the collector lets
+// the heap grow to the double before it looks.
+func newChunk() *[chunkSize]remembered {
+	b, err := unix.Mmap(-1, 0, int(unsafe.Sizeof([chunkSize]remembered{})),
+		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return new([chunkSize]remembered)
+	}
+	return (*[chunkSize]remembered)(unsafe.Pointer(&b[0]))
+}
+
+// freeChunk gives a chunk back. One that is on the heap is not known to Munmap,
+// which refuses it, and is left to the collector.
+func freeChunk(c *[chunkSize]remembered) {
+	_ = unix.Munmap(unsafe.Slice((*byte)(unsafe.Pointer(c)), unsafe.Sizeof(*c)))
 }
 
 // remove fills the gap in the records with the last one, and the gap in the

@@ -114,6 +114,9 @@ func (w *window) classes(f *fact.Facts) {
 		return true
 	}
 	n := &grown.Values
+	if known(retransSegs) && n[retransSegs] > 0 && w.grown {
+		f.Gauge("retrans.seen_share", ratio(w.total.Retrans, n[retransSegs]))
+	}
 	if known(fastRetrans) {
 		f.Gauge("retrans.fast", float64(n[fastRetrans]))
 	}

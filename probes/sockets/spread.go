@@ -18,6 +18,7 @@ type spread struct {
 
 // The words of retrans.spread.
 const (
+	spreadPeer  = "one-peer"
 	spreadFew   = "too-few"
 	spreadAll   = "all"
 	spreadSome  = "some-peers"
@@ -34,7 +35,7 @@ const (
 var candidates = []struct {
 	kind Kind
 	word string
-}{{ByPeer, "one-peer"}, {ByPrefix, "one-prefix"}, {ByService, "one-service"}, {ByEgress, "one-interface"}}
+}{{ByPeer, spreadPeer}, {ByPrefix, "one-prefix"}, {ByService, "one-service"}, {ByEgress, "one-interface"}}
 
 // spreadOf finds the narrowest group, by its share of the traffic, that has nearly
 // all retransmissions: far more than its share, and more than chance would give it.

@@ -74,6 +74,7 @@ func (s *sweep) begin(r *Reading) {
 // half counted would be wrong at the next one.
 func (s *sweep) abandon() {
 	s.look = 0
+	s.memory.release(0)
 	s.memory = memory{}
 	s.groups.peers.init()
 	settings := Reading{

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -15,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"whydrop/probes/fact"
 	"whydrop/probes/sockets/inetdiag"
 )
 
@@ -217,4 +219,27 @@ func holdConnections(n, port int) error {
 		}
 	}
 	return nil
+}
+
+// BenchmarkFacts measures what it takes to turn a full window of readings into
+// facts, on a host where many connections to many addresses retransmit.
+func BenchmarkFacts(b *testing.B) {
+	s := New()
+	kernel := &herd{n: 20_000, socket: inetdiag.Socket{
+		State: inetdiag.Established, InfoLen: 248, HasMem: true, Local: netip.MustParseAddrPort("10.9.0.1:40000"),
+		Info: inetdiag.Info{SndMSS: 1448, RTT: 20_000, MinRTT: 10_000, SndWnd: 65535},
+	}}
+	s.dial = func() (dumper, error) { return kernel, nil }
+	var readings []fact.Reading
+	for i := range 64 {
+		data, err := s.Look(context.Background())
+		if err != nil {
+			b.Fatal(err)
+		}
+		readings = append(readings, fact.Reading{At: time.Unix(int64(i), 0), Data: data})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Facts(readings, fact.New(time.Unix(0, 0), 64))
+	}
 }
