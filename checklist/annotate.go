@@ -33,9 +33,19 @@ func annotated(book *content.Book, f *fact.Facts) *fact.Facts {
 		row["why"], row["loss"], row["hop"], row["means"], row["guess"] = r.Name, string(r.Loss), r.Hop, r.Means, r.Guess
 		rows[i] = row
 	}
+	worst := map[string]*content.DropReason{} // by the key of a flow's row
+	for _, row := range drops {
+		r := reasonOf(book, row)
+		if have := worst[flowKey(row)]; have == nil || r.Loss == content.LossYes {
+			worst[flowKey(row)] = r
+		}
+	}
 	with := *f
 	with.Tables, with.Values = maps.Clone(f.Tables), maps.Clone(f.Values)
 	with.Tables[content.DropTable] = rows
+	if flows, sampled := f.Tables[flowTable]; sampled {
+		with.Tables[flowTable] = annotatedFlows(flows, worst)
+	}
 	for _, r := range book.DropReasons {
 		n := packets[r.Name]
 		if (n > 0 || all && r.KernelHas(f.Kernel)) && !r.IsPattern() {
@@ -54,4 +64,27 @@ func reasonOf(book *content.Book, row fact.Row) *content.DropReason {
 		reason = "NOT_SPECIFIED"
 	}
 	return book.DropReason(reason, location)
+}
+
+// flowTable is the table of the flows that lost most for a reason.
+const flowTable = "drop_flow"
+
+// annotatedFlows adds to each flow what its reason means: a sample does not tell
+// the place, so that of the reason's places counts at which somebody misses it.
+func annotatedFlows(flows []fact.Row, worst map[string]*content.DropReason) []fact.Row {
+	rows := make([]fact.Row, len(flows))
+	for i, have := range flows {
+		row := maps.Clone(have)
+		if r := worst[flowKey(have)]; r != nil {
+			row["loss"], row["means"] = string(r.Loss), r.Means
+		}
+		rows[i] = row
+	}
+	return rows
+}
+
+func flowKey(row fact.Row) string {
+	reason, _ := row["reason"].(string)
+	direction, _ := row["direction"].(string)
+	return direction + " " + reason
 }

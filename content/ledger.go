@@ -64,6 +64,11 @@ func (l *loader) validateLedger() {
 		if ll.Within != "" && (!ids[ll.Within] || ll.Within == ll.ID) {
 			l.problem(ll.Place, "ledger line %s lies within the unknown line %q", ll.ID, ll.Within)
 		}
+		for _, r := range ll.Reasons {
+			if l.book.reasons[r] == nil {
+				l.problem(ll.Place, "ledger line %s names the drop reason %q, which dropreasons.yaml does not describe", ll.ID, r)
+			}
+		}
 		for _, c := range ll.Causes {
 			if l.book.Cause(c) == nil {
 				l.problem(ll.Place, "ledger line %s names the unknown cause %q", ll.ID, c)

@@ -189,6 +189,26 @@ func coverage(b *Book, driver, dump string) (known, guessed, ordinary, all int, 
 	return known, guessed, ordinary, all, missing
 }
 
+// TestCoverage reads a dump as ethtool -S prints it, of a driver version that
+// is newer than this list.
+func TestCoverage(t *testing.T) {
+	dump := `NIC statistics:
+     rx_packets: 100
+     rx_missed_errors: 7
+     rx_queue_0_drops: 1
+     rx_queue_1_drops: 2
+     tx_queue_0_restart: 3
+     rx_hwtstamp_cleared: 0
+     rx_smbus: 4
+     rx_queue_0_no_credit_drops: 5
+     rx_phase_lost: 6
+`
+	known, guessed, ordinary, all, missing := coverage(embeddedBook(t), "igb", dump)
+	if known != 3 || guessed != 2 || ordinary != 0 || all != 8 || len(missing) != 2 {
+		t.Errorf("of %d statistics %d known, %d guessed, %d ordinary, missing %q", all, known, guessed, ordinary, missing)
+	}
+}
+
 func TestProblemsOfNICs(t *testing.T) {
 	base := map[string]string{
 		"hops.yaml": "hops: [{id: nic, title: NIC, short: nic, means: m, direction: both}]",

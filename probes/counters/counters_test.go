@@ -143,6 +143,61 @@ func TestCounters(t *testing.T) {
 	}
 }
 
+// A CPU's row has what its kernel counts: growth, total, and the longest queue
+// that a look met.
+func TestCPURows(t *testing.T) {
+	parse := func(s string) *Reading {
+		cpus, err := parseSoftnet([]byte(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &Reading{CPUs: cpus}
+	}
+	const zeros = " 00000000 00000000 00000000 00000000 00000000 00000000"
+	f := factsOf(
+		parse("0000000a 00000001 00000002"+zeros+" 00000007 00000001 00000063 00000003 00000063 00000000\n"),
+		parse("0000000f 00000004 00000002"+zeros+" 00000009 00000001 00000000 00000003 00000000 00000000\n"),
+	)
+	row := f.Tables["cpu"][0]
+	for field, want := range map[string]any{
+		"name": "cpu3", "softnet_processed": 5.0, "softnet_processed_total": 15.0, "softnet_dropped": 3.0, "softnet_dropped_total": 4.0,
+		"softnet_received_rps": 2.0, "softnet_flow_limit": 0.0, "softnet_flow_limit_total": 1.0, "softnet_backlog": 99.0,
+	} {
+		if row[field] != want {
+			t.Errorf("%s = %v, want %v", field, row[field], want)
+		}
+	}
+	if v, ok := f.Num("softnet.backlog"); !ok || v != 99 {
+		t.Errorf("softnet.backlog = %v", v)
+	}
+	old := parse("0000000a 00000001 00000002" + zeros + "\n")
+	row = factsOf(old, old).Tables["cpu"][0]
+	for _, field := range []string{"softnet_received_rps", "softnet_flow_limit", "softnet_backlog"} {
+		if v, ok := row[field]; ok {
+			t.Errorf("%s = %v on a kernel without that column", field, v)
+		}
+	}
+	for _, bad := range []string{"1 2\n", "1 2 x\n", "1 2 100000000\n"} {
+		if _, err := parseSoftnet([]byte(bad)); err == nil {
+			t.Errorf("%q was read", bad)
+		}
+	}
+}
+
+func TestNamed(t *testing.T) {
+	var l layouts
+	m, err := l.parseNamed("Xfrm", []byte("XfrmInError             \t0\nXfrmInNoStates          \t7\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := m.Get("Xfrm.InNoStates"); !ok || v != 7 {
+		t.Errorf("Xfrm.InNoStates = %v, %v", v, ok)
+	}
+	if _, err := l.parseNamed("Tls", []byte("XfrmInError 0\n")); err == nil {
+		t.Error("the counters of something else were read")
+	}
+}
+
 func TestUnreadable(t *testing.T) {
 	t.Run("no /proc/net", func(t *testing.T) {
 		_, err := (&Source{root: t.TempDir()}).Look(context.Background())

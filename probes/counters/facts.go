@@ -147,6 +147,12 @@ func countCPUs(rs []*Reading, f *fact.Facts) {
 			f.Count(s.fact, growth, total)
 		}
 	}
+	addCPUs(rs, grown, f)
+}
+
+// addCPUs adds a row for each CPU.
+func addCPUs(rs []*Reading, grown map[uint32][]float64, f *fact.Facts) {
+	last := rs[len(rs)-1].CPUs
 	waiting, most := backlogs(rs)
 	if last[0].HasBacklog {
 		f.Gauge("softnet.backlog", most)

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,96 +60,100 @@ func syns(t testing.TB, to string, n int) {
 	}
 }
 
+// loss is a way to lose packets in one place.
+type loss struct {
+	name              string
+	reason, direction string
+	location          string // if the reason alone says too little
+	tcp               bool
+	prepare           func(t *testing.T, l *lab)
+	lose              func(t *testing.T, l *lab)
+}
+
+var losses = []loss{
+	{
+		name: "filter, input", reason: "NETFILTER_DROP", direction: "rx",
+		prepare: func(t *testing.T, l *lab) { l.drop(t, nftables.ChainHookInput, unix.IPPROTO_UDP) },
+		lose:    fromThere(func(t *testing.T) { datagrams(t, "", hereIP+":9", sent, 100) }),
+	},
+	{
+		name: "filter, input, SYN", reason: "NETFILTER_DROP", direction: "rx", tcp: true,
+		prepare: func(t *testing.T, l *lab) { l.drop(t, nftables.ChainHookInput, unix.IPPROTO_TCP) },
+		lose:    fromThere(func(t *testing.T) { syns(t, hereIP+":80", sent) }),
+	},
+	{
+		name: "filter, input, IPv6", reason: "NETFILTER_DROP", direction: "rx",
+		prepare: func(t *testing.T, l *lab) { l.drop(t, nftables.ChainHookInput, unix.IPPROTO_UDP) },
+		lose:    fromThere(func(t *testing.T) { datagrams(t, "", "["+hereV6+"]:9", sent, 100) }),
+	},
+	{
+		name: "filter, output", reason: "NETFILTER_DROP", direction: "tx",
+		prepare: func(t *testing.T, l *lab) { l.drop(t, nftables.ChainHookOutput, unix.IPPROTO_UDP) },
+		lose:    func(t *testing.T, _ *lab) { datagrams(t, "", thereIP+":9", sent, 100) },
+	},
+	{
+		name: "filter, output, SYN", reason: "NETFILTER_DROP", direction: "tx", tcp: true,
+		prepare: func(t *testing.T, l *lab) { l.drop(t, nftables.ChainHookOutput, unix.IPPROTO_TCP) },
+		lose:    func(t *testing.T, _ *lab) { syns(t, thereIP+":80", sent) },
+	},
+	{
+		name: "filter, loopback", reason: "NETFILTER_DROP", direction: "rx",
+		prepare: func(t *testing.T, l *lab) { l.drop(t, nftables.ChainHookInput, unix.IPPROTO_UDP) },
+		lose:    func(t *testing.T, _ *lab) { datagrams(t, "", "127.0.0.1:9", sent, 100) },
+	},
+	{
+		name: "filter, forwarded", reason: "NETFILTER_DROP", direction: "rx",
+		prepare: func(t *testing.T, l *lab) {
+			l.drop(t, nftables.ChainHookForward, unix.IPPROTO_UDP)
+			l.forward(t)
+		},
+		lose: fromThere(func(t *testing.T) { datagrams(t, "", "198.51.100.9:9", sent, 100) }),
+	},
+	{
+		name: "no socket", reason: "NO_SOCKET", direction: "rx",
+		prepare: func(*testing.T, *lab) {},
+		lose:    fromThere(func(t *testing.T) { datagrams(t, "", hereIP+":9", sent, 100) }),
+	},
+	{
+		name: "no socket, SYN", reason: "NO_SOCKET", direction: "rx", tcp: true,
+		prepare: func(*testing.T, *lab) {},
+		lose:    fromThere(func(t *testing.T) { syns(t, hereIP+":80", sent) }),
+	},
+	{
+		name: "reverse path filter", reason: "IP_RPFILTER", direction: "rx",
+		prepare: func(t *testing.T, l *lab) {
+			sysctl(t, "net/ipv4/conf/lab0/rp_filter", "1")
+			l.in(t, l.there, func() {
+				setUp(t, "lab1", "203.0.113.7/32")
+				// An ARP request from that address would not be answered.
+				datagrams(t, thereIP+":0", hereIP+":9", 1, 1)
+			})
+			time.Sleep(50 * time.Millisecond)
+		},
+		lose: fromThere(func(t *testing.T) { datagrams(t, "203.0.113.7:0", hereIP+":9", sent, 100) }),
+	},
+	{
+		// Generic XDP has no reason of its own for a program's XDP_DROP.
+		name: "XDP", reason: "NOT_SPECIFIED", direction: "rx", location: "do_xdp_generic",
+		prepare: func(t *testing.T, l *lab) { l.xdpDrop(t) },
+		lose:    fromThere(func(t *testing.T) { datagrams(t, "", hereIP+":9", sent, 100) }),
+	},
+	{
+		name: "tc ingress", reason: "TC_INGRESS", direction: "rx",
+		prepare: func(t *testing.T, l *lab) { l.tcDrop(t, ebpf.AttachTCXIngress) },
+		lose:    fromThere(func(t *testing.T) { datagrams(t, "", hereIP+":9", sent, 100) }),
+	},
+	{
+		name: "tc egress", reason: "TC_EGRESS", direction: "tx",
+		prepare: func(t *testing.T, l *lab) { l.tcDrop(t, ebpf.AttachTCXEgress) },
+		lose:    func(t *testing.T, _ *lab) { datagrams(t, "", thereIP+":9", sent, 100) },
+	},
+}
+
 // TestLabBalance loses a known number of packets in one place and expects to
 // find that number, not one more or less, under that place's reason.
 func TestLabBalance(t *testing.T) {
-	tests := []struct {
-		name              string
-		reason, direction string
-		location          string // if the reason alone says too little
-		tcp               bool
-		prepare           func(t *testing.T, l *lab)
-		lose              func(t *testing.T, l *lab)
-	}{
-		{
-			name: "filter, input", reason: "NETFILTER_DROP", direction: "rx",
-			prepare: func(t *testing.T, l *lab) { l.drop(t, nftables.ChainHookInput, unix.IPPROTO_UDP) },
-			lose:    fromThere(func(t *testing.T) { datagrams(t, "", hereIP+":9", sent, 100) }),
-		},
-		{
-			name: "filter, input, SYN", reason: "NETFILTER_DROP", direction: "rx", tcp: true,
-			prepare: func(t *testing.T, l *lab) { l.drop(t, nftables.ChainHookInput, unix.IPPROTO_TCP) },
-			lose:    fromThere(func(t *testing.T) { syns(t, hereIP+":80", sent) }),
-		},
-		{
-			name: "filter, input, IPv6", reason: "NETFILTER_DROP", direction: "rx",
-			prepare: func(t *testing.T, l *lab) { l.drop(t, nftables.ChainHookInput, unix.IPPROTO_UDP) },
-			lose:    fromThere(func(t *testing.T) { datagrams(t, "", "["+hereV6+"]:9", sent, 100) }),
-		},
-		{
-			name: "filter, output", reason: "NETFILTER_DROP", direction: "tx",
-			prepare: func(t *testing.T, l *lab) { l.drop(t, nftables.ChainHookOutput, unix.IPPROTO_UDP) },
-			lose:    func(t *testing.T, _ *lab) { datagrams(t, "", thereIP+":9", sent, 100) },
-		},
-		{
-			name: "filter, output, SYN", reason: "NETFILTER_DROP", direction: "tx", tcp: true,
-			prepare: func(t *testing.T, l *lab) { l.drop(t, nftables.ChainHookOutput, unix.IPPROTO_TCP) },
-			lose:    func(t *testing.T, _ *lab) { syns(t, thereIP+":80", sent) },
-		},
-		{
-			name: "filter, loopback", reason: "NETFILTER_DROP", direction: "rx",
-			prepare: func(t *testing.T, l *lab) { l.drop(t, nftables.ChainHookInput, unix.IPPROTO_UDP) },
-			lose:    func(t *testing.T, _ *lab) { datagrams(t, "", "127.0.0.1:9", sent, 100) },
-		},
-		{
-			name: "filter, forwarded", reason: "NETFILTER_DROP", direction: "rx",
-			prepare: func(t *testing.T, l *lab) {
-				l.drop(t, nftables.ChainHookForward, unix.IPPROTO_UDP)
-				l.forward(t)
-			},
-			lose: fromThere(func(t *testing.T) { datagrams(t, "", "198.51.100.9:9", sent, 100) }),
-		},
-		{
-			name: "no socket", reason: "NO_SOCKET", direction: "rx",
-			prepare: func(*testing.T, *lab) {},
-			lose:    fromThere(func(t *testing.T) { datagrams(t, "", hereIP+":9", sent, 100) }),
-		},
-		{
-			name: "no socket, SYN", reason: "NO_SOCKET", direction: "rx", tcp: true,
-			prepare: func(*testing.T, *lab) {},
-			lose:    fromThere(func(t *testing.T) { syns(t, hereIP+":80", sent) }),
-		},
-		{
-			name: "reverse path filter", reason: "IP_RPFILTER", direction: "rx",
-			prepare: func(t *testing.T, l *lab) {
-				sysctl(t, "net/ipv4/conf/lab0/rp_filter", "1")
-				l.in(t, l.there, func() {
-					setUp(t, "lab1", "203.0.113.7/32")
-					// An ARP request from that address would not be answered.
-					datagrams(t, thereIP+":0", hereIP+":9", 1, 1)
-				})
-				time.Sleep(50 * time.Millisecond)
-			},
-			lose: fromThere(func(t *testing.T) { datagrams(t, "203.0.113.7:0", hereIP+":9", sent, 100) }),
-		},
-		{
-			// Generic XDP has no reason of its own for a program's XDP_DROP.
-			name: "XDP", reason: "NOT_SPECIFIED", direction: "rx", location: "do_xdp_generic",
-			prepare: func(t *testing.T, l *lab) { l.xdpDrop(t) },
-			lose:    fromThere(func(t *testing.T) { datagrams(t, "", hereIP+":9", sent, 100) }),
-		},
-		{
-			name: "tc ingress", reason: "TC_INGRESS", direction: "rx",
-			prepare: func(t *testing.T, l *lab) { l.tcDrop(t, ebpf.AttachTCXIngress) },
-			lose:    fromThere(func(t *testing.T) { datagrams(t, "", hereIP+":9", sent, 100) }),
-		},
-		{
-			name: "tc egress", reason: "TC_EGRESS", direction: "tx",
-			prepare: func(t *testing.T, l *lab) { l.tcDrop(t, ebpf.AttachTCXEgress) },
-			lose:    func(t *testing.T, _ *lab) { datagrams(t, "", thereIP+":9", sent, 100) },
-		},
-	}
-	for _, tt := range tests {
+	for _, tt := range losses {
 		t.Run(tt.name, func(t *testing.T) {
 			l := newLab(t)
 			tt.prepare(t, l)
@@ -429,6 +434,39 @@ func TestLabFlood(t *testing.T) {
 		t.Errorf("%v counted, %v missed, %v in the backlog: %d sent", got, missed, backlog, 2*each)
 	}
 	t.Logf("%v counted, %v missed, %v in the backlog, samples missed %v", got, missed, backlog, f.Values["drops.samples_missed"].Now)
+}
+
+// TestLabBacklog: a CPU's backlog overflows before the stack has noted where a
+// packet came in. It came in nevertheless.
+func TestLabBacklog(t *testing.T) {
+	const n = 50_000
+	if runtime.NumCPU() < 2 {
+		t.Skip("needs two CPUs")
+	}
+	l := newLab(t)
+	l.drop(t, nftables.ChainHookInput, unix.IPPROTO_UDP)
+	slowInput(t, 1000)
+	spread(t, "lab0")
+	first := unix.CPUSet{}
+	first.Set(0)
+	var before unix.CPUSet
+	if unix.SchedGetaffinity(0, &before) != nil || unix.SchedSetaffinity(0, &first) != nil {
+		t.Skip("can't stay on one CPU")
+	}
+	t.Cleanup(func() { _ = unix.SchedSetaffinity(0, &before) })
+	f := observe(t, func() {
+		l.in(t, l.there, func() { datagrams(t, "", hereIP+":9", n, 64) })
+		time.Sleep(100 * time.Millisecond) // the backlog is worked off
+	})
+	backlog, rest := dropped(f, "CPU_BACKLOG", "", "rx", "packets"), dropped(f, "NETFILTER_DROP", "", "rx", "packets")
+	missed, _ := f.Num("drops.missed")
+	if backlog == 0 && rest == n {
+		t.Skip("the other CPU kept up")
+	}
+	if backlog == 0 || backlog+rest+missed != n {
+		t.Errorf("%v in the backlog, %v by the filter, %v missed: %d sent; %v", backlog, rest, missed, n, f.Tables["drop"])
+	}
+	t.Logf("%v in the backlog, %v by the filter, %v missed", backlog, rest, missed)
 }
 
 // TestLabShares: flows that take turns are told apart, and their estimates add

@@ -27,7 +27,7 @@ struct slot {
 	__u64 location; /* 0: free */
 	__u32 reason;
 	__u8 direction;
-	__u8 shift; /* a sample about every 1 << (shift-1) drops */
+	__u8 shift; /* at most 1 << shift drops from one sample to the next */
 	__u16 unused;
 	__u64 skbs;
 	__u64 packets;
@@ -178,20 +178,28 @@ static __always_inline bool has_ports(__u8 protocol)
 	       protocol == IPPROTO_DCCP || protocol == IPPROTO_UDPLITE;
 }
 
-static __always_inline void read_ports(struct headers *h, unsigned char *transport)
+static __always_inline void take_ports(struct headers *h, const __u8 *b)
 {
-	__be16 ports[2];
-
-	if (!has_ports(h->protocol) || bpf_probe_read_kernel(ports, sizeof(ports), transport))
+	if (!has_ports(h->protocol))
 		return;
-	h->src_port = bpf_ntohs(ports[0]);
-	h->dst_port = bpf_ntohs(ports[1]);
+	h->src_port = b[0] << 8 | b[1];
+	h->dst_port = b[2] << 8 | b[3];
 }
 
+static __always_inline void read_ports(struct headers *h, unsigned char *transport)
+{
+	__u8 b[4];
+
+	if (!bpf_probe_read_kernel(b, sizeof(b), transport))
+		take_ports(h, b);
+}
+
+/* Each helper call costs as much as all the rest: one reads the addresses, and
+ * the ports if they stand where they usually do. Behind a short packet is the
+ * rest of its buffer. */
 static __always_inline void read_ipv4(struct headers *h, unsigned char *ip)
 {
-	__u8 b[20];
-	__u16 offset;
+	__u8 b[24];
 
 	if (bpf_probe_read_kernel(b, sizeof(b), ip) || b[0] >> 4 != 4)
 		return;
@@ -199,39 +207,50 @@ static __always_inline void read_ipv4(struct headers *h, unsigned char *ip)
 	h->protocol = b[9];
 	__builtin_memcpy(h->src, b + 12, 4);
 	__builtin_memcpy(h->dst, b + 16, 4);
-	offset = (b[6] & 0x1f) << 8 | b[7];
-	if (!offset) /* later fragments have no ports */
+	if (b[6] & 0x1f || b[7])
+		return; /* later fragments have no ports */
+	if ((b[0] & 0xf) == 5)
+		take_ports(h, b + 20);
+	else
 		read_ports(h, ip + (b[0] & 0xf) * 4);
+}
+
+/* hop-by-hop, routing, fragment, destination options (RFC 8200) */
+static __always_inline bool is_extension(__u8 next)
+{
+	return next == 0 || next == 43 || next == 44 || next == 60;
 }
 
 static __always_inline void read_ipv6(struct headers *h, unsigned char *ip)
 {
 	unsigned char *at = ip + 40;
-	__u8 b[8];
+	__u8 b[44];
 
 	if (bpf_probe_read_kernel(b, sizeof(b), ip) || b[0] >> 4 != 6)
 		return;
 	h->family = 6;
 	h->protocol = b[6];
-	bpf_probe_read_kernel(h->src, 16, ip + 8);
-	bpf_probe_read_kernel(h->dst, 16, ip + 24);
+	__builtin_memcpy(h->src, b + 8, 16);
+	__builtin_memcpy(h->dst, b + 24, 16);
+	if (!is_extension(h->protocol)) {
+		take_ports(h, b + 40);
+		return;
+	}
 #pragma unroll
 	for (int i = 0; i < 4; i++) {
-		/* hop-by-hop, routing, destination options; fragment (RFC 8200) */
-		if (h->protocol != 0 && h->protocol != 43 && h->protocol != 60 && h->protocol != 44)
+		if (!is_extension(h->protocol))
 			break;
-		if (bpf_probe_read_kernel(b, sizeof(b), at))
+		if (bpf_probe_read_kernel(b, 8, at))
 			return;
 		if (h->protocol == 44) {
+			h->protocol = b[0];
+			if (b[2] || b[3] & 0xf8)
+				return; /* a later fragment */
 			at += 8;
-			if (b[2] || b[3] & 0xf8) {
-				h->protocol = b[0];
-				return;
-			}
 		} else {
+			h->protocol = b[0];
 			at += (b[1] + 1) * 8;
 		}
-		h->protocol = b[0];
 	}
 	read_ports(h, at);
 }

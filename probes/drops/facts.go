@@ -46,7 +46,7 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 		f.Add("drop", row)
 		packets[group{c.Reason, c.Direction}] += growth(was.Packets, c.Packets)
 	}
-	s.others(f, first.Others, last.Others, grew)
+	addOthers(f, first.Others, last.Others, grew)
 	if !grew {
 		return
 	}
@@ -57,8 +57,8 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	addFlows(f, readings[1:], packets)
 }
 
-// others tells of drops at so many places that they found no slot.
-func (s *Source) others(f *fact.Facts, before, after Tally, grew bool) {
+// addOthers tells of drops at so many places that they found no slot.
+func addOthers(f *fact.Facts, before, after Tally, grew bool) {
 	if after.SKBs == 0 {
 		return
 	}

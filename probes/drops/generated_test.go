@@ -42,19 +42,23 @@ func TestGenerated(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v: %v\n%s", cmd, err, out)
 		}
-		want, have := specOf(t, fresh), specOf(t, name)
-		if len(want.Programs) != len(have.Programs) || len(want.Programs) != 3 {
-			t.Errorf("%s: %d programs, expected %d", name, len(have.Programs), len(want.Programs))
+		compare(t, name, specOf(t, fresh), specOf(t, name))
+	}
+}
+
+func compare(t *testing.T, name string, want, have *ebpf.CollectionSpec) {
+	t.Helper()
+	if len(want.Programs) != len(have.Programs) || len(want.Programs) != 3 {
+		t.Errorf("%s: %d programs, expected %d", name, len(have.Programs), len(want.Programs))
+	}
+	for program, p := range want.Programs {
+		if got := have.Programs[program]; got == nil || text(got) != text(p) {
+			t.Errorf("%s: program %s is not what the source gives; run go generate ./probes/drops", name, program)
 		}
-		for program, p := range want.Programs {
-			if got := have.Programs[program]; got == nil || text(got) != text(p) {
-				t.Errorf("%s: program %s is not what the source gives; run go generate ./probes/drops", name, program)
-			}
-		}
-		for m, w := range want.Maps {
-			if h := have.Maps[m]; h == nil || h.Type != w.Type || h.ValueSize != w.ValueSize || h.Flags != w.Flags || !reflect.DeepEqual(h.Contents, w.Contents) {
-				t.Errorf("%s: map %s is not what the source gives; run go generate ./probes/drops", name, m)
-			}
+	}
+	for m, w := range want.Maps {
+		if h := have.Maps[m]; h == nil || h.Type != w.Type || h.ValueSize != w.ValueSize || h.Flags != w.Flags || !reflect.DeepEqual(h.Contents, w.Contents) {
+			t.Errorf("%s: map %s is not what the source gives; run go generate ./probes/drops", name, m)
 		}
 	}
 }

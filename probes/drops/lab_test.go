@@ -12,6 +12,7 @@ import (
 	"github.com/google/nftables/expr"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 
 	"whydrop/probes/fact"
 	"whydrop/probes/fact/facttest"
@@ -121,6 +122,40 @@ func (l *lab) drop(t testing.TB, hook *nftables.ChainHook, protocol byte) {
 	}})
 	if err := c.Flush(); err != nil {
 		t.Skip("no nftables here: ", err)
+	}
+}
+
+// slowInput makes the input path of this namespace slow: rules that match nothing.
+func slowInput(t testing.TB, rules int) {
+	t.Helper()
+	c, err := nftables.New()
+	if err != nil {
+		t.Skip("no nftables here: ", err)
+	}
+	table := c.AddTable(&nftables.Table{Family: nftables.TableFamilyINet, Name: "slow"})
+	chain := c.AddChain(&nftables.Chain{Name: "slow", Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityFilter})
+	for range rules {
+		c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: 8, Len: 1},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{0}},
+		}})
+	}
+	if err := c.Flush(); err != nil {
+		t.Skip("no nftables here: ", err)
+	}
+}
+
+// spread lets another CPU take the packets of an interface (RPS). The files are
+// those of the thread's network namespace.
+func spread(t testing.TB, link string) {
+	t.Helper()
+	sys := t.TempDir()
+	if err := unix.Mount("sysfs", sys, "sysfs", 0, ""); err != nil {
+		t.Skip("no sysfs can be mounted here: ", err)
+	}
+	defer func() { _ = unix.Unmount(sys, unix.MNT_DETACH) }()
+	if err := os.WriteFile(sys+"/class/net/"+link+"/queues/rx-0/rps_cpus", []byte("2"), 0o644); err != nil {
+		t.Skip("no receive packet steering here: ", err)
 	}
 }
 

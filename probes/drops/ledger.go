@@ -105,35 +105,16 @@ func protocolName(family, protocol uint8, ethertype uint16) string {
 		}
 		return fmt.Sprintf("0x%04x", ethertype)
 	}
-	switch protocol {
-	case 1:
-		return "icmp"
-	case 2:
-		return "igmp"
-	case 4:
-		return "ipencap"
-	case 6:
-		return "tcp"
-	case 17:
-		return "udp"
-	case 33:
-		return "dccp"
-	case 41:
-		return "ipv6"
-	case 47:
-		return "gre"
-	case 50:
-		return "esp"
-	case 51:
-		return "ah"
-	case 58:
-		return "ipv6-icmp"
-	case 89:
-		return "ospf"
-	case 132:
-		return "sctp"
+	if name, ok := protocols[protocol]; ok {
+		return name
 	}
 	return fmt.Sprintf("protocol %d", protocol)
+}
+
+// protocols are IP protocol numbers as IANA assigned them.
+var protocols = map[uint8]string{
+	1: "icmp", 2: "igmp", 4: "ipencap", 6: "tcp", 17: "udp", 33: "dccp", 41: "ipv6", 47: "gre", 50: "esp", 51: "ah",
+	58: "ipv6-icmp", 89: "ospf", 132: "sctp", 136: "udplite",
 }
 
 // decodeSymbol takes the function out of what the kernel printed: "tcp_v4_rcv",

@@ -18,7 +18,7 @@ func TestReadConntrack(t *testing.T) {
 			Count: n(61440), Max: n(65536), Liberal: n(1), Established: n(86400),
 			CPUs: []ctCounters{{0xa10, 3, 0xff, 7}, {1, 0, 1, 0}}, Columns: old,
 		}},
-		{"testdata/6.1", Conntrack{Count: n(37), Max: n(262144), CPUs: []ctCounters{{0x10, 0, 0, 0}}, Columns: all}},
+		{"testdata/6.1", Conntrack{Count: n(37), Max: n(262144), CPUs: []ctCounters{{0x10, 0, 0, 0, 0, 1, 2, 0}}, Columns: all}},
 		{"testdata/none", Conntrack{}}, // the module is not loaded
 	} {
 		if got := readConntrack(c.root); !reflect.DeepEqual(got, c.want) {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"whydrop/probes/fact"
+	"whydrop/probes/fact/facttest"
 )
 
 // nic makes looks at one card with the statistics of a layout.
@@ -110,6 +111,20 @@ func TestManyStatistics(t *testing.T) {
 	if len(rows) != maxNicstatRows || rows[0]["growth_total"] != float64(maxNicstatRows+50) {
 		t.Errorf("%d rows, the first %v; want the worst %d", len(rows), rows[0], maxNicstatRows)
 	}
+}
+
+// TestVocabularyOfNICs: every field that these tables can have is described.
+func TestVocabularyOfNICs(t *testing.T) {
+	look := nic("discards", "rx_drops", "rx#0_drops", "rx#1_drops", "crc", "strange")
+	up, failures := true, uint32(3)
+	both := func(values ...uint64) *Reading {
+		r := look(values...)
+		r.Links[0].Stats = counters("rx_missed", 1)
+		r.Links[0].Port = Port{Kind: "bond", State: "active", MII: &up, Failures: &failures}
+		r.Queues = []Queue{{Link: 2, Kind: "pfifo", Parent: rootHandle, Counted: true, Drops: 4}}
+		return r
+	}
+	facttest.InVocabulary(t, "../../content/facts/links.yaml", observed(both(0, 0, 0, 0, 0, 0), both(50, 30, 10, 20, 5, 1)))
 }
 
 func TestPortFacts(t *testing.T) {

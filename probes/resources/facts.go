@@ -84,15 +84,18 @@ func growth(looks []look, get func(*Reading) (uint64, bool)) (sum float64, known
 // load is what one CPU did in the window.
 type load struct {
 	busy, softirq, steal, all float64 // clock ticks
-	netRX                     float64
-	hasNetRX                  bool
+	netRX, netTX              float64
+	hasNetRX, hasNetTX        bool
+	waited                    float64 // ms
+	hasWaited                 bool
 }
 
 // tellCPUs tells the load of the CPUs that were online at the end.
 func tellCPUs(looks []look, f *fact.Facts) {
 	var sum load
 	var busyMax, softirqMax, netMax float64
-	for _, c := range looks[len(looks)-1].CPUs {
+	last := looks[len(looks)-1]
+	for _, c := range last.CPUs {
 		l := loadOf(looks, c.ID)
 		if l.all == 0 {
 			continue
@@ -101,9 +104,15 @@ func tellCPUs(looks []look, f *fact.Facts) {
 			"name": fmt.Sprintf("cpu%d", c.ID),
 			"busy": l.busy / l.all, "softirq": l.softirq / l.all, "steal": l.steal / l.all,
 		}
-		if l.hasNetRX {
-			row["net_rx"] = l.netRX
+		if l.hasNetRX && c.ID < len(last.NetRX) {
+			row["net_rx"], row["net_rx_total"] = l.netRX, float64(last.NetRX[c.ID])
 			sum.hasNetRX = true
+		}
+		if l.hasNetTX && c.ID < len(last.NetTX) {
+			row["net_tx"], row["net_tx_total"] = l.netTX, float64(last.NetTX[c.ID])
+		}
+		if l.hasWaited {
+			row["waited_ms"], row["waited_ms_total"] = l.waited, float64(last.Waited[c.ID])/1e6
 		}
 		f.Add("cpuload", row)
 		sum.busy, sum.steal, sum.all = sum.busy+l.busy, sum.steal+l.steal, sum.all+l.all
@@ -121,7 +130,7 @@ func tellCPUs(looks []look, f *fact.Facts) {
 		return
 	}
 	total := 0.0
-	for _, v := range looks[len(looks)-1].NetRX {
+	for _, v := range last.NetRX {
 		total += float64(v)
 	}
 	f.Count("softirq.net_rx", sum.netRX, total)
@@ -143,12 +152,28 @@ func loadOf(looks []look, id int) load {
 			l.steal += float64(min(a.Steal-b.Steal, a.All-b.All))
 			l.all += float64(a.All - b.All)
 		}
-		if x, y := looks[i-1].NetRX, looks[i].NetRX; id < len(x) && id < len(y) {
-			g, _ := fact.Growth(x[id], y[id], 32)
-			l.netRX, l.hasNetRX = l.netRX+float64(g), true
+		if g, ok := column(looks[i-1].NetRX, looks[i].NetRX, id); ok {
+			l.netRX, l.hasNetRX = l.netRX+g, true
+		}
+		if g, ok := column(looks[i-1].NetTX, looks[i].NetTX, id); ok {
+			l.netTX, l.hasNetTX = l.netTX+g, true
+		}
+		x, ok1 := looks[i-1].Waited[id]
+		y, ok2 := looks[i].Waited[id]
+		if ok1 && ok2 && y >= x {
+			l.waited, l.hasWaited = l.waited+float64(y-x)/1e6, true
 		}
 	}
 	return l
+}
+
+// column is the growth of one CPU's softirqs, counted in 32 bits.
+func column(before, after []uint64, id int) (float64, bool) {
+	if id >= len(before) || id >= len(after) {
+		return 0, false
+	}
+	g, _ := fact.Growth(before[id], after[id], 32)
+	return float64(g), true
 }
 
 func cpuByID(cpus []CPU, id int) (CPU, bool) {
@@ -241,6 +266,10 @@ func quotaRow(g, d Quota) fact.Row {
 		"throttled":    float64(d.Stopped),
 		"throttled_ms": float64(d.For) / float64(time.Millisecond),
 		"period_ms":    float64(g.Length) / float64(time.Millisecond),
+
+		"periods_total":      float64(g.Periods),
+		"throttled_total":    float64(g.Stopped),
+		"throttled_ms_total": float64(g.For) / float64(time.Millisecond),
 	}
 	if d.Periods > 0 {
 		row["throttled_share"] = min(1, float64(d.Stopped)/float64(d.Periods))

@@ -68,27 +68,61 @@ func parseCPU(id []byte, fields [][]byte) (CPU, error) {
 	return c, nil
 }
 
-// parseNetRX reads the NET_RX line of /proc/softirqs: one column for each
-// possible CPU, in order.
-func parseNetRX(b []byte) []uint64 {
+// parseSoftirqs reads the NET_RX and NET_TX lines of /proc/softirqs: one column
+// for each possible CPU, in order.
+func parseSoftirqs(b []byte) (rx, tx []uint64) {
+	for len(b) > 0 {
+		var row []byte
+		row, b, _ = bytes.Cut(b, []byte{'\n'})
+		key, rest, _ := bytes.Cut(bytes.TrimLeft(row, " "), []byte{':'})
+		switch string(key) {
+		case "NET_RX":
+			rx = columns(rest)
+		case "NET_TX":
+			tx = columns(rest)
+		}
+	}
+	return rx, tx
+}
+
+// columns reads a line of numbers; nil if there is anything else in it.
+func columns(row []byte) []uint64 {
+	fields := bytes.Fields(row)
+	counts := make([]uint64, 0, len(fields))
+	for _, f := range fields {
+		v, err := strconv.ParseUint(string(f), 10, 64)
+		if err != nil {
+			return nil
+		}
+		counts = append(counts, v)
+	}
+	return counts
+}
+
+// parseSchedstat reads the cpu lines of /proc/schedstat: how long tasks have
+// waited on each CPU's run queue, in nanoseconds, by the CPU's number. It is the
+// eighth number of a line in all versions since 14
+// (Documentation/scheduler/sched-stats.rst).
+func parseSchedstat(b []byte) map[int]uint64 {
+	const waited = 8
+	waits := map[int]uint64{}
 	for len(b) > 0 {
 		var row []byte
 		row, b, _ = bytes.Cut(b, []byte{'\n'})
 		fields := bytes.Fields(row)
-		if len(fields) < 2 || string(fields[0]) != "NET_RX:" {
+		if len(fields) <= waited || !bytes.HasPrefix(fields[0], []byte("cpu")) {
 			continue
 		}
-		counts := make([]uint64, 0, len(fields)-1)
-		for _, f := range fields[1:] {
-			v, err := strconv.ParseUint(string(f), 10, 64)
-			if err != nil {
-				return nil
-			}
-			counts = append(counts, v)
+		id, err1 := strconv.ParseUint(string(fields[0][3:]), 10, 16)
+		ns, err2 := strconv.ParseUint(string(fields[waited]), 10, 64)
+		if err1 == nil && err2 == nil {
+			waits[int(id)] = ns
 		}
-		return counts
 	}
-	return nil
+	if len(waits) == 0 {
+		return nil
+	}
+	return waits
 }
 
 // parseVMStat reads oom_kill and the allocstall counters of /proc/vmstat: one for

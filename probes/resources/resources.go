@@ -47,7 +47,7 @@ func (*Source) Name() string { return name }
 
 // Reads names the files.
 func (*Source) Reads() string {
-	return "/proc/{stat,softirqs,meminfo,vmstat,pressure/*}, /etc/os-release, cpu.stat of the cgroups with a quota"
+	return "/proc/{stat,softirqs,schedstat,meminfo,vmstat,pressure/*}, /etc/os-release, cpu.stat of the cgroups with a quota"
 }
 
 // Host is what does not change while the program runs.
@@ -67,6 +67,9 @@ type Reading struct {
 	// that reads among them.
 	Running *uint64
 	NetRX   []uint64 // NET_RX softirqs by CPU, of all possible CPUs
+	NetTX   []uint64 // NET_TX softirqs
+	// Waited is for how long tasks have waited for each CPU, in nanoseconds.
+	Waited map[int]uint64
 	// Stalled is the time, in microseconds, that PSI counts: "cpu_some",
 	// "memory_some", "memory_full".
 	Stalled map[string]uint64
@@ -104,7 +107,10 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 		return nil, fmt.Errorf("/proc/stat: %w", err)
 	}
 	if b, err := s.read("proc/softirqs"); err == nil {
-		r.NetRX = parseNetRX(b)
+		r.NetRX, r.NetTX = parseSoftirqs(b)
+	}
+	if b, err := s.read("proc/schedstat"); err == nil {
+		r.Waited = parseSchedstat(b)
 	}
 	s.pressure(r)
 	if m, err := s.proc.Meminfo(); err == nil {

@@ -260,21 +260,40 @@ func TestSteps(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(procStat))
 	f.Add([]byte("NET_RX: 1 2 3\nallocstall 4\noom_kill 1\ncpu0 1 1 1 1 1 1 1 18446744073709551615\nnr_periods 4\n"))
+	f.Add([]byte("version 17\ntimestamp 4297299139\ncpu0 0 0 0 0 0 0 1000 2000 3\ndomain0 MC 3 0 0\n"))
+	f.Add([]byte("    NET_TX:  1 2\n    NET_RX:  3\ncpu3 1 1 1 1 1 1 1 1 1\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		cpus, _, err := parseStat(b)
 		if err == nil && len(cpus) == 0 {
 			t.Error("no CPU and no error")
 		}
-		r := &Reading{CPUs: cpus, NetRX: parseNetRX(b), VM: parseVMStat(b)}
+		r := &Reading{CPUs: cpus, VM: parseVMStat(b), Waited: parseSchedstat(b)}
+		r.NetRX, r.NetTX = parseSoftirqs(b)
 		parseFlat(b)
 		prettyName(string(b))
-		got := factsOf(&Reading{CPUs: []CPU{{}}, NetRX: []uint64{0}}, r)
+		got := factsOf(&Reading{CPUs: []CPU{{}}, NetRX: []uint64{0}, NetTX: []uint64{0}, Waited: map[int]uint64{0: 0}}, r)
 		for _, name := range []string{"cpu.busy", "cpu.steal", "cpu.softirq_max"} {
 			if v, ok := got.Num(name); ok && (v < 0 || v > 1) {
 				t.Errorf("%s = %v", name, v)
 			}
 		}
 	})
+}
+
+func TestSchedstat(t *testing.T) {
+	got := parseSchedstat([]byte("version 15\ntimestamp 4297299139\ncpu0 0 0 9 9 9 9 80 2500000 7\ndomain0 03 1 2 3\ncpu1 1 2 3\n"))
+	if len(got) != 1 || got[0] != 2500000 {
+		t.Errorf("got %v, want 2500000 ns for cpu0 and nothing for a line that is cut off", got)
+	}
+	cpu := func(all, wait, tx uint64) *Reading {
+		return &Reading{CPUs: []CPU{{All: all}}, Waited: map[int]uint64{0: wait}, NetTX: []uint64{tx}}
+	}
+	row := factsOf(cpu(100, 1e6, 5), cpu(200, 4e6, 9)).Tables["cpuload"][0]
+	for field, want := range map[string]any{"waited_ms": 3.0, "waited_ms_total": 4.0, "net_tx": 4.0, "net_tx_total": 9.0, "net_rx": nil} {
+		if row[field] != want {
+			t.Errorf("%s = %v, want %v", field, row[field], want)
+		}
+	}
 }
 
 // This host: sockets of a process are recognised without reading the list of

@@ -25,7 +25,9 @@ type egress struct {
 	read    time.Time
 	missing bool // an address was met that is not in own
 
-	lastAddr netip.Addr
+	lastAddr netip.Addr // the address last asked for, with its interface
+	addrLink int
+	lastLink int // the interface last asked for, with its place in sums
 	lastSlot uint16
 	slots    map[int]uint16 // by index of the interface: position in sums
 	sums     []egressSum
@@ -138,35 +140,33 @@ func (e *egress) isOwn(addr netip.Addr) bool {
 
 // of returns the sum of a connection's interface, nil if it is not known.
 func (e *egress) of(k *inetdiag.Socket, staysHere bool) *tally {
-	addr := k.Local.Addr()
-	bound := k.Ifindex != 0 || staysHere
-	if !bound && addr == e.lastAddr {
-		return &e.sums[e.lastSlot].tally
-	}
-	link, known := e.own[addr]
-	switch {
+	link := here
+	switch addr := k.Local.Addr(); {
 	case staysHere:
-		link, known = here, true
 	case k.Ifindex != 0:
-		link, known = int(k.Ifindex), true
-	}
-	if !known {
-		e.missing = true
-		return nil
-	}
-	slot, ok := e.slots[link]
-	if !ok {
-		if len(e.sums) == maxEgress {
+		link = int(k.Ifindex)
+	case addr == e.lastAddr:
+		link = e.addrLink
+	default:
+		var known bool
+		if link, known = e.own[addr.WithZone("")]; !known {
+			e.missing = true
 			return nil
 		}
-		slot = uint16(len(e.sums))
-		e.sums = append(e.sums, egressSum{index: link})
-		e.slots[link] = slot
+		e.lastAddr, e.addrLink = addr, link
 	}
-	if !bound {
-		e.lastAddr, e.lastSlot = addr, slot
+	if len(e.sums) == 0 || link != e.lastLink {
+		slot, ok := e.slots[link]
+		if !ok && len(e.sums) == maxEgress {
+			return nil
+		} else if !ok {
+			slot = uint16(len(e.sums))
+			e.sums = append(e.sums, egressSum{index: link})
+			e.slots[link] = slot
+		}
+		e.lastLink, e.lastSlot = link, slot
 	}
-	return &e.sums[slot].tally
+	return &e.sums[e.lastSlot].tally
 }
 
 func (e *egress) report() []Group {
