@@ -10,11 +10,13 @@ import (
 )
 
 const (
-	// share is the part of one core that the whole program may take, and
-	// crowded what it may take where the dearest look would otherwise be
-	// repeated less often than once in seldom: a host with many sockets.
+	// share is the part of one core that the whole program may take in a
+	// session, and crowded what it may take where the dearest look would
+	// otherwise be repeated less often than once in seldom: a host with many
+	// sockets. An observation is short, and may take brief.
 	share   = 0.01
 	crowded = 0.02
+	brief   = 0.025
 	seldom  = 5 * time.Second
 	// least is the part of the allowance that the looks get even if the rest of
 	// the program has used it up.
@@ -31,6 +33,7 @@ const (
 // the garbage collector do for a look counts too.
 type budget struct {
 	clock func() time.Duration // CPU time of the process so far
+	brief bool
 
 	mu      sync.Mutex
 	pending int           // looks under way
@@ -121,7 +124,9 @@ func (b *budget) allowance(dearest time.Duration, now time.Time) float64 {
 	}
 	b.last, b.lastClock, b.lastLooks = now, clock, b.looks
 	whole := share
-	if dearest.Seconds() > share*seldom.Seconds() {
+	if b.brief {
+		whole = brief
+	} else if dearest.Seconds() > share*seldom.Seconds() {
 		whole = crowded
 	}
 	return max(whole-b.rest, whole*least)
@@ -148,14 +153,17 @@ type price struct {
 }
 
 // add takes one more look into the average. The first one also sets the source
-// up: it counts only until there is a second.
+// up: it counts for a quarter, and only until there is a second.
 func (p *price) add(wall, cpu time.Duration) {
-	const memory = 4 // looks
+	const memory, setup = 4, 4
 	p.looks++
-	if p.looks <= 2 {
+	switch p.looks {
+	case 1:
+		p.wall, p.cpu = wall/setup, cpu/setup
+	case 2:
 		p.wall, p.cpu = wall, cpu
-		return
+	default:
+		p.wall += (wall - p.wall) / memory
+		p.cpu += (cpu - p.cpu) / memory
 	}
-	p.wall += (wall - p.wall) / memory
-	p.cpu += (cpu - p.cpu) / memory
 }

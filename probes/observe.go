@@ -65,7 +65,7 @@ func NewObserver(sources ...fact.Source) *Observer {
 func (o *Observer) Observe(ctx context.Context, d time.Duration, progress func(time.Duration)) *fact.Facts {
 	defer o.close()
 	start := o.now()
-	o.start = start
+	o.start, o.budget.brief = start, true
 	o.pace(observeTick, 0)
 	o.round(ctx, first)
 	timer := time.NewTicker(observeTick)
@@ -184,6 +184,7 @@ func (o *Observer) close() {
 
 // facts turns the readings of the window into facts.
 func (o *Observer) facts() *fact.Facts {
+	o.budget.allot(o.sources, o.now()) // for what is told of the pace
 	f := o.blank()
 	f.Host, _ = os.Hostname()
 	f.Kernel = Release()

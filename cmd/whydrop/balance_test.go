@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -37,6 +36,7 @@ type pair struct {
 	t           *testing.T
 	sick, other int // raw sockets
 	link        netlink.Link
+	observe     string // how long whydrop looks
 }
 
 // newPair makes the two hosts and moves the test's thread into the sick one.
@@ -61,7 +61,7 @@ func newPair(t *testing.T) *pair {
 	}
 	t.Cleanup(func() { other.Close() })
 	noIPv6(t)
-	p := &pair{t: t, other: rawSocket(t)}
+	p := &pair{t: t, other: rawSocket(t), observe: "2s"}
 	sick, err := netns.New()
 	if err != nil {
 		t.Skip(err)
@@ -76,12 +76,20 @@ func newPair(t *testing.T) *pair {
 	p.link = p.address("eth0", sickAddr)
 	p.must(netns.Set(other))
 	far := p.address("eth0", otherAddr)
+	p.neighbour(far, sickAddr, p.link)
 	p.must(netlink.RouteAdd(&netlink.Route{LinkIndex: far.Attrs().Index, Gw: sickAddr, Dst: &net.IPNet{IP: farAddr, Mask: net.CIDRMask(24, 32)}}))
 	p.must(netns.Set(sick))
-	// Resolve each other, so that no packet is held back or lost for that.
-	p.send(p.other, packet{from: otherAddr, to: sickAddr, port: 9}, 1)
-	time.Sleep(50 * time.Millisecond)
+	p.neighbour(p.link, otherAddr, far)
 	return p
+}
+
+// neighbour says for good who has an address: no other packet than the test's
+// passes.
+func (p *pair) neighbour(l netlink.Link, ip net.IP, at netlink.Link) {
+	p.t.Helper()
+	p.must(netlink.NeighSet(&netlink.Neigh{
+		LinkIndex: l.Attrs().Index, IP: ip, HardwareAddr: at.Attrs().HardwareAddr, State: netlink.NUD_PERMANENT,
+	}))
 }
 
 func (p *pair) must(err error) {
@@ -163,6 +171,9 @@ func (p *pair) send(fd int, s packet, n int) {
 			p.t.Errorf("sending: %v", err)
 			return
 		}
+		if i%10 == 9 { // a CPU that is busy with something else must not lose any
+			time.Sleep(2 * time.Millisecond)
+		}
 	}
 }
 
@@ -222,7 +233,7 @@ type bookkeeping struct {
 // its observation.
 func (p *pair) diagnosed(program string, send func()) bookkeeping {
 	p.t.Helper()
-	cmd := exec.Command(program, "diagnose", "--json", "--duration", "2s")
+	cmd := exec.Command(program, "diagnose", "--json", "--duration", p.observe)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	p.must(cmd.Start())
@@ -297,34 +308,71 @@ func TestLedgerToThePacket(t *testing.T) {
 		{name: "a full accept queue", hop: "listen", dir: "rx", want: n,
 			sick: func(p *pair) { p.fullListener() },
 			send: func(p *pair) { p.send(p.other, in, n) }},
+		{name: "a rule on forwarded packets", hop: "netfilter", dir: "rx", want: n,
+			sick: func(p *pair) {
+				sysctl(p.t, "net/ipv4/ip_forward", "1")
+				p.must(netlink.RouteAdd(&netlink.Route{
+					LinkIndex: p.link.Attrs().Index, Gw: otherAddr, Dst: &net.IPNet{IP: farAddr, Mask: net.CIDRMask(24, 32)},
+				}))
+				p.chain(nftables.ChainHookForward, toPort(sickPort, &expr.Counter{}, drop))
+			},
+			send: func(p *pair) { p.send(p.other, packet{from: otherAddr, to: farAddr, port: sickPort}, n) }},
+		{name: "a neighbour that is not there", hop: "neigh", dir: "tx", want: n, reasons: true,
+			sick: func(p *pair) { p.observe = "5s" }, // it is given up after three seconds
+			send: func(p *pair) {
+				p.send(p.sick, packet{from: sickAddr, to: net.IPv4(10, 99, 0, 77), port: sickPort}, n)
+			}},
+		{name: "a full egress queue", hop: "qdisc", dir: "tx", want: n - 4,
+			sick: func(p *pair) { p.slowQueue() },
+			send: func(p *pair) { p.send(p.sick, out, n) }},
 		{name: "a closed port is no loss", want: 0,
 			send: func(p *pair) { p.send(p.other, in, n) }},
 	}
 	program := built(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newPair(t)
-			if tt.sick != nil {
-				tt.sick(p)
-			}
-			b := p.diagnosed(program, func() { tt.send(p) })
-			for _, probe := range b.Probes {
-				if tt.reasons && probe.Name == "drops" && probe.Status != "ok" {
-					t.Skip("drop reasons: ", probe.Why)
+			for attempt := 1; ; attempt++ {
+				p := newPair(t)
+				if tt.sick != nil {
+					tt.sick(p)
 				}
-			}
-			var all, there float64
-			for _, e := range b.Ledger {
-				all += e.Drops
-				if e.Hop == tt.hop && e.Direction == tt.dir {
-					there += e.Drops
+				b := p.diagnosed(program, func() { tt.send(p) })
+				if why := b.without("drops"); tt.reasons && why != "" {
+					t.Skip("drop reasons: ", why)
 				}
-			}
-			if there != tt.want || all != tt.want {
-				t.Errorf("%v packets were lost at %s %s; the ledger has %v there and %v in all: %s", tt.want, tt.hop, tt.dir, there, all, fmt.Sprint(b.Ledger))
+				there, all := b.lost(tt.hop, tt.dir)
+				if there == tt.want && all == tt.want {
+					return
+				}
+				// A busy machine can lose packets of its own accord, once.
+				if attempt == 2 {
+					t.Fatalf("%v packets were lost at %s %s; the ledger has %v there and %v in all: %v", tt.want, tt.hop, tt.dir, there, all, b.Ledger)
+				}
+				t.Logf("%v there, %v in all, once more: %v", there, all, b.Ledger)
 			}
 		})
 	}
+}
+
+// without says why a probe saw nothing, "" if it did.
+func (b *bookkeeping) without(probe string) string {
+	for _, p := range b.Probes {
+		if p.Name == probe && p.Status != "ok" {
+			return p.Why
+		}
+	}
+	return ""
+}
+
+// lost adds up the ledger: one place, and all.
+func (b *bookkeeping) lost(hop, direction string) (there, all float64) {
+	for _, e := range b.Ledger {
+		all += e.Drops
+		if e.Hop == hop && e.Direction == direction {
+			there += e.Drops
+		}
+	}
+	return there, all
 }
 
 func (p *pair) program(kind ebpf.ProgramType, returns int32) *ebpf.Program {
@@ -360,6 +408,19 @@ func (p *pair) tc() {
 	})
 	if err != nil {
 		p.t.Skip(err)
+	}
+}
+
+// slowQueue lets four packets into the queue and none out: of 40 bytes each with
+// the link's header.
+func (p *pair) slowQueue() {
+	const frame = 54
+	err := netlink.QdiscAdd(&netlink.Tbf{
+		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: p.link.Attrs().Index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT},
+		Rate:       1, Buffer: 1, Limit: 4 * frame,
+	})
+	if err != nil {
+		p.t.Skip("tbf: ", err)
 	}
 }
 

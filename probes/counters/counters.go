@@ -29,13 +29,14 @@ const (
 // Source reads the kernel's counters. It needs no privilege.
 type Source struct {
 	root    string // the directory that holds net/: /proc/thread-self
+	proc    string // /proc
 	sysfs   string // holds module/: /sys
 	layouts layouts
 	files   procfile.Buffer
 }
 
 // New returns a source that reads the network namespace of the calling thread.
-func New() *Source { return &Source{root: "/proc/thread-self", sysfs: "/sys"} }
+func New() *Source { return &Source{root: "/proc/thread-self", proc: "/proc", sysfs: "/sys"} }
 
 // Name is "counters".
 func (*Source) Name() string { return name }
@@ -58,19 +59,21 @@ type Reading struct {
 	VirtualServers uint64
 	// IPsec is set while a transform module (esp4, ah4, esp6, ah6) is loaded.
 	IPsec bool
+	// ProcessesOnly is set where /proc shows little else (subset=pid).
+	ProcessesOnly bool
 	// Unread holds the files that exist on some hosts but could not be read
 	// here, with the reason.
 	Unread map[string]string
 }
 
 // Look reads all files once. It fails if /proc/net/snmp can't be read: without
-// it there is no TCP/IP here, or /proc shows processes only (subset=pid).
+// it there is no TCP/IP here, or no /proc.
 func (s *Source) Look(ctx context.Context) (any, error) {
 	r := &Reading{Unread: map[string]string{}}
 	b, err := s.read("net/snmp")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fact.Unavailable("/proc/net/snmp", "a /proc mounted without subset=pid")
+		return nil, fact.Unavailable("/proc/net/snmp", "a mounted /proc, and a kernel with IPv4")
 	case err != nil:
 		return nil, fmt.Errorf("reading the TCP/IP counters: %w", err)
 	}
@@ -88,6 +91,9 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	s.part(r, "net/softnet_stat", func(b []byte) (err error) { r.CPUs, err = parseSoftnet(b); return })
 	s.part(r, "net/sockstat", func(b []byte) error { return r.sockets(b) })
 	s.part(r, "net/sockstat6", func(b []byte) error { return r.sockets(b) })
+	if _, err := os.Stat(filepath.Join(s.proc, "sys")); s.proc != "" && err != nil {
+		r.ProcessesOnly = true
+	}
 	for _, m := range []string{"esp4", "esp6", "ah4", "ah6"} {
 		if _, err := os.Stat(filepath.Join(s.sysfs, "module", m)); err == nil {
 			r.IPsec = true

@@ -233,9 +233,13 @@ func TestUnreadable(t *testing.T) {
 		if err := os.RemoveAll(filepath.Join(dir, "net/stat")); err != nil {
 			t.Fatal(err)
 		}
-		f := factsOf(look(t, dir))
-		if len(f.Blind) != 1 || f.Blind[0].Needs != "to run in the host's first network namespace" {
+		r := look(t, dir)
+		if f := factsOf(r); len(f.Blind) != 1 || f.Blind[0].Needs != "to run in the host's first network namespace" {
 			t.Errorf("blind = %v", f.Blind)
+		}
+		r.ProcessesOnly = true
+		if f := factsOf(r); len(f.Blind) != 1 || f.Blind[0].Needs != "a /proc mounted without subset=pid" {
+			t.Errorf("where /proc shows processes only: blind = %v", f.Blind)
 		}
 	})
 }

@@ -275,6 +275,8 @@ func tellUnread(r *Reading, f *fact.Facts) {
 		case b.what == "":
 		case why != "":
 			f.CannotSee(name, b.what+": "+why, "")
+		case b.absent != "" && r.ProcessesOnly:
+			f.CannotSee(name, b.what, "a /proc mounted without subset=pid")
 		case b.absent != "":
 			f.CannotSee(name, b.what, b.absent)
 		case file == "net/netstat":

@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -100,7 +101,9 @@ type FlowSample struct {
 // Source counts drops while it is open. Its first look attaches the program,
 // Close detaches it; so does the end of the process.
 type Source struct {
-	flow   []Flow
+	flow []Flow
+
+	mu     sync.Mutex // Close may come while a look is under way
 	kernel *kernel
 	closed bool
 }
@@ -120,6 +123,8 @@ func (s *Source) Reads() string { return "BPF on the tracepoint skb:kfree_skb, k
 // an error that wraps fact.ErrUnavailable where the kernel or this user's
 // privileges do not allow it.
 func (s *Source) Look(ctx context.Context) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.closed {
 		return nil, errors.New("drops: closed")
 	}
@@ -139,6 +144,8 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 
 // Close detaches the program. The source can't be looked at afterwards.
 func (s *Source) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.closed = true
 	if s.kernel == nil {
 		return nil

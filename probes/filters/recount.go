@@ -48,7 +48,7 @@ type nftPart struct {
 func (s *Source) nftables() (*part, error) {
 	conn, err := dump.Dial(unix.NETLINK_NETFILTER, lookLimit)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("nf_tables: %v: it takes a seccomp profile that allows AF_NETLINK sockets", err) // no want of a capability
 	}
 	defer conn.Close()
 	n := nft{conn}

@@ -39,7 +39,9 @@ func (*Source) Facts(readings []fact.Reading, f *fact.Facts) {
 }
 
 func tellHost(r *Reading, f *fact.Facts) {
-	f.Gauge("host.cpus", float64(len(r.CPUs)))
+	if len(r.CPUs) > 0 {
+		f.Gauge("host.cpus", float64(len(r.CPUs)))
+	}
 	if r.Host == nil {
 		return
 	}

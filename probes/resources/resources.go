@@ -4,7 +4,9 @@ package resources
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,7 +91,8 @@ func (r *Reading) miss(what, needs string) {
 	r.Unread = append(r.Unread, Unread{what, needs})
 }
 
-// Look reads the host once. It fails if /proc/stat can't be read.
+// Look reads the host once. It fails if /proc/stat holds something else than it
+// should.
 func (s *Source) Look(ctx context.Context) (any, error) {
 	if s.host == nil {
 		var err error
@@ -99,12 +102,8 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 		s.host = s.lookAtHost()
 	}
 	r := &Reading{Host: s.host}
-	b, err := s.read("proc/stat")
-	if err != nil {
-		return nil, fmt.Errorf("reading CPU time: %w", err)
-	}
-	if r.CPUs, r.Running, err = parseStat(b); err != nil {
-		return nil, fmt.Errorf("/proc/stat: %w", err)
+	if err := s.cpus(r); err != nil {
+		return nil, err
 	}
 	if b, err := s.read("proc/softirqs"); err == nil {
 		r.NetRX, r.NetTX = parseSoftirqs(b)
@@ -127,11 +126,30 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	return r, ctx.Err()
 }
 
+// cpus reads CPU time. Without /proc/stat the rest is still told.
+func (s *Source) cpus(r *Reading) error {
+	b, err := s.read("proc/stat")
+	if errors.Is(err, fs.ErrNotExist) {
+		r.miss("CPU time, softirqs, pressure and memory (/proc/stat)", "a /proc mounted without subset=pid")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading CPU time: %w", err)
+	}
+	if r.CPUs, r.Running, err = parseStat(b); err != nil {
+		return fmt.Errorf("/proc/stat: %w", err)
+	}
+	return nil
+}
+
 // pressure reads PSI. The files are there but unreadable when PSI is built in
 // and off.
 func (s *Source) pressure(r *Reading) {
 	for _, res := range []string{"cpu", "memory"} {
 		p, err := s.proc.PSIStatsForResource(res)
+		if err != nil && r.CPUs == nil {
+			return // /proc shows processes only, which has been said
+		}
 		if err != nil {
 			r.miss("pressure (/proc/pressure)", "a kernel with PSI, and psi=1 on its command line")
 			return

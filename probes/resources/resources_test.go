@@ -280,6 +280,26 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// Where /proc shows processes only, the rest is told and the want said once.
+func TestProcessesOnly(t *testing.T) {
+	f := factsOf(see(t, at(tree(t, map[string]string{"proc/1/comm": "init\n", "etc/os-release": "PRETTY_NAME=\"Some Linux\"\n"}))))
+	if f.Values["host.os"].Now != "Some Linux" {
+		t.Errorf("host.os = %v", f.Values["host.os"])
+	}
+	if v, ok := f.Num("host.cpus"); ok {
+		t.Errorf("%v CPUs, want unknown", v)
+	}
+	said := 0
+	for _, b := range f.Blind {
+		if b.Needs == "a /proc mounted without subset=pid" {
+			said++
+		}
+	}
+	if said != 1 {
+		t.Errorf("blind = %v", f.Blind)
+	}
+}
+
 func TestSchedstat(t *testing.T) {
 	got := parseSchedstat([]byte("version 15\ntimestamp 4297299139\ncpu0 0 0 9 9 9 9 80 2500000 7\ndomain0 03 1 2 3\ncpu1 1 2 3\n"))
 	if len(got) != 1 || got[0] != 2500000 {

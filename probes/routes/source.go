@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"slices"
@@ -104,7 +105,9 @@ func (s *Source) hangUp() {
 func (s *Source) look(ctx context.Context) (*Reading, error) {
 	if s.conn == nil {
 		var err error
-		if s.conn, err = dial(); err != nil {
+		if s.conn, err = dial(); errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EAFNOSUPPORT) {
+			return nil, fact.Unavailable("routes and neighbours: "+err.Error(), "a seccomp profile that allows AF_NETLINK sockets")
+		} else if err != nil {
 			return nil, err
 		}
 	}

@@ -339,6 +339,9 @@ func (w *window) blind(f *fact.Facts) {
 		}
 		f.CannotSee("sockets", "processes of other users behind sockets", needs)
 	}
+	if last.EndsUnseen && last.Proc == "" {
+		f.CannotSee("sockets", "connections that begin and end between two looks, except in the counters: too many end each second to follow them, or the kernel does not tell", "")
+	}
 	if last.Unfinished {
 		f.CannotSee("sockets", "processes behind some sockets: too many open files for the time given", "a longer observation")
 	}

@@ -67,6 +67,7 @@ type remembered struct {
 	standing uint16 // looks in a row that found data left unread
 	pending  bool   // established with data in flight or unread at the last look
 	opening  bool   // in SYN-SENT at the last look
+	gone     bool   // the last look did not show it
 	peer     uint32 // place of its remote address in peers, if that has not moved
 	class    Class
 	score    float32
@@ -139,7 +140,19 @@ func (m *memory) rehash(size int) {
 	}
 }
 
-// forget drops the sockets that look did not show, after gone was told of each.
+// find returns the record of a socket, nil if there is none.
+func (m *memory) find(cookie uint64) *remembered {
+	if len(m.index) == 0 {
+		return nil
+	}
+	if i := m.index[m.slot(cookie)]; i != 0 {
+		return m.at(i - 1)
+	}
+	return nil
+}
+
+// forget tells gone of each socket that look is the first not to show. It drops
+// them at the next one: what the kernel tells of a socket's end can come late.
 func (m *memory) forget(look uint32, gone func(*remembered)) {
 	for i := uint32(0); i < m.n; {
 		r := m.at(i)
@@ -147,7 +160,12 @@ func (m *memory) forget(look uint32, gone func(*remembered)) {
 			i++
 			continue
 		}
-		gone(r)
+		if !r.gone {
+			r.gone = true
+			gone(r)
+			i++
+			continue
+		}
 		m.remove(i)
 	}
 	m.release(int(m.n>>chunkBits) + 2)

@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
@@ -17,9 +18,11 @@ func TestMemoryAgainstMap(t *testing.T) {
 	var m memory
 	want := map[uint64]uint32{}
 	for look := uint32(1); look <= 60; look++ {
+		left := map[uint64]bool{} // at this look: remembered for one more
 		for cookie, value := range want {
 			if random.IntN(4) == 0 {
 				delete(want, cookie)
+				left[cookie] = true
 				continue
 			}
 			r, isNew := m.get(cookie)
@@ -35,11 +38,18 @@ func TestMemoryAgainstMap(t *testing.T) {
 				t.Fatalf("look %d: socket %d was forgotten", look, cookie)
 			}
 			want[cookie] = cookie32(cookie, look)
-			r.counters.Retrans, r.seen = want[cookie], look
+			r.counters.Retrans, r.seen, r.gone = want[cookie], look, false
+			delete(left, cookie)
 		}
-		m.forget(look, func(*remembered) {})
-		if int(m.n) != len(want) {
-			t.Fatalf("look %d: %d remembered, want %d", look, m.n, len(want))
+		told := map[uint64]bool{}
+		m.forget(look, func(r *remembered) { told[r.cookie] = true })
+		if int(m.n) != len(want)+len(left) || !maps.Equal(told, left) {
+			t.Fatalf("look %d: %d remembered, want %d and %d that left; told of %d", look, m.n, len(want), len(left), len(told))
+		}
+		for cookie := range left {
+			if m.find(cookie) == nil {
+				t.Fatalf("look %d: socket %d was forgotten at once", look, cookie)
+			}
 		}
 	}
 }

@@ -28,6 +28,12 @@ type Reading struct {
 	SendFails       uint32     `json:"send_fails"`
 	Vanished        uint32     `json:"vanished"` // see tcp.peer_resets
 
+	// Ended counts the connections that ended since the previous look, of which the
+	// kernel told the last figures. MissedEnds says that there were more.
+	Ended      uint32 `json:"ended"`
+	MissedEnds bool   `json:"missed_ends"`
+	EndsUnseen bool   `json:"ends_unseen"` // they are not followed
+
 	Growth Totals `json:"growth"` // of all sockets, since the previous look
 	// SynRetrans and SynAckRetrans are the growths of what the sockets themselves
 	// count of SYNs and SYN-ACKs sent again. Attempts that begin and end between

@@ -30,8 +30,10 @@ type Source struct {
 	procRoot string
 	sysRoot  string
 	dial     func() (dumper, error)
+	follow   func() (follower, error)
 
 	conn   dumper
+	closed closed
 	sweep  sweep
 	owners owners
 	// leaveOut is how many looks more need not look for TIME-WAIT of IPv6.
@@ -50,7 +52,8 @@ type dumper interface {
 func New() *Source {
 	s := &Source{
 		procRoot: "/proc", sysRoot: "/sys/fs/cgroup",
-		dial: func() (dumper, error) { return inetdiag.Dial() },
+		dial:   func() (dumper, error) { return inetdiag.Dial() },
+		follow: func() (follower, error) { return inetdiag.Subscribe() },
 	}
 	s.sweep.init()
 	return s
@@ -73,8 +76,12 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	begin := threadCPU()
 	s.settings(r)
 	s.sweep.begin(r)
+	s.closed.begin(s.follow)
 	if err := s.dump(ctx, r); err != nil {
 		return nil, err
+	}
+	if r.Proc == "" {
+		s.closed.read(ctx, &s.sweep)
 	}
 	s.sweep.finish()
 	r.MIB = readMIB(s.procRoot, &s.buffer)

@@ -9,16 +9,18 @@ import (
 
 // sweep turns the stream of sockets of one look into a reading.
 type sweep struct {
-	look    uint32
-	shown   uint64 // sockets so far, at all looks
-	r       *Reading
-	memory  memory
-	ports   *portUse
-	groups  groups
-	visit   func(*inetdiag.Socket)
-	flows   [classes]worstFlows
-	stuck   map[Stuck]uint32
-	synRecv map[uint16]uint32 // by local port
+	look   uint32
+	shown  uint64 // sockets so far, at all looks
+	r      *Reading
+	memory memory
+	ports  *portUse
+	groups groups
+	visit  func(*inetdiag.Socket)
+	// stranger stands for a connection that no look has seen.
+	stranger remembered
+	flows    [classes]worstFlows
+	stuck    map[Stuck]uint32
+	synRecv  map[uint16]uint32 // by local port
 
 	sending, receiving, retransmitting recency
 	unread                             [64]uint32
@@ -121,6 +123,7 @@ func (s *sweep) request(k *inetdiag.Socket) {
 	if m.seen == s.look {
 		return // shown twice
 	}
+	m.gone = false
 	again := uint32(k.Retrans)
 	if s.look > 1 {
 		s.r.SynAckRetrans += uint64(again - min(m.counters.Retrans, again))
@@ -142,7 +145,7 @@ func (s *sweep) listener(k *inetdiag.Socket) {
 		if s.look > 1 {
 			l.DropsBefore = m.counters.Drops
 		}
-		m.seen, m.counters.Drops = s.look, k.Mem.Drops
+		m.seen, m.gone, m.counters.Drops = s.look, false, k.Mem.Drops
 	} else {
 		l.Cookie = uint64(k.Inode)
 	}
@@ -167,14 +170,9 @@ func (s *sweep) connection(k *inetdiag.Socket, inbound bool) {
 		m = &remembered{born: s.look, progress: s.look, counters: now}
 	}
 	before := m.counters
-	m.counters, m.seen = now, s.look
+	m.counters, m.seen, m.gone = now, s.look, false
 	growth := now.since(&before)
-	s.handshake(k, m, growth.Retrans, inbound)
-	again := m.retrans > 0
-	limits := s.activity(k, m, &growth)
-	s.groups.add(k, &change{
-		growth: &growth, limits: &limits, inbound: inbound, isNew: m.born == s.look, again: again, place: &m.peer,
-	})
+	s.account(k, m, &growth, inbound)
 	if score, class := s.trouble(k, m, &growth); score > 0 {
 		s.flows[class].add(score, func(f *Flow) {
 			*f = Flow{
@@ -183,6 +181,38 @@ func (s *sweep) connection(k *inetdiag.Socket, inbound bool) {
 			}
 		})
 	}
+}
+
+// account adds what a connection did since the previous look to the sums.
+func (s *sweep) account(k *inetdiag.Socket, m *remembered, growth *Counters, inbound bool) {
+	s.handshake(k, m, growth.Retrans, inbound)
+	again := m.retrans > 0
+	limits := s.activity(k, m, growth)
+	s.groups.add(k, &change{
+		growth: growth, limits: &limits, inbound: inbound, isNew: m.born == s.look, again: again, place: &m.peer,
+	})
+}
+
+// ended takes a connection that came to its end since the previous look, with its
+// last figures: after those of the look that saw it last, if one did.
+func (s *sweep) ended(k *inetdiag.Socket) {
+	if k.State == inetdiag.Listen || !k.Remote.IsValid() || k.Remote.Port() == 0 {
+		return
+	}
+	s.r.Ended++
+	m := s.memory.find(k.Cookie)
+	if m == nil {
+		m = &s.stranger
+		*m = remembered{cookie: k.Cookie, born: s.look}
+	}
+	now, before := countersOf(k), m.counters
+	now.Drops = before.Drops // not told
+	m.counters = now
+	growth := now.since(&before)
+	pending := m.pending
+	port := k.Local.Port()
+	s.account(k, m, &growth, s.listening.has(port) || s.listened.has(port))
+	m.pending, m.standing = pending, 0
 }
 
 // handshake notes what a connection sent again before it was established. A child of
