@@ -22,7 +22,8 @@ func annotated(book *content.Book, f *fact.Facts) *fact.Facts {
 		return f
 	}
 	rows := make([]fact.Row, len(drops))
-	packets, all := map[string]float64{}, true
+	_, oneFlow := f.Values["drops.flow"] // what others lost was not counted
+	packets, all := map[string]float64{}, !oneFlow
 	for i, have := range drops {
 		r := reasonOf(book, have)
 		n, known := have["packets"].(float64)

@@ -342,9 +342,12 @@ func TestLabOtherNamespace(t *testing.T) {
 	l := newLab(t)
 	l.in(t, l.there, func() { l.drop(t, nftables.ChainHookInput, unix.IPPROTO_UDP) })
 	f := observe(t, func() { datagrams(t, "", thereIP+":9", sent, 100) })
-	rows, ok := f.Tables["drop"]
-	if n, _ := f.Num("drops.packets"); n != 0 || len(rows) != 0 || !ok {
-		t.Errorf("another namespace's drops: %v, %v", n, rows)
+	// IPv6 says something of its own now and then; that is this host's.
+	if n := dropped(f, "NETFILTER_DROP", "", "rx", "packets"); n != 0 {
+		t.Errorf("%v drops of another namespace: %v", n, f.Tables["drop"])
+	}
+	if _, ok := f.Tables["drop"]; !ok {
+		t.Error("no table of drops, though it could be looked")
 	}
 	if _, ok := f.Tables["drop_flow"]; !ok {
 		t.Error("no table of flows, though it could be looked")

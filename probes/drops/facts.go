@@ -22,6 +22,9 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	}
 	f.Table("drop")
 	f.Table("drop_flow")
+	if len(s.flow) > 0 {
+		f.Text("drops.flow", flowText(s.flow))
+	}
 	grew := len(readings) > 1
 	before := map[key]Tally{}
 	for _, c := range first.Counts {

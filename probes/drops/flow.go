@@ -92,3 +92,12 @@ func (f Flow) end() kernelEnd {
 	}
 	return e
 }
+
+// flowText tells what one flow, or the two ends of one, select.
+func flowText(flow []Flow) string {
+	ends := make([]string, len(flow))
+	for i, f := range flow {
+		ends[i] = f.String()
+	}
+	return strings.Join(ends, " and ")
+}
