@@ -33,6 +33,9 @@ type NIC struct {
 	// Link are the standard counters (fields of the table link) that count
 	// again what statistics count.
 	Link map[string][]spelling `yaml:"link"`
+	// Maybe are statistics that count harmless packets, too: they are no proof
+	// of loss, whatever their meaning says.
+	Maybe []spelling `yaml:"maybe"`
 	// Ordinary are statistics that are no trouble, although they sound so.
 	Ordinary []spelling `yaml:"ordinary"`
 	Place    `yaml:"-"`
@@ -91,9 +94,11 @@ func (b *Book) Translate(driver, stat string) (Statistic, bool) {
 	return s, true
 }
 
+var spaces = strings.NewReplacer(" ", "_", "-", "_")
+
 // guess finds the first pattern that matches a name; nil is an ordinary event.
 func (b *Book) guess(name string) *Meaning {
-	name = strings.ToLower(name)
+	name = spaces.Replace(strings.ToLower(name))
 	for _, p := range b.patterns {
 		if p.re.MatchString(name) {
 			return b.meanings[p.Meaning]
@@ -247,6 +252,7 @@ func (l *loader) compilePattern(p *Pattern) {
 type names struct {
 	l       *loader
 	meaning map[string]string // of a name; "" for an ordinary one
+	maybe   map[string]bool   // names that are no proof of loss
 	sums    map[string][]string
 	link    map[string]string
 	used    []use
@@ -263,7 +269,7 @@ func (l *loader) compileNIC(n *NIC, nics map[string]*NIC) map[string][]*listed {
 	if len(n.Sources) == 0 {
 		l.problem(n.Place, "driver %s has no source: expected where its statistics are defined", n.Driver)
 	}
-	all := &names{l: l, meaning: map[string]string{}, sums: map[string][]string{}, link: map[string]string{}}
+	all := &names{l: l, meaning: map[string]string{}, maybe: map[string]bool{}, sums: map[string][]string{}, link: map[string]string{}}
 	seen := map[*NIC]bool{}
 	for at := n; at != nil && !seen[at]; at = nics[at.Like] {
 		seen[at] = true
@@ -298,14 +304,18 @@ func (a *names) inherit() {
 
 // statistics adds the names that one entry lists.
 func (a *names) statistics(n *NIC) {
-	own := map[string]bool{}
+	own, maybe := map[string]bool{}, map[string]bool{}
+	for _, s := range n.Maybe {
+		maybe[s.name] = true
+		a.used = append(a.used, use{Place{n.File, s.line}, s.name})
+	}
 	add := func(s spelling, meaning string) {
 		if own[s.name] {
 			a.l.problem(Place{n.File, s.line}, "driver %s: %q stands twice", n.Driver, s.name)
 		}
 		own[s.name] = true
 		if _, nearer := a.meaning[s.name]; !nearer {
-			a.meaning[s.name] = meaning
+			a.meaning[s.name], a.maybe[s.name] = meaning, maybe[s.name]
 		}
 	}
 	for _, meaning := range sortedKeys(n.Statistics) {
@@ -353,6 +363,9 @@ func (a *names) table() map[string][]*listed {
 		if m := a.l.book.meanings[a.meaning[name]]; m != nil {
 			e.Statistic = m.statistic()
 			e.Name, e.Sums, e.Link = name, a.sums[name], a.link[name]
+			if a.maybe[name] && e.Loss == "yes" {
+				e.Loss = "maybe"
+			}
 		} else {
 			e.ordinary = true
 		}

@@ -13,9 +13,10 @@ const (
 	// share is the part of one core that the whole program may take in a
 	// session, and crowded what it may take where the dearest look would
 	// otherwise be repeated less often than once in seldom: a host with many
-	// sockets. An observation is short, and may take brief.
-	share   = 0.01
-	crowded = 0.02
+	// sockets. They are 1 and 2 % less a tenth, for what escapes the count. An
+	// observation is short, and may take brief.
+	share   = 0.009
+	crowded = 0.018
 	brief   = 0.025
 	seldom  = 5 * time.Second
 	// least is the part of the allowance that the looks get even if the rest of
@@ -24,6 +25,9 @@ const (
 	// wallShare is how many times as long as it takes by the clock a look is
 	// not repeated: a driver that is slow to answer is not asked all the time.
 	wallShare = 4
+	// rarest is the longest time between two looks that the budget makes: what is
+	// older tells little about now.
+	rarest = 15 * time.Second
 	// settled is over how long the program's consumption is averaged.
 	settled = 10 * time.Second
 )
@@ -44,6 +48,11 @@ type budget struct {
 	lastClock time.Duration
 	lastLooks time.Duration
 	rest      float64 // cores that everything but the looks takes, averaged
+	whole     float64 // cores that the program may take
+
+	judged     time.Time // when facts were told last
+	judgedRest time.Duration
+	judgements []time.Duration // what was done with the facts of the last few times
 }
 
 // processTime is the CPU time of this process, user and system
@@ -106,7 +115,7 @@ func (b *budget) allot(sources []*watched, now time.Time) {
 	for i, w := range sources {
 		if w.wanted > 0 {
 			p := prices[i]
-			w.every = max(w.wanted, time.Duration(float64(p.cpu)/each), p.wall*wallShare)
+			w.every = max(w.wanted, min(rarest, time.Duration(float64(p.cpu)/each)), p.wall*wallShare)
 		}
 	}
 }
@@ -129,7 +138,39 @@ func (b *budget) allowance(dearest time.Duration, now time.Time) float64 {
 	} else if dearest.Seconds() > share*seldom.Seconds() {
 		whole = crowded
 	}
+	b.whole = whole
 	return max(whole-b.rest, whole*least)
+}
+
+// latest is the longest time between two tellings of facts.
+const latest = 5 * time.Second
+
+// judgement returns how far apart facts should be told, and notes that they are
+// told now if that time has passed: what is done with them takes CPU time too,
+// and may have what the looks don't get. What the operator's keys bring about
+// is not meant, so the cheapest of the last few times counts.
+func (b *budget) judgement(now time.Time) (every time.Duration, due bool) {
+	const remembered = 5
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	every = watchTick
+	if len(b.judgements) > 0 && b.whole > 0 {
+		takes := slices.Min(b.judgements)
+		if b.whole > share {
+			every = 2 * watchTick // the looks need it more
+		}
+		every = min(latest, max(every, time.Duration(float64(takes)/(b.whole*(1-least)))))
+	}
+	if !b.judged.IsZero() && now.Sub(b.judged) < every-watchTick/10 {
+		return every, false
+	}
+	rest := b.clock() - b.looks
+	if !b.judged.IsZero() {
+		b.judgements = append(b.judgements, max(0, rest-b.judgedRest))
+		b.judgements = b.judgements[max(0, len(b.judgements)-remembered):]
+	}
+	b.judged, b.judgedRest = now, rest
+	return every, true
 }
 
 // fairShare returns the most that each demand may have so that all of them

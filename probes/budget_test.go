@@ -54,10 +54,11 @@ func TestAllot(t *testing.T) {
 		want []time.Duration
 	}{
 		{"an ordinary host", []time.Duration{1 * ms, 2 * ms}, 0, 0.01, []time.Duration{time.Second, time.Second}},
-		{"10,000 sockets", []time.Duration{1 * ms, 18 * ms}, 0, 0.01, []time.Duration{time.Second, 2 * time.Second}},
-		{"100,000 sockets", []time.Duration{2 * ms, 120 * ms}, 2 * ms, 0.018, []time.Duration{time.Second, 7500 * ms}},
-		{"two dear ones", []time.Duration{180 * ms, 2 * ms, 90 * ms}, 0, 0.02, []time.Duration{20 * time.Second, time.Second, 10 * time.Second}},
-		{"the rest takes it all", []time.Duration{10 * ms}, 50 * ms, 0.005, []time.Duration{2 * time.Second}},
+		{"10,000 sockets", []time.Duration{1 * ms, 16 * ms}, 0, 0.01, []time.Duration{time.Second, 2 * time.Second}},
+		{"100,000 sockets", []time.Duration{2 * ms, 112 * ms}, 2 * ms, 0.018, []time.Duration{time.Second, 8 * time.Second}},
+		{"two dear ones", []time.Duration{80 * ms, 2 * ms, 56 * ms}, 0, 0.02, []time.Duration{10 * time.Second, time.Second, 7 * time.Second}},
+		{"none is looked at too seldom", []time.Duration{800 * ms}, 0, 0.054, []time.Duration{15 * time.Second}},
+		{"the rest takes it all", []time.Duration{9 * ms}, 50 * ms, 0.005, []time.Duration{2 * time.Second}},
 	} {
 		now, clock := time.Unix(0, 0), time.Duration(0)
 		b := budget{clock: func() time.Duration { return clock }}
@@ -77,6 +78,37 @@ func TestAllot(t *testing.T) {
 		}
 		if sum > c.most*1.001 {
 			t.Errorf("%s: the looks take %.4f cores, more than %v", c.name, sum, c.most)
+		}
+	}
+}
+
+// Facts are told once a second, less often where judging them takes much, and
+// what the operator's keys bring about does not count.
+func TestJudgement(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		cost func(second int) time.Duration // CPU time a second of everything but looks
+		once time.Duration                  // and for every telling
+		want time.Duration
+	}{
+		{"cheap", func(int) time.Duration { return 0 }, 2 * time.Millisecond, time.Second},
+		{"dear", func(int) time.Duration { return 0 }, 13500 * time.Microsecond, 3 * time.Second},
+		{"far too dear", func(int) time.Duration { return 0 }, time.Second, 5 * time.Second},
+		{"keys are typed", func(s int) time.Duration { return time.Duration(s%2) * 50 * time.Millisecond }, 2 * time.Millisecond, time.Second},
+	} {
+		now, clock := time.Unix(0, 0), time.Duration(0)
+		b := budget{clock: func() time.Duration { return clock }, whole: share}
+		told, every := 0, time.Duration(0)
+		for second := range 60 {
+			var due bool
+			if every, due = b.judgement(now); due {
+				told++
+				clock += c.once
+			}
+			now, clock = now.Add(time.Second), clock+c.cost(second)
+		}
+		if want := int(time.Minute / c.want); every.Round(100*time.Millisecond) != c.want || told < want-1 || told > want+3 {
+			t.Errorf("%s: every %v, told %d times a minute; want every %v", c.name, every, told, c.want)
 		}
 	}
 }

@@ -93,9 +93,10 @@ func (o *Observer) Observe(ctx context.Context, d time.Duration, progress func(t
 	return o.facts()
 }
 
-// Watch looks at all sources until ctx ends and calls each once a second with
-// the facts of the last window. A source that is still being looked at then
-// tells what it told before.
+// Watch looks at all sources until ctx ends and calls each about once a second
+// with the facts of the last window; less often where that takes too much CPU
+// time, see fact.Facts.Every. A source that is still being looked at then tells
+// what it told before.
 func (o *Observer) Watch(ctx context.Context, window time.Duration, each func(*fact.Facts)) {
 	defer o.close()
 	o.start, o.window = o.now(), window
@@ -110,7 +111,13 @@ func (o *Observer) Watch(ctx context.Context, window time.Duration, each func(*f
 		case <-timer.C:
 		}
 		o.round(ctx, middle)
-		each(o.facts())
+		every, due := o.budget.judgement(o.now())
+		if !due {
+			continue
+		}
+		f := o.facts()
+		f.Every = every.Seconds()
+		each(f)
 	}
 }
 

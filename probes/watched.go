@@ -180,9 +180,10 @@ func add(f, told *fact.Facts) {
 	}
 }
 
-// recent returns the readings since a moment, and one before it as the baseline.
+// recent returns the readings since a moment, and one before it as the baseline;
+// at least the last two.
 func recent(readings []fact.Reading, since time.Time) []fact.Reading {
-	for i := len(readings) - 1; i > 0; i-- {
+	for i := len(readings) - 2; i > 0; i-- {
 		if readings[i].At.Before(since) {
 			return readings[i:]
 		}

@@ -52,14 +52,17 @@ type Blind struct {
 
 // Facts is what one observation showed.
 type Facts struct {
-	Host    string           `json:"host"`
-	Kernel  string           `json:"kernel"`
-	Start   time.Time        `json:"start"`
-	Seconds float64          `json:"seconds"`
-	Values  map[string]Value `json:"values"`
-	Tables  map[string][]Row `json:"tables"`
-	Probes  []Status         `json:"probes"`
-	Blind   []Blind          `json:"blind"`
+	Host    string    `json:"host"`
+	Kernel  string    `json:"kernel"`
+	Start   time.Time `json:"start"`
+	Seconds float64   `json:"seconds"`
+	// Every is how many seconds lie between two sets of facts of a session: one,
+	// or more where judging them takes too much CPU time. 0 for an observation.
+	Every  float64          `json:"every_s,omitempty"`
+	Values map[string]Value `json:"values"`
+	Tables map[string][]Row `json:"tables"`
+	Probes []Status         `json:"probes"`
+	Blind  []Blind          `json:"blind"`
 }
 
 // New returns empty facts for an observation that began at start and lasted

@@ -229,3 +229,25 @@ func FuzzDecodeRule(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseChain reads what the kernel lists besides rules: chains and the
+// elements of sets.
+func FuzzParseChain(f *testing.F) {
+	f.Add(marshal(f,
+		netlink.Attribute{Type: unix.NFTA_CHAIN_TABLE, Data: zero("t")},
+		netlink.Attribute{Type: unix.NFTA_CHAIN_NAME, Data: zero("input")},
+		netlink.Attribute{Type: unix.NFTA_CHAIN_POLICY, Data: []byte{0, 0, 0, 0}},
+		netlink.Attribute{Type: unix.NLA_F_NESTED | unix.NFTA_CHAIN_HOOK, Data: marshal(f, netlink.Attribute{Type: unix.NFTA_HOOK_HOOKNUM, Data: []byte{0, 0, 0, 1}})},
+	), byte(unix.NFPROTO_INET))
+	f.Add(marshal(f, netlink.Attribute{Type: unix.NLA_F_NESTED | unix.NFTA_SET_ELEM_LIST_ELEMENTS, Data: marshal(f,
+		netlink.Attribute{Type: unix.NLA_F_NESTED | unix.NFTA_LIST_ELEM, Data: marshal(f,
+			netlink.Attribute{Type: unix.NLA_F_NESTED | unix.NFTA_SET_ELEM_KEY, Data: marshal(f, netlink.Attribute{Type: unix.NFTA_DATA_VALUE, Data: []byte{0, 80}})})})}), byte(0))
+	f.Fuzz(func(t *testing.T, b []byte, family byte) {
+		c := parseChain(familyName(family), b)
+		nameBackends([]*chain{c})
+		resolve([]*chain{c})
+		if n := len(parseElements(nil, b)); n > maxElements+1 {
+			t.Errorf("%d elements kept", n)
+		}
+	})
+}

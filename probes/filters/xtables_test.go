@@ -198,5 +198,14 @@ func FuzzParseXTables(f *testing.F) {
 		if chains, err := parseXTables(fam, "filter", info, raw); err == nil {
 			resolve(chains)
 		}
+		if info, err := parseXTInfo(raw); err == nil {
+			_, _ = parseXTables(fam, "filter", info, raw)
+		}
+		s := &Source{}
+		for range 2 { // the second time only the counters are read
+			if p, err := s.xtDecode(fam, "filter", info, raw); err == nil && len(p.packets) != len(p.rules) {
+				t.Errorf("%d counters of %d rules", len(p.packets), len(p.rules))
+			}
+		}
 	})
 }

@@ -300,6 +300,33 @@ func TestProcessesOnly(t *testing.T) {
 	}
 }
 
+// FuzzFiles puts anything into the files that are read whole: pressure, memory,
+// and those of a control group.
+func FuzzFiles(f *testing.F) {
+	f.Add([]byte("some avg10=0.00 avg60=0.00 avg300=0.00 total=12\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=3\n"))
+	f.Add([]byte("MemTotal:       16384 kB\nMemAvailable:   8192 kB\n"))
+	f.Add([]byte("nr_periods 4\nnr_throttled 2\nthrottled_usec 100\n"))
+	f.Add([]byte("100000 100000"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := string(b)
+		root := tree(t, map[string]string{
+			"proc/stat": procStat, "proc/meminfo": s, "proc/pressure/cpu": s, "proc/pressure/memory": s,
+			"group/cpu.max": s, "group/cpu.stat": s, "group/cgroup.procs": s,
+		})
+		d, err := at(root).Look(context.Background())
+		if err != nil {
+			return
+		}
+		c := cgroups{root: root, mount: root, tried: true}
+		r := d.(*Reading)
+		r.Quotas = c.look(context.Background())
+		got := factsOf(r, r)
+		if v, ok := got.Num("memory.available_share"); ok && v < 0 {
+			t.Errorf("memory.available_share = %v", v)
+		}
+	})
+}
+
 func TestSchedstat(t *testing.T) {
 	got := parseSchedstat([]byte("version 15\ntimestamp 4297299139\ncpu0 0 0 9 9 9 9 80 2500000 7\ndomain0 03 1 2 3\ncpu1 1 2 3\n"))
 	if len(got) != 1 || got[0] != 2500000 {

@@ -51,7 +51,10 @@ const (
 	// A part of the look that took long is not repeated before this many times
 	// as long have passed.
 	restFactor = 50
-	routesRest = 2 * time.Second
+	// Sockets are swept by another source too; here one sweep in a long while
+	// is enough.
+	sweepFactor = 200
+	routesRest  = 2 * time.Second
 )
 
 // Source reads neighbours, routes and rules over rtnetlink, and the remote
@@ -120,7 +123,7 @@ func (s *Source) look(ctx context.Context) (*Reading, error) {
 	}
 	if now := time.Now(); !now.Before(s.nextSockets) {
 		s.readSockets(ctx)
-		s.nextSockets = time.Now().Add(restFactor * time.Since(now))
+		s.nextSockets = time.Now().Add(sweepFactor * time.Since(now))
 	}
 	r.Default4, r.Default6 = s.default4, s.default6
 	r.Truncated, r.NoSockets = s.truncated, s.noSockets

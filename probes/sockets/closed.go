@@ -14,26 +14,29 @@ type follower interface {
 }
 
 // closed follows the connections that end, so that those which begin and end
-// between two looks are seen too. Each costs the kernel about two microseconds;
-// where too many end, they are no longer followed.
+// between two looks are seen too. Each costs about a microsecond here and as much
+// in the kernel; where too many end, they are not followed for a while.
 type closed struct {
-	from follower
-	off  bool      // not to be had, or too dear
-	busy bool      // because too many ended
-	last time.Time // of the last read
+	from  follower  // nil while they are not followed
+	last  time.Time // of the last read
+	again time.Time // not before then
 }
 
-// mostEnds is how many connections may end each second before they are let go.
-const mostEnds = 2000
+// mostEnds is how many connections may end each second before they are let go, and
+// restFor for how long.
+const (
+	mostEnds = 2000
+	restFor  = time.Minute
+)
 
 // begin subscribes, before the first look at the sockets.
 func (c *closed) begin(follow func() (follower, error)) {
-	if c.off || c.from != nil {
+	if c.from != nil || time.Now().Before(c.again) {
 		return
 	}
 	from, err := follow()
 	if err != nil {
-		c.off = true
+		c.again = time.Now().Add(restFor)
 		return
 	}
 	c.from, c.last = from, time.Now()
@@ -53,9 +56,8 @@ func (c *closed) read(ctx context.Context, s *sweep) {
 	since := time.Since(c.last)
 	c.last = time.Now()
 	s.r.MissedEnds = missed
-	c.busy = float64(s.r.Ended) > mostEnds*max(since.Seconds(), 0.1) || (missed && s.look > 1)
-	if err != nil || c.busy {
+	if err != nil || missed || float64(s.r.Ended) > mostEnds*max(since.Seconds(), 0.1) {
 		c.from.Close()
-		c.from, c.off, s.r.EndsUnseen = nil, true, true
+		c.from, c.again, s.r.EndsUnseen = nil, c.last.Add(restFor), true
 	}
 }

@@ -20,6 +20,9 @@ type ends struct {
 func (e *ends) Close() error { e.closed = true; return nil }
 
 func (e *ends) Read(_ context.Context, visit func(*inetdiag.Socket)) (bool, error) {
+	if len(e.looks) == 0 {
+		return false, nil
+	}
 	now, missed := e.looks[0], e.missed[0]
 	e.looks, e.missed = e.looks[1:], e.missed[1:]
 	for i := range now {

@@ -322,7 +322,7 @@ func (w *window) pace(f *fact.Facts) {
 	}
 	f.Text("sockets.adapted", fmt.Sprintf("looked at only every %v: %d sockets cost %d ms of CPU time a look",
 		every, n, last.CPU.Milliseconds()))
-	f.CannotSee("sockets", fmt.Sprintf("connections that live for less than %v, except in the counters: the sockets are looked at that seldom, for there are %d", every, n), "")
+	f.CannotSee("sockets", fmt.Sprintf("what passes between two looks at the sockets, %v apart, such as a queue that fills and drains: there are %d sockets", every, n), "")
 }
 
 // blind says what could not be seen and what would change that.
@@ -339,8 +339,8 @@ func (w *window) blind(f *fact.Facts) {
 		}
 		f.CannotSee("sockets", "processes of other users behind sockets", needs)
 	}
-	if last.EndsUnseen && last.Proc == "" {
-		f.CannotSee("sockets", "connections that begin and end between two looks, except in the counters: too many end each second to follow them, or the kernel does not tell", "")
+	if last.Proc == "" && slices.ContainsFunc(w.looks[1:], func(r *Reading) bool { return r.EndsUnseen }) {
+		f.CannotSee("sockets", "connections that begin and end between two looks, except in the counters: more end each second than are followed, or the kernel does not tell of them", "")
 	}
 	if last.Unfinished {
 		f.CannotSee("sockets", "processes behind some sockets: too many open files for the time given", "a longer observation")

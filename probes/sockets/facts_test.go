@@ -3,7 +3,6 @@ package sockets
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -60,7 +59,7 @@ func scripted(t *testing.T, looks ...[]inetdiag.Socket) (*Source, *script) {
 		return map[netip.Addr]int{netip.MustParseAddr("10.9.0.1"): 2, netip.MustParseAddr("10.9.0.7"): 3}, map[int]string{2: "eth0", 3: "eth1"}
 	}
 	s.dial = func() (dumper, error) { return kernel, nil }
-	s.follow = func() (follower, error) { return nil, errors.New("nothing to follow") }
+	s.follow = func() (follower, error) { return &ends{}, nil }
 	s.procRoot = procWith(t, map[string]string{
 		"sys/net/ipv4/ip_local_port_range": "32768\t60999\n",
 		"sys/net/core/somaxconn":           "4096\n",

@@ -42,6 +42,10 @@ const (
 type fdWalk struct {
 	pids []int
 	dir  *os.File // /proc/PID/fd of pids[0]
+	// large are the processes with more open files than were read at first. A
+	// listener's is among the first; so they are walked to their end last.
+	large    []int
+	toTheEnd bool
 
 	entries [8 << 10]byte
 }
@@ -126,7 +130,10 @@ func (o *owners) goOn(ctx context.Context) {
 func (o *owners) step(until time.Time) bool {
 	w := o.walk
 	if len(w.pids) == 0 {
-		return false
+		w.pids, w.large, w.toTheEnd = w.large, nil, true
+		if len(w.pids) == 0 {
+			return false
+		}
 	}
 	pid := w.pids[0]
 	if w.dir == nil {
@@ -143,6 +150,10 @@ func (o *owners) step(until time.Time) bool {
 		n, err := unix.Getdents(dir, w.entries[:])
 		eachName(w.entries[:max(n, 0)], func(name []byte) { o.link(pid, dir, name) })
 		if err != nil || n <= 0 {
+			break
+		}
+		if !w.toTheEnd && n > len(w.entries)/2 {
+			w.large = append(w.large, pid)
 			break
 		}
 		if !time.Now().Before(until) {

@@ -32,7 +32,8 @@ type Reading struct {
 	// kernel told the last figures. MissedEnds says that there were more.
 	Ended      uint32 `json:"ended"`
 	MissedEnds bool   `json:"missed_ends"`
-	EndsUnseen bool   `json:"ends_unseen"` // they are not followed
+	// EndsUnseen says that they are not followed, or no longer.
+	EndsUnseen bool `json:"ends_unseen"`
 
 	Growth Totals `json:"growth"` // of all sockets, since the previous look
 	// SynRetrans and SynAckRetrans are the growths of what the sockets themselves

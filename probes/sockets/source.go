@@ -23,9 +23,9 @@ import (
 )
 
 // Source reads TCP sockets over NETLINK_SOCK_DIAG (inet_diag), or from
-// /proc/net/tcp where that is not to be had, and their owners from /proc/PID.
-// Connections that begin and end between two looks are not seen: the kernel's
-// counters have them.
+// /proc/net/tcp where that is not to be had, and their owners from /proc/PID. Of
+// connections that begin and end between two looks, the kernel tells the last
+// figures when they end; where these are too many, only its counters have them.
 type Source struct {
 	procRoot string
 	sysRoot  string
@@ -64,7 +64,7 @@ func (s *Source) Name() string { return "sockets" }
 
 // Reads implements fact.Source.
 func (s *Source) Reads() string {
-	return "NETLINK_SOCK_DIAG (tcp_info, skmem), or /proc/net/tcp; /proc/net/{snmp,netstat}; /proc/PID/{fd,stat,limits,cgroup}"
+	return "NETLINK_SOCK_DIAG (tcp_info, skmem; sockets that end), or /proc/net/tcp; /proc/net/{snmp,netstat}; /proc/PID/{fd,stat,limits,cgroup}"
 }
 
 // Look implements fact.Source; its reading is a *Reading. Errors: the context's,

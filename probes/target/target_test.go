@@ -76,3 +76,15 @@ func TestRouteOf(t *testing.T) {
 		}
 	}
 }
+
+func FuzzNew(f *testing.F) {
+	for _, spec := range []string{"192.0.2.1", "192.0.2.1:443", "[2001:db8::1]:22", "host:0", ":80", "fe80::1%eth0", "a:b:c", "host:65536"} {
+		f.Add(spec)
+	}
+	f.Fuzz(func(t *testing.T, spec string) {
+		s, err := New(spec)
+		if err == nil && s.host == "" {
+			t.Errorf("%q: no host and no error", spec)
+		}
+	})
+}

@@ -9,10 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The multicast groups of NETLINK_SOCK_DIAG that tell of destroyed TCP sockets, as
-// bits (SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY in
-// include/uapi/linux/sock_diag.h).
-const closedGroups = 1<<(1-1) | 1<<(3-1)
+// The multicast groups of NETLINK_SOCK_DIAG that tell of destroyed TCP sockets
+// (SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY in
+// include/uapi/linux/sock_diag.h), and both as a mask.
+const (
+	groupTCPDestroy  = 1
+	groupTCP6Destroy = 3
+
+	closedGroups = 1<<(groupTCPDestroy-1) | 1<<(groupTCP6Destroy-1)
+)
 
 // closedBuffer is what may wait to be read, bytes of kernel memory; about a
 // kilobyte a socket. Without CAP_NET_ADMIN net.core.rmem_max is the limit.

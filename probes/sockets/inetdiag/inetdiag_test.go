@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -281,6 +282,58 @@ func FuzzBatch(f *testing.F) {
 			t.Errorf("%v (done: %v)", err, done)
 		}
 	})
+}
+
+func FuzzClosed(f *testing.F) {
+	f.Add(answerOf(unix.SOCK_DIAG_BY_FAMILY, message(unix.AF_INET, tcpInfoBytes(248))))
+	f.Add([]byte{16, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var c Closed
+		if err := c.messages(b, func(*Socket) {}); err != nil && !strings.Contains(err.Error(), "inet_diag") {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSubscribe: the end of a connection is told, with its last figures.
+func TestSubscribe(t *testing.T) {
+	closed, err := Subscribe()
+	if err != nil {
+		t.Skip(err)
+	}
+	defer closed.Close()
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer listener.Close()
+	client, err := net.Dial("tcp4", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Write([]byte("hello"))
+	own := client.LocalAddr().String()
+	client.Close()
+	for until := time.Now().Add(5 * time.Second); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
+		found := false
+		_, err := closed.Read(context.Background(), func(s *Socket) {
+			if s.Local.String() == own {
+				found = s.Cookie != 0 && s.Has(LenDataSegsOut) && s.Info.DataSegsOut == 1
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found {
+			return
+		}
+		// The client's end stays until the other end closes, too.
+		if server, err := listener.Accept(); err == nil {
+			server.Close()
+			listener.Close()
+		}
+	}
+	t.Error("the kernel did not tell of the end")
 }
 
 func FuzzScanProc(f *testing.F) {
