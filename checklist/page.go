@@ -160,8 +160,11 @@ func (p *page) blind(f *fact.Facts) {
 		lines = append(lines, l)
 	}
 	for _, s := range f.Probes {
-		if s.Status != "ok" {
+		switch {
+		case s.Status != "ok":
 			lines = append(lines, fmt.Sprintf("probe %s %s: %s", s.Name, s.Status, content.Show(s.Why)))
+		case s.Adapted != "":
+			lines = append(lines, fmt.Sprintf("probe %s in between: %s", s.Name, content.Show(s.Adapted)))
 		}
 	}
 	if len(lines) == 0 {
