@@ -44,8 +44,10 @@ func annotated(book *content.Book, f *fact.Facts) *fact.Facts {
 	with := *f
 	with.Tables, with.Values = maps.Clone(f.Tables), maps.Clone(f.Values)
 	with.Tables[content.DropTable] = rows
-	if flows, sampled := f.Tables[flowTable]; sampled {
-		with.Tables[flowTable] = annotatedFlows(flows, worst)
+	for _, table := range []string{"drop_flow", "drop_end"} {
+		if sampled, ok := f.Tables[table]; ok {
+			with.Tables[table] = annotatedFlows(sampled, worst)
+		}
 	}
 	for _, r := range book.DropReasons {
 		n := packets[r.Name]
@@ -66,9 +68,6 @@ func reasonOf(book *content.Book, row fact.Row) *content.DropReason {
 	}
 	return book.DropReason(reason, location)
 }
-
-// flowTable is the table of the flows that lost most for a reason.
-const flowTable = "drop_flow"
 
 // annotatedFlows adds to each flow what its reason means: a sample does not tell
 // the place, so that of the reason's places counts at which somebody misses it.

@@ -131,6 +131,7 @@ func addFlows(f *fact.Facts, readings []fact.Reading, packets map[group]float64)
 		flow.Samples, flow.Weight = sum.SKBs, sum.Packets
 		flows = append(flows, flow)
 	}
+	addEnds(f, flows, packets, weights)
 	slices.SortFunc(flows, compareFlows)
 	told := map[string]int{}
 	for _, flow := range flows {
