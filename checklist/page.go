@@ -108,7 +108,7 @@ func (p *page) ledger(d *Diagnosis) {
 	}
 	p.entries("Lost on this host during the observation", lost)
 	if d.Balance.Worth() {
-		p.line("    ", "  = %s", d.Balance)
+		p.line("    ", "  %s", d.Balance)
 	}
 	p.entries("Also counted; not every such packet is missed by anybody", maybe)
 }

@@ -190,7 +190,7 @@ func (m *model) summaryLines(w int) []string {
 	part(heading, likely)
 	part("Signs that something is wrong", signs)
 	if d.Balance.Worth() {
-		lost = append(lost, "  = "+d.Balance.String())
+		lost = append(lost, "  "+d.Balance.String())
 	}
 	part("Lost on this host", lost)
 	part("Worth knowing", notes)
