@@ -94,7 +94,7 @@ func (b *Book) Translate(driver, stat string) (Statistic, bool) {
 	return s, true
 }
 
-var spaces = strings.NewReplacer(" ", "_", "-", "_")
+var spaces = strings.NewReplacer(" ", "_", "-", "_", ".", "_")
 
 // guess finds the first pattern that matches a name; nil is an ordinary event.
 func (b *Book) guess(name string) *Meaning {

@@ -51,6 +51,23 @@ func TestTranslate(t *testing.T) {
 		{"hns3", "rxq5_l3l4_csum_err", "rxq{n}_l3l4_csum_err", "5", "checksum", "", false},
 		{"qede", "3_0: stopped_cnt", "{n}_{n}: stopped_cnt", "3.0", "ring_full", "", false},
 		{"fsl_dpaa2_eth", "[hw] rx nobuffer discards", "[hw] rx nobuffer discards", "", "ring_overflow", "rx_dropped", false},
+		{"i40e", "port.rx_tcp_cso_error", "port.rx_tcp_cso_error", "", "checksum", "", false},
+		{"ice", "port-rx-dropped_pkts", "port-rx-dropped_pkts", "", "buffer_overflow", "rx_missed", false}, // the newer spelling
+		{"ice", "rx-dropped_pkts", "rx-dropped_pkts", "", "ring_overflow", "rx_dropped", false},
+		{"mlx5_core", "rx_discards_phy", "rx_discards_phy", "", "buffer_overflow", "rx_dropped", false},
+		{"mlx5_core", "rx_prio3_cong_discard", "rx_prio{n}_cong_discard", "3", "buffer_overflow", "rx_dropped", false},
+		{"bnxt_en", "[2]: rx_drops", "[{n}]: rx_drops", "2", "rx_error", "", false}, // now rx_errors
+		{"bnxt_en", "[2]: rx_buf_errors", "[{n}]: rx_buf_errors", "2", "rx_driver_drop", "", false},
+		{"tg3", "rxbds_empty", "rxbds_empty", "", "ring_empty", "rx_over", false},
+		{"virtio_net", "tx1_tx_timeouts", "tx{n}_tx_timeouts", "1", "tx_timeout", "tx_errors", false},
+		{"ena", "queue_3_tx_lost_interrupt", "queue_{n}_tx_lost_interrupt", "3", "missed_interrupt", "", false},
+		{"mvpp2", "fragments_err_received", "fragments_err_received", "", "fragment", "", false},
+		{"fsl_enetc", "Rx ring  3 discarded frames", "Rx ring  {n} discarded frames", "3", "ring_overflow", "", false},
+		{"fsl_enetc", "SI VLAN nomatch m-cast discards", "SI VLAN nomatch m-cast discards", "", "filtered", "", false},
+		{"r8125", "rdu", "rdu", "", "ring_empty", "", false},
+		{"nobody", "Rx dropped no buffer", "Rx dropped no buffer", "", "ring_overflow", "", true},
+		{"nobody", "outFCSErr", "outFCSErr", "", "tx_error", "", true},
+		{"nobody", "if_in_discards", "if_in_discards", "", "rx_drop", "", true},
 		{"nobody", "rx_ring3_no_desc", "rx_ring{n}_no_desc", "3", "ring_overflow", "", true},
 		{"nobody", "Rx_CRC_Errors", "Rx_CRC_Errors", "", "crc", "", true},
 		{"nobody", "tx_carrier_errors", "tx_carrier_errors", "", "carrier", "", true},
@@ -61,8 +78,21 @@ func TestTranslate(t *testing.T) {
 		if !ok || got.Name != c.name || got.Queue != c.queue || got.Meaning != c.meaning || got.Link != c.link || got.Guess != c.guess {
 			t.Errorf("%s %q: %+v, %v, want %+v", c.driver, c.stat, got, ok, c)
 		}
-		if m := b.meanings[c.meaning]; got.Hop != m.Hop || got.Direction != m.Direction || got.Loss != m.Loss || got.Means != m.Means {
+		if m := b.meanings[c.meaning]; m != nil && (got.Hop != m.Hop || got.Direction != m.Direction || got.Loss != m.Loss || got.Means != m.Means) {
 			t.Errorf("%s %q: %+v has not what its meaning says", c.driver, c.stat, got)
+		}
+	}
+}
+
+// TestMaybe: what counts packets of protocols that nobody handles is no proof
+// of loss, unless the driver's own entry says so.
+func TestMaybe(t *testing.T) {
+	b := embeddedBook(t)
+	for _, c := range [][3]string{
+		{"igb", "rx_dropped", "maybe"}, {"ixgbe", "rx_dropped", "maybe"}, {"e1000e", "tx_dropped", "yes"}, {"i40e", "rx_dropped", "yes"},
+	} {
+		if got, _ := b.Translate(c[0], c[1]); got.Loss != c[2] {
+			t.Errorf("%s %s: loss %q, want %q", c[0], c[1], got.Loss, c[2])
 		}
 	}
 }
@@ -74,6 +104,9 @@ func TestOrdinary(t *testing.T) {
 		{"mlx5_core", "rx4_cache_full"}, {"mlx5_core", "outbound_pci_stalled_rd"}, {"vmxnet3", "     giant hdr"},
 		{"nobody", "rx_packets"}, {"nobody", "rx_csum_none"}, {"nobody", "tx_1024_to_1522"}, {"nobody", ""},
 		{"nobody", "rx_queue_3_bytes"}, {"nobody", "missed_interrupts"},
+		{"nobody", "rx_fd_miss"}, {"nobody", "rx_pp_recycle_ring_full"}, {"nobody", "ptp_cq0_lost_cqe"}, {"nobody", "rx_lro_aborted"}, {"nobody", "tx_nop"},
+		{"ena", "queue_0_tx_pending_timedout_pkts"}, {"ena", "queue_0_rx_pp_ring_full"}, {"ena", "io_suspend"}, {"bnxt_en", "[0]: rx_tpa_aborts"},
+		{"mlx5_core", "rx_csum_complete_tail_slow"}, {"mlx5_core", "rx_vport_multicast_packets"}, {"ixgbe", "hw_rsc_flushed"}, {"ice", "rx_gro_dropped"},
 	} {
 		if got, ok := b.Translate(c[0], c[1]); ok {
 			t.Errorf("%s %q is taken for trouble: %+v", c[0], c[1], got)
@@ -87,11 +120,19 @@ func TestSums(t *testing.T) {
 	for _, c := range []struct{ driver, whole, part string }{
 		{"ice", "tx_errors.nic", "tx_errors"}, {"bnxt_en", "rx_total_ring_discards", "[{n}]: rx_discards"},
 		{"mlx5_core", "rx_wqe_err", "rx{n}_wqe_err"}, {"igb", "rx_fifo_errors", "rx_queue_{n}_drops"}, {"igc", "rx_fifo_errors", "rx_queue_{n}_drops"},
+		{"gve", "rx_dropped_pkt[{n}]", "rx_skb_alloc_fail"}, {"mlx4_en", "rx_over_errors", "rx_missed_errors"}, {"tg3", "rx_errors", "rx_fcs_errors"},
+		{"hns3", "mac_rx_fcs_err_pkt_num", "rxq{n}_l2_err"}, {"ena", "total_resets", "os_netdev_wd"}, {"mlx5_core", "rx_discards_phy", "rx_prio{n}_discards"},
 		{"e1000e", "rx_length_errors", "rx_long_length_errors"}, {"be2net", "rxq{n}: rx_compl_err", "rx_tcp_checksum_errs"},
 	} {
 		got, ok := b.Translate(c.driver, strings.ReplaceAll(c.whole, placeholder, "0"))
 		if !ok || !strings.Contains(strings.Join(got.Sums, ","), c.part) {
 			t.Errorf("%s: %s does not tell that it counts %s again: %v", c.driver, c.whole, c.part, got.Sums)
+		}
+	}
+	// Names that sound like a sum and its parts, and count different packets.
+	for _, c := range [][2]string{{"ixgbe", "rx_length_errors"}, {"ice", "rx_length_errors.nic"}, {"ixgbe", "rx_no_dma_resources"}, {"mlx5_core", "rx_out_of_buffer"}} {
+		if got, _ := b.Translate(c[0], c[1]); len(got.Sums) != 0 {
+			t.Errorf("%s: %s does not count %v again", c[0], c[1], got.Sums)
 		}
 	}
 }
@@ -227,6 +268,7 @@ tables:
 		{"nics: [{driver: a, statistics: {crc: [x]}}]", "n.yaml:1: driver a has no source"},
 		{"nics: [{driver: a, sources: [s], statistics: {crc: [x]}, sums: {x: [y]}}]", `n.yaml:1: driver a: "y" is not listed`},
 		{"nics: [{driver: a, sources: [s], statistics: {crc: [x]}, link: {rx_mist: [x]}}]", `n.yaml:1: driver a: the table link has no counter "rx_mist"`},
+		{"nics: [{driver: a, sources: [s], statistics: {crc: [x]}, maybe: [y]}]", `n.yaml:1: driver a: "y" is not listed`},
 		{"nics: [{driver: a, sources: [s], like: b}]", `n.yaml:1: driver a is like "b"`},
 		{"nics: [{driver: a, sources: [s], like: c}, {driver: c, sources: [s], like: a}]", `driver c is like "a": expected another driver`},
 		{"nics: [{driver: a, sources: [s], also: [c]}, {driver: c, sources: [s]}]", "driver c stands twice"},

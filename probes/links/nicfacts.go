@@ -128,7 +128,8 @@ func nicFacts(links []Link, runs map[linkKey]*run, f *fact.Facts) {
 // overrun adds to a row of the table link how many frames were lost because the
 // ring or the device's memory was full: by the standard counters or, where they
 // tell more, by the driver's own. In the standard counters the same loss can
-// stand twice (rx_fifo of igb holds rx_missed). r may be nil.
+// stand twice (rx_fifo of igb holds rx_missed), and some drivers count events
+// there that are no loss (rx_over of tg3). r may be nil.
 func (r *run) overrun(row fact.Row) {
 	var nic fact.Row
 	if r != nil {
@@ -137,8 +138,9 @@ func (r *run) overrun(row fact.Row) {
 	for _, suffix := range []string{"", "_total"} {
 		most, known := 0.0, false
 		for _, name := range []string{"rx_missed", "rx_fifo", "rx_over"} {
-			n, ok := row[name+suffix].(float64)
-			most, known = max(most, n), known || ok
+			if n, ok := row[name+suffix].(float64); ok && !r.harmless(name) {
+				most, known = max(most, n), true
+			}
 		}
 		own := 0.0
 		for _, meaning := range []string{"ring_overflow", "buffer_overflow"} {
@@ -149,6 +151,22 @@ func (r *run) overrun(row fact.Row) {
 			row["overrun"+suffix] = max(most, own)
 		}
 	}
+}
+
+// harmless tells whether a standard counter shows only what the driver says is
+// no proof of loss. r may be nil.
+func (r *run) harmless(field string) bool {
+	told := false
+	if r != nil {
+		for i := range r.last.Layout.Stats {
+			k := &r.last.Layout.Stats[i]
+			if k.Link == field && k.Loss == "yes" {
+				return false
+			}
+			told = told || k.Link == field
+		}
+	}
+	return told
 }
 
 // worseRow puts first what grew most, then what counted most before.

@@ -14,6 +14,7 @@ func nic(names ...string) func(values ...uint64) *Reading {
 		"rx{n}_drops": {Meaning: "ring_overflow", Hop: "nic", Direction: "rx", Loss: "yes"},
 		"rx_drops":    {Meaning: "ring_overflow", Hop: "nic", Direction: "rx", Loss: "yes", Sums: []string{"rx{n}_drops"}},
 		"discards":    {Meaning: "rx_drop", Hop: "nic", Direction: "rx", Loss: "yes", Sums: []string{"rx_drops", "crc", "absent"}},
+		"empty":       {Meaning: "ring_empty", Hop: "nic", Direction: "rx", Loss: "maybe", Link: "rx_over"},
 		"strange":     {Meaning: "trouble", Hop: "nic", Direction: "both", Loss: "maybe", Guess: true},
 	}
 	l := newLayout(g, "acme", names)
@@ -65,6 +66,17 @@ func TestOverrun(t *testing.T) {
 	want(t, row(t, observed(both(5, 1), both(6, 9)), "link", "eth0"), fact.Row{"overrun": 8.0, "overrun_total": 9.0})
 	want(t, row(t, observed(both(5, 1)), "link", "eth0"), fact.Row{"overrun": nil, "overrun_total": 5.0})
 	want(t, row(t, observed(nic("crc")(1), nic("crc")(1)), "link", "eth0"), fact.Row{"overrun": nil, "overrun_total": nil})
+
+	// A standard counter in which the driver counts events that are no loss.
+	over := func(look func(...uint64) *Reading, n uint64) *Reading {
+		r := look(n)
+		r.Links[0].Stats = counters("rx_over", n)
+		return r
+	}
+	events := nic("empty")
+	want(t, row(t, observed(over(events, 5), over(events, 9)), "link", "eth0"), fact.Row{"overrun": 0.0, "overrun_total": 0.0, "rx_over": 4.0})
+	other := nic("crc")
+	want(t, row(t, observed(over(other, 5), over(other, 9)), "link", "eth0"), fact.Row{"overrun": 4.0})
 }
 
 func TestNicUnknown(t *testing.T) {

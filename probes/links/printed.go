@@ -53,3 +53,26 @@ func ParseStatistics(r io.Reader) ([]Printed, error) {
 	}
 	return out, nil
 }
+
+// PrintedLayout is what the statistics mean that ethtool -S printed for a
+// driver. Those that the dictionary calls ordinary are left out.
+func PrintedLayout(d Dictionary, driver string, printed []Printed) *Layout {
+	names := make([]string, len(printed))
+	for i, p := range printed {
+		names[i] = p.Name
+	}
+	return newLayout(d, driver, names)
+}
+
+// Printed are the values of one more printout with the same statistics in the
+// same order; nil if it holds fewer.
+func (l *Layout) Printed(printed []Printed) *Counters {
+	c := &Counters{Layout: l, Values: make([]uint64, len(l.Sources))}
+	for i, at := range l.Sources {
+		if at >= len(printed) {
+			return nil
+		}
+		c.Values[i] = printed[at].Value
+	}
+	return c
+}

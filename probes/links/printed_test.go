@@ -2,6 +2,7 @@ package links
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -39,4 +40,20 @@ func FuzzParseStatistics(f *testing.F) {
 			t.Error("nothing, and no error")
 		}
 	})
+}
+
+func TestPrintedLayout(t *testing.T) {
+	before, err := ParseStatistics(strings.NewReader("NIC statistics:\n     rx0_drops: 4\n     rx_packets: 9\n     rx1_drops: 5\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	drops := glossary{"rx{n}_drops": {Meaning: "ring_overflow"}}
+	before[0].Name, before[2].Name = "rx#0_drops", "rx#1_drops" // as the glossary spells the number of a queue
+	l := PrintedLayout(drops, "acme", before)
+	if c := l.Printed(before); c == nil || len(l.Stats) != 1 || !slices.Equal(c.Values, []uint64{4, 5}) {
+		t.Errorf("%+v: %+v, want 4 and 5 of one statistic", l, c)
+	}
+	if c := l.Printed(before[:2]); c != nil {
+		t.Errorf("a printout that ends early is taken for %v: what is absent is unknown", c.Values)
+	}
 }
