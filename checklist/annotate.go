@@ -34,19 +34,12 @@ func annotated(book *content.Book, f *fact.Facts) *fact.Facts {
 		row["why"], row["loss"], row["hop"], row["means"], row["guess"] = r.Name, string(r.Loss), r.Hop, r.Means, r.Guess
 		rows[i] = row
 	}
-	worst := map[string]*content.DropReason{} // by the key of a flow's row
-	for _, row := range drops {
-		r := reasonOf(book, row)
-		if have := worst[flowKey(row)]; have == nil || r.Loss == content.LossYes {
-			worst[flowKey(row)] = r
-		}
-	}
 	with := *f
 	with.Tables, with.Values = maps.Clone(f.Tables), maps.Clone(f.Values)
 	with.Tables[content.DropTable] = rows
 	for _, table := range []string{"drop_flow", "drop_end"} {
 		if sampled, ok := f.Tables[table]; ok {
-			with.Tables[table] = annotatedFlows(sampled, worst)
+			with.Tables[table] = annotatedFlows(book, sampled, drops)
 		}
 	}
 	for _, r := range book.DropReasons {
@@ -71,7 +64,14 @@ func reasonOf(book *content.Book, row fact.Row) *content.DropReason {
 
 // annotatedFlows adds to each flow what its reason means: a sample does not tell
 // the place, so that of the reason's places counts at which somebody misses it.
-func annotatedFlows(flows []fact.Row, worst map[string]*content.DropReason) []fact.Row {
+func annotatedFlows(book *content.Book, flows, drops []fact.Row) []fact.Row {
+	worst := map[string]*content.DropReason{} // by the key of a flow's row
+	for _, row := range drops {
+		r := reasonOf(book, row)
+		if have := worst[flowKey(row)]; have == nil || r.Loss == content.LossYes {
+			worst[flowKey(row)] = r
+		}
+	}
 	rows := make([]fact.Row, len(flows))
 	for i, have := range flows {
 		row := maps.Clone(have)

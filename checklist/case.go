@@ -31,11 +31,17 @@ type Case struct {
 	Answers map[string]Answer
 	// Facts is the newest observation, nil before the first.
 	Facts *fact.Facts
+	// expectations are what the questions of the book can tell.
+	expectations map[*content.Question]*expectation
 }
 
 // NewCase opens a case.
 func NewCase(book *content.Book, started time.Time) *Case {
-	return &Case{Book: book, Started: started, Answers: map[string]Answer{}}
+	c := &Case{Book: book, Started: started, Answers: map[string]Answer{}, expectations: map[*content.Question]*expectation{}}
+	for _, q := range book.Questions() {
+		c.expectations[q] = expect(q)
+	}
+	return c
 }
 
 // Answer records an answer, replacing an earlier one. An empty answer takes the
@@ -64,7 +70,7 @@ func (c *Case) Answered() int { return len(c.Answers) }
 
 // Diagnose judges all causes by the newest observation and the answers.
 func (c *Case) Diagnose() *Diagnosis {
-	return diagnose(c.Book, annotated(c.Book, c.Facts), c.Answers)
+	return diagnose(c.Book, annotated(c.Book, c.Facts), c.Answers, c.expectations)
 }
 
 // Evidence is a line of live measurement for a question.
@@ -173,23 +179,29 @@ func (s *scene) table(name string) (rows []*content.Env, looked bool) {
 // known is false if it holds for none and could not be judged for one.
 func (s *scene) matching(table string, when, order *content.Expr) (rows []*content.Env, known bool) {
 	all, _ := s.table(table)
-	by := map[*content.Env]float64{}
 	known = true
 	for _, row := range all {
 		holds, judged := when.Holds(row)
 		known = known && judged
-		if !holds || !judged {
-			continue
+		if holds && judged {
+			rows = append(rows, row)
 		}
-		if !order.Empty() {
-			if v, ok := order.Eval(row); ok {
-				by[row], _ = v.(float64)
-			}
+	}
+	if len(rows) > 1 && !order.Empty() {
+		descending(rows, order)
+	}
+	return rows, known || len(rows) > 0
+}
+
+// descending sorts rows by the value of an expression; one without comes as 0.
+func descending(rows []*content.Env, order *content.Expr) {
+	by := make(map[*content.Env]float64, len(rows))
+	for _, row := range rows {
+		if v, ok := order.Eval(row); ok {
+			by[row], _ = v.(float64)
 		}
-		rows = append(rows, row)
 	}
 	sort.SliceStable(rows, func(i, j int) bool { return by[rows[i]] > by[rows[j]] })
-	return rows, known || len(rows) > 0
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -98,8 +98,11 @@ type judge struct {
 	book    *content.Book
 	facts   *scene
 	answers map[string]Answer
-	named   map[string]bool
-	tried   map[*content.Rule]outcome
+	// questions are the book's, which makes a list of them each time.
+	questions    []*content.Question
+	expectations map[*content.Question]*expectation
+	named        map[string]bool
+	tried        map[*content.Rule]outcome
 }
 
 // outcome is what came of trying a rule.
@@ -108,14 +111,14 @@ type outcome struct {
 	holds, known bool
 }
 
-func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer) *Diagnosis {
+func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer, expected map[*content.Question]*expectation) *Diagnosis {
 	if facts == nil {
 		facts = &fact.Facts{Values: map[string]fact.Value{}, Tables: map[string][]fact.Row{}}
 	}
 	entries := ledgerOf(book, facts)
 	j := &judge{
-		book: book, answers: answers,
-		named: map[string]bool{}, tried: map[*content.Rule]outcome{},
+		book: book, answers: answers, questions: book.Questions(), expectations: expected,
+		named: map[string]bool{}, tried: make(map[*content.Rule]outcome, 1024),
 	}
 	d := &Diagnosis{Balance: balance(facts, entries)}
 	d.facts = balanced(facts, d.Balance)
@@ -149,19 +152,27 @@ func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer) 
 func (j *judge) findings() []*Finding {
 	var findings []*Finding
 	for _, circle := range j.book.JudgementOrder() {
-		circle = slices.Clone(circle)
-		alone := map[*content.Cause]content.Decibans{}
-		for _, c := range circle {
-			alone[c] = j.finding(c).Evidence
-		}
-		slices.SortStableFunc(circle, func(a, b *content.Cause) int { return cmp.Compare(alone[b], alone[a]) })
-		for _, c := range circle {
+		for _, c := range j.byOwnEvidence(circle) {
 			f := j.finding(c)
 			j.named[c.ID] = f.Named()
 			findings = append(findings, f)
 		}
 	}
 	return findings
+}
+
+// byOwnEvidence orders causes that can explain each other.
+func (j *judge) byOwnEvidence(circle []*content.Cause) []*content.Cause {
+	if len(circle) < 2 {
+		return circle
+	}
+	alone := map[*content.Cause]content.Decibans{}
+	for _, c := range circle {
+		alone[c] = j.finding(c).Evidence
+	}
+	circle = slices.Clone(circle)
+	slices.SortStableFunc(circle, func(a, b *content.Cause) int { return cmp.Compare(alone[b], alone[a]) })
+	return circle
 }
 
 func (j *judge) finding(c *content.Cause) *Finding {
@@ -178,7 +189,7 @@ func (j *judge) finding(c *content.Cause) *Finding {
 // weigh tries rules and returns the weight of those that hold. Of a group only
 // the weightiest counts, the others are not told either.
 func (j *judge) weigh(f *Finding, rules []*content.Rule, told *[]Reason) content.Decibans {
-	groups := map[string]int{} // group to its place in told
+	var groups map[string]int // group to its place in told
 	var sum content.Decibans
 	for _, r := range rules {
 		reason, holds, known := j.try(r)
@@ -201,6 +212,9 @@ func (j *judge) weigh(f *Finding, rules []*content.Rule, told *[]Reason) content
 			}
 			continue
 		}
+		if groups == nil {
+			groups = map[string]int{}
+		}
 		groups[r.Group] = len(*told)
 		*told = append(*told, reason)
 		sum += r.Weight
@@ -222,16 +236,17 @@ func (j *judge) try(r *content.Rule) (reason Reason, holds, known bool) {
 // for any row; it is unknown if nobody could look at the table, or if it holds
 // for none and was unknown for one.
 func (j *judge) outcome(r *content.Rule) outcome {
-	o := outcome{reason: Reason{Rule: r.ID, Weight: r.Weight, Facts: map[string]any{}}}
-	rows := []*content.Env{j.facts.Env}
+	var o outcome
+	var rows []*content.Env
 	if r.Each == "" {
 		o.holds, o.known = r.When.Holds(j.facts.Env)
+		rows = []*content.Env{j.facts.Env}
 	} else if _, looked := j.facts.table(r.Each); looked {
 		rows, o.known = j.facts.matching(r.Each, r.When, r.Order)
 		o.holds = len(rows) > 0
 	}
 	if o.holds && o.known {
-		o.reason.Says = sayRows(r, rows)
+		o.reason = Reason{Rule: r.ID, Weight: r.Weight, Facts: map[string]any{}, Says: sayRows(r, rows)}
 		o.reason.note(rows[0], r)
 	}
 	return o
@@ -253,9 +268,11 @@ func sayRows(r *content.Rule, envs []*content.Env) string {
 
 // note records the values that the rule used.
 func (r *Reason) note(env *content.Env, rule *content.Rule) {
-	for _, name := range append(rule.When.Uses(), rule.Says.Uses()...) {
-		if v, ok := env.Value(name); ok {
-			r.Facts[name] = v
+	for _, names := range [][]string{rule.When.Uses(), rule.Says.Uses()} {
+		for _, name := range names {
+			if v, ok := env.Value(name); ok {
+				r.Facts[name] = v
+			}
 		}
 	}
 }
@@ -271,8 +288,11 @@ func (j *judge) explainedBy(r *content.Rule) string {
 
 // weighAnswers adds what the answers imply, together at most answerCap.
 func (j *judge) weighAnswers(f *Finding) {
+	if len(j.answers) == 0 {
+		return
+	}
 	var sum content.Decibans
-	for _, q := range j.book.Questions() {
+	for _, q := range j.questions {
 		for _, id := range j.answers[q.ID].Options {
 			o := q.Option(id)
 			if o == nil {

@@ -44,7 +44,7 @@ func (b Balance) Worth() bool { return b.Known && b.Retrans > 0 }
 
 // String tells the balance in one sentence.
 func (b Balance) String() string {
-	return fmt.Sprintf("%s segments sent again = %s lost on this host on the way out + %s sent in vain (DSACK) + %s lost elsewhere, or where nobody counts",
+	return fmt.Sprintf("segments sent again: %s = %s lost on this host on the way out + %s in vain (DSACK) + %s lost elsewhere, or where nobody counts",
 		content.Show(b.Retrans), content.Show(b.Retrans-b.Spurious-b.Unlocated), content.Show(b.Spurious), content.Show(b.Unlocated))
 }
 
@@ -54,6 +54,7 @@ type line struct {
 	from   *content.LedgerLine // nil for what only the kernel's drop reasons show
 	causes []string
 	tcp    float64 // the part that TCP misses
+	beyond *line   // the line that counts most of its packets, nil if none does
 }
 
 // ledgerOf reads every counter of the ledger that moved, and what the kernel's
@@ -62,35 +63,90 @@ func ledgerOf(book *content.Book, facts *fact.Facts) []*line {
 	all := newScene(facts, nil)
 	var lines []*line
 	for _, ll := range book.Ledger {
+		if givesWay(all, ll) {
+			continue
+		}
 		rows, _ := ledgerRows(all, ll)
 		for _, env := range rows {
-			drops, known := ll.Counter.Eval(env)
-			n, _ := drops.(float64)
+			n, known := amount(all, ll, env)
 			if !known || n <= 0 {
 				continue
 			}
-			lines = append(lines, &line{from: ll, causes: ll.Causes, tcp: n, LedgerEntry: LedgerEntry{
+			l := &line{from: ll, causes: ll.Causes, tcp: n, LedgerEntry: LedgerEntry{
 				Hop: ll.Hop, Direction: ll.Direction, Counter: lineName(ll, env), Drops: n, Unit: ll.Unit, Loss: ll.Counts(),
-			}})
+			}}
+			if tcp, judged := ll.TCP.Holds(env); judged && !tcp {
+				l.tcp = 0
+			}
+			lines = append(lines, l)
 		}
 	}
 	return append(lines, reasonLines(book, all, lines)...)
 }
 
 // ledgerRows returns what a line is evaluated on: the rows of its table, or the
-// facts themselves. known is false if nobody could look.
+// facts themselves. An estimate that is called the same for all rows is one place.
+// known is false if nobody could look.
 func ledgerRows(facts *scene, ll *content.LedgerLine) (rows []*content.Env, known bool) {
-	if ll.Each == "" {
-		holds, known := ll.When.Holds(facts.Env)
+	rows, known = rowsOf(facts, ll.Each, ll.When)
+	if ll.Estimate && ll.Name != nil && len(rows) > 1 && lineName(ll, rows[0]) == lineName(ll, rows[1]) {
+		rows = rows[:1]
+	}
+	return rows, known
+}
+
+// rowsOf returns the rows of a table for which a condition holds, or the facts
+// themselves without a table. known is false if nobody could look.
+func rowsOf(facts *scene, each string, when *content.Expr) (rows []*content.Env, known bool) {
+	if each == "" {
+		holds, known := when.Holds(facts.Env)
 		if !holds || !known {
 			return nil, known
 		}
 		return []*content.Env{facts.Env}, true
 	}
-	if _, looked := facts.table(ll.Each); !looked {
+	if _, looked := facts.table(each); !looked {
 		return nil, false
 	}
-	return facts.matching(ll.Each, ll.When, nil)
+	return facts.matching(each, when, nil)
+}
+
+// amount is what a place lost: its counter, and what belongs to it, less what
+// other counters tell already. known is false if the counter is not known.
+func amount(facts *scene, ll *content.LedgerLine, env *content.Env) (n float64, known bool) {
+	v, known := ll.Counter.Eval(env)
+	n, _ = v.(float64)
+	if !known {
+		return 0, false
+	}
+	if !ll.Also.Empty() {
+		v, _ := ll.Also.Eval(env)
+		also, _ := v.(float64)
+		n += also
+	}
+	for _, less := range ll.Less {
+		rows, _ := rowsOf(facts, less.Each, less.When)
+		for _, row := range rows {
+			v, _ := less.Counter.Eval(row)
+			told, _ := v.(float64)
+			n -= told
+		}
+	}
+	return max(0, n), true
+}
+
+// givesWay says whether the kernel's drop reasons tell exactly what a line
+// estimates: the kernel gives all of its reasons, and somebody counts them.
+func givesWay(facts *scene, ll *content.LedgerLine) bool {
+	if !ll.Estimate {
+		return false
+	}
+	for _, r := range ll.Reasons {
+		if _, known := facts.Value(content.ReasonFact(r)); !known {
+			return false
+		}
+	}
+	return true
 }
 
 func lineName(ll *content.LedgerLine, env *content.Env) string {
@@ -150,6 +206,12 @@ func attribute(lines []*line, d *Diagnosis) []LedgerEntry {
 	for _, l := range lines {
 		if len(l.causes) > 0 {
 			l.Cause = slices.MinFunc(l.causes, func(a, b string) int { return cmp.Compare(rank[a], rank[b]) })
+			if best := d.Findings[rank[l.Cause]]; len(best.For) == 0 {
+				l.Cause = l.causes[0]
+			}
+		}
+		if l.beyond != nil && l.beyond.Cause != "" {
+			l.Cause = l.beyond.Cause
 		}
 		entries = append(entries, l.LedgerEntry)
 	}
@@ -165,6 +227,7 @@ func (c *Case) Places(d *Diagnosis) []LedgerEntry {
 	if facts == nil {
 		facts = fact.New(c.Started, 0)
 	}
+	facts = annotated(c.Book, facts)
 	w := &wholeLedger{now: newScene(facts, nil), ever: newScene(totals(facts, c.Book.Facts), nil), facts: facts, book: c.Book}
 	moved := map[string]LedgerEntry{}
 	for _, e := range d.Ledger {
@@ -216,7 +279,7 @@ type wholeLedger struct {
 // something, or a single one if none did.
 func (w *wholeLedger) places(ll *content.LedgerLine) []LedgerEntry {
 	blank := LedgerEntry{Hop: ll.Hop, Direction: ll.Direction, Unit: ll.Unit, Counter: ll.Counter.Source, Loss: ll.Counts()}
-	if ll.Each == "" && ll.Name != nil {
+	if (ll.Each == "" || ll.Estimate) && ll.Name != nil {
 		blank.Counter = lineName(ll, w.now.Env)
 	}
 	rows, known := ledgerRows(w.now, ll)
@@ -226,17 +289,10 @@ func (w *wholeLedger) places(ll *content.LedgerLine) []LedgerEntry {
 	}
 	ever := w.totals(ll)
 	var entries []LedgerEntry
-	told := false
+	told := len(rows) == 0
 	for _, env := range rows {
-		e := blank
-		drops, ok := ll.Counter.Eval(env)
-		e.Counter = lineName(ll, env)
-		if total, have := ever[e.Counter]; have {
-			e.Total = &total
-		}
-		told = told || ok
-		e.Drops, _ = drops.(float64)
-		e.Drops = max(0, e.Drops)
+		e, known := w.place(ll, env, blank, ever)
+		told = told || known
 		if e.Drops > 0 || e.Total != nil && *e.Total > 0 {
 			entries = append(entries, e)
 		}
@@ -244,12 +300,27 @@ func (w *wholeLedger) places(ll *content.LedgerLine) []LedgerEntry {
 	if len(entries) > 0 {
 		return entries
 	}
-	if len(rows) > 0 && !told {
-		blank.Unknown = w.why(ll)
-	} else if total, have := ever[blank.Counter]; have {
+	if total, have := ever[blank.Counter]; have {
 		blank.Total = &total
 	}
+	if !told {
+		blank.Unknown, blank.Total = w.why(ll), nil
+	}
 	return []LedgerEntry{blank}
+}
+
+// place returns the entry of one row. What the kernel's reasons tell exactly is
+// not lost here.
+func (w *wholeLedger) place(ll *content.LedgerLine, env *content.Env, e LedgerEntry, ever map[string]float64) (_ LedgerEntry, known bool) {
+	e.Counter = lineName(ll, env)
+	if total, have := ever[e.Counter]; have {
+		e.Total = &total
+	}
+	drops, known := amount(w.now, ll, env)
+	if !givesWay(w.now, ll) {
+		e.Drops = drops
+	}
+	return e, known
 }
 
 // totals returns the totals of a line by the name of the place.
@@ -257,8 +328,8 @@ func (w *wholeLedger) totals(ll *content.LedgerLine) map[string]float64 {
 	out := map[string]float64{}
 	rows, _ := ledgerRows(w.ever, ll)
 	for _, env := range rows {
-		if v, ok := ll.Counter.Eval(env); ok {
-			out[lineName(ll, env)], _ = v.(float64)
+		if v, ok := amount(w.ever, ll, env); ok {
+			out[lineName(ll, env)] = v
 		}
 	}
 	return out

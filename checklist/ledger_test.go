@@ -1,6 +1,8 @@
 package checklist
 
 import (
+	"cmp"
+	"strings"
 	"testing"
 
 	"whydrop/probes/fact"
@@ -149,6 +151,90 @@ func TestReasonsBalanceCounters(t *testing.T) {
 		}
 		if got := d.Balance.LocatedRx + d.Balance.LocatedTx; got != tt.tcp {
 			t.Errorf("%s: %v of TCP's, want %v", tt.name, got, tt.tcp)
+		}
+	}
+}
+
+// silent is a rule without a counter.
+func silent(hook string, tcp bool) fact.Row {
+	return fact.Row{
+		"name": "inet filter " + hook, "verdict": "drop", "hook": hook, "tcp": tcp, "counted": false, "limit": false, "ct_invalid": false,
+	}
+}
+
+// What was lost stands at its place and in its direction, as exactly as it can be
+// known: by the kernel's reasons where they are counted, else by what remains of
+// the counters.
+func TestLedgerKnowsTheBest(t *testing.T) {
+	counted := func(hook, verdict string, packets float64, tcp bool) fact.Row {
+		row := silent(hook, tcp)
+		row["name"], row["counted"], row["packets"], row["verdict"] = "inet filter counted", true, packets, verdict
+		return row
+	}
+	type lost struct{ rx, tx, tcp float64 }
+	tests := []struct {
+		name     string
+		kernel   string // 6.18.0 if empty
+		counters map[string]float64
+		tables   map[string][]fact.Row
+		drops    []fact.Row // nil: nobody counts them
+		want     lost
+		cause    string // of each line
+	}{
+		{name: "two families, one rule that counts and one that does not", counters: map[string]float64{"ip.rx_vanished": 60, "ip6.rx_vanished": 100, "Ip.FragFails": 0},
+			tables: map[string][]fact.Row{"rule": {silent("input", true), counted("input", "drop", 40, true)}}, want: lost{rx: 160, tcp: 160}, cause: "netfilter.drop-rule"},
+		{name: "without IPv6", counters: map[string]float64{"ip.rx_vanished": 60, "Ip.FragFails": 0},
+			tables: map[string][]fact.Row{"rule": {silent("input", true)}}, want: lost{rx: 60, tcp: 60}, cause: "netfilter.drop-rule"},
+		{name: "UDP is lost, and TCP does not miss it", tables: map[string][]fact.Row{"rule": {counted("input", "drop", 40, false)}}, want: lost{rx: 40}, cause: "netfilter.drop-rule"},
+		{name: "a silent rule on FORWARD", counters: map[string]float64{"ip.tx_vanished": 30, "ip6.tx_vanished": 0},
+			tables: map[string][]fact.Row{"rule": {silent("forward", true), silent("output", true)}}, want: lost{rx: 30, tcp: 30}, cause: "netfilter.drop-rule"},
+		{name: "older kernels count what FORWARD takes on the way in", kernel: "5.10.0", counters: map[string]float64{"ip.rx_vanished": 30, "Ip.FragFails": 0},
+			tables: map[string][]fact.Row{"rule": {silent("input", true), counted("forward", "drop", 30, true)}}, want: lost{rx: 30, tcp: 30}, cause: "netfilter.drop-rule"},
+		{name: "what remains gives way to the kernel's reasons", counters: map[string]float64{"ip.rx_vanished": 50, "Ip.FragFails": 0},
+			tables: map[string][]fact.Row{"rule": {silent("input", true)}}, drops: []fact.Row{drop("NOT_SPECIFIED", "ip_error", "rx", 50, 50)}, want: lost{rx: 50, tcp: 50}, cause: "ip.blackhole-route"},
+		{name: "where the kernel gives none, it stays", kernel: "5.10.0", counters: map[string]float64{"ip.rx_vanished": 50, "Ip.FragFails": 0},
+			tables: map[string][]fact.Row{"rule": {silent("input", true)}}, drops: []fact.Row{}, want: lost{rx: 50, tcp: 50}, cause: "netfilter.drop-rule"},
+		{name: "each direction has its own", tables: map[string][]fact.Row{"rule": {counted("output", "drop", 20, true)}},
+			drops: []fact.Row{drop("NETFILTER_DROP", "nft_do_chain", "rx", 60, 60), drop("NETFILTER_DROP", "nft_do_chain", "tx", 50, 50)}, want: lost{rx: 60, tx: 50, tcp: 110}, cause: "netfilter.drop-rule"},
+		{name: "a counter of harmless drops too does not hide losses", tables: map[string][]fact.Row{"link": {{"name": "vx0", "kind": "vxlan", "hardware": false, "tx_dropped": 30.0}}},
+			drops: []fact.Row{drop("DEV_READY", "__dev_queue_xmit", "tx", 30, 30)}, want: lost{tx: 30, tcp: 30}, cause: "link.down"},
+		{name: "packets of other network namespaces", counters: map[string]float64{"neigh.unresolved_discards": 70}, drops: []fact.Row{drop("NEIGH_QUEUEFULL", "__neigh_event_send", "tx", 7, 7)}, want: lost{tx: 7, tcp: 7}, cause: "neigh.unresolved"},
+		{name: "a buffer of many segments in a shaper", tables: map[string][]fact.Row{"qdisc": {{"name": "eth0 bfifo", "own_drops": 10.0, "ingress": false, "shaper": false, "under_shaper": true}}},
+			drops: []fact.Row{drop("QDISC_DROP", "__dev_queue_xmit", "tx", 25, 25)}, want: lost{tx: 25, tcp: 25}, cause: "qdisc.shaper"},
+		{name: "a prohibit route of IPv6 is counted and freed once", counters: map[string]float64{"Ip6.InNoRoutes": 9}, tables: map[string][]fact.Row{},
+			drops: []fact.Row{drop("IP_INNOROUTES", "ip6_pkt_prohibit", "rx", 9, 9)}, want: lost{rx: 9, tcp: 9}, cause: "ip.no-route"},
+	}
+	c := newCase(t, "")
+	for _, tt := range tests {
+		f := facts(tt.counters)
+		f.Kernel = cmp.Or(tt.kernel, "6.18.0")
+		f.Text("host.kernel", f.Kernel)
+		f.Flag("host.forwards", true)
+		f.Flag("filter.readable", true)
+		for table, rows := range tt.tables {
+			f.Tables[table] = rows
+		}
+		if tt.drops != nil {
+			f.Tables["drop"] = tt.drops
+		}
+		c.Facts = f
+		d := c.Diagnose()
+		got, cause := lost{tcp: d.Balance.LocatedRx + d.Balance.LocatedTx}, ""
+		for _, e := range d.Ledger {
+			switch {
+			case !e.Loss:
+				continue
+			case e.Direction == "rx":
+				got.rx += e.Drops
+			default:
+				got.tx += e.Drops
+			}
+			if !strings.Contains(cause, e.Cause) {
+				cause += e.Cause
+			}
+		}
+		if got != tt.want || cause != tt.cause {
+			t.Errorf("%s: lost %+v by %s, want %+v by %s: %+v", tt.name, got, cause, tt.want, tt.cause, d.Ledger)
 		}
 	}
 }

@@ -19,11 +19,11 @@ type Step struct {
 func (j *judge) next(d *Diagnosis) []Step {
 	belief := beliefs(d)
 	var steps []Step
-	for _, q := range j.book.Questions() {
+	for _, q := range j.questions {
 		if j.answers[q.ID].Given() {
 			continue
 		}
-		if bits := questionBits(q, belief); bits > 0 {
+		if bits := j.expectation(q).bits(belief); bits > noise {
 			steps = append(steps, Step{"question", q.ID, bits})
 		}
 	}
@@ -37,6 +37,16 @@ func (j *judge) next(d *Diagnosis) []Step {
 		return steps[a].ID < steps[b].ID
 	})
 	return steps
+}
+
+// noise is the information that is nothing but rounding.
+const noise = 1e-12
+
+func (j *judge) expectation(q *content.Question) *expectation {
+	if e := j.expectations[q]; e != nil {
+		return e
+	}
+	return expect(q)
 }
 
 // beliefs is the probability that each cause is the one at work, "" for none.
@@ -56,29 +66,59 @@ func beliefs(d *Diagnosis) map[string]float64 {
 	return belief
 }
 
-// questionBits is the mutual information between the answer to a question and
-// the cause at work. Each option is as likely under a cause as it implies it.
-func questionBits(q *content.Question, belief map[string]float64) float64 {
-	options := append(append([]*content.Option{}, q.Options...), &content.Option{ID: content.DontKnow})
-	given := map[string][]float64{} // cause to the probability of each option
-	marginal := make([]float64, len(options))
-	for cause, p := range belief {
-		likely, sum := make([]float64, len(options)), 0.0
-		for i, o := range options {
+// expectation is how likely each answer to a question is under the causes of
+// which the question says anything; under all others the answers are alike.
+type expectation struct {
+	options int // with "don't know"
+	causes  []string
+	likely  [][]float64 // by cause, by option
+	certain []float64   // by cause: the sum of p log2 p of its options
+}
+
+// expect works out what depends on the content alone.
+func expect(q *content.Question) *expectation {
+	e := &expectation{options: len(q.Options) + 1}
+	implied := map[string]bool{}
+	for _, o := range q.Options {
+		for cause := range o.Implies {
+			implied[cause] = true
+		}
+	}
+	e.causes = sortedKeys(implied)
+	for _, cause := range e.causes {
+		likely, sum := make([]float64, e.options), 1.0
+		likely[len(q.Options)] = 1 // "don't know" implies nothing
+		for i, o := range q.Options {
 			likely[i] = math.Pow(10, o.Implies[cause]/10)
 			sum += likely[i]
 		}
+		certain := 0.0
 		for i := range likely {
 			likely[i] /= sum
-			marginal[i] += p * likely[i]
+			certain += likely[i] * math.Log2(likely[i])
 		}
-		given[cause] = likely
+		e.likely, e.certain = append(e.likely, likely), append(e.certain, certain)
 	}
-	bits := 0.0
-	for cause, p := range belief {
-		for i, l := range given[cause] {
-			bits += p * l * math.Log2(l/marginal[i])
+	return e
+}
+
+// bits is the mutual information between the answer to the question and the
+// cause at work.
+func (e *expectation) bits(belief map[string]float64) float64 {
+	marginal := make([]float64, e.options)
+	bits, rest := 0.0, 1.0
+	for c, cause := range e.causes {
+		p := belief[cause]
+		rest -= p
+		bits += p * e.certain[c]
+		for i, l := range e.likely[c] {
+			marginal[i] += p * l
 		}
+	}
+	bits -= rest * math.Log2(float64(e.options))
+	for _, m := range marginal {
+		m += rest / float64(e.options)
+		bits -= m * math.Log2(m)
 	}
 	return max(0, bits)
 }

@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"slices"
 	"sort"
 
 	"whydrop/content"
@@ -10,46 +11,117 @@ import (
 // of the same packets only because they were not read at the same moment.
 const skew = 0.02
 
+// freed is what the kernel freed for one reason at one place in one direction.
+type freed struct {
+	*line
+	reason string
+	left   float64 // what no counter accounts for
+	most   float64 // what the line beyond counts of it
+}
+
 // reasonLines returns what the kernel's drop reasons show beyond the counters:
 // the same packets are freed under a reason and counted by a place, and must not
 // stand in the ledger twice.
 func reasonLines(book *content.Book, facts *scene, counted []*line) []*line {
-	rows, looked := facts.table("drop")
+	rows, looked := facts.table(content.DropTable)
 	if !looked {
 		return nil
 	}
-	drops := map[string]float64{} // by reason
-	byReason := map[string][]*line{}
+	var all []*freed
 	for _, env := range rows {
-		l := reasonLine(book, env)
-		if l == nil {
-			continue
+		if l := reasonLine(book, env); l != nil {
+			why, _ := env.Value("drop.why")
+			reason, _ := why.(string)
+			all = append(all, &freed{line: l, reason: reason, left: l.Drops})
 		}
-		why, _ := env.Value("drop.why")
-		name, _ := why.(string)
-		drops[name] += l.Drops
-		byReason[name] = append(byReason[name], l)
 	}
+	sort.SliceStable(all, func(i, j int) bool {
+		a, b := all[i], all[j]
+		return a.Drops > b.Drops || a.Drops == b.Drops && a.Counter < b.Counter
+	})
+	account(counted, all)
 	var lines []*line
-	for _, group := range sharing(book.Ledger, drops) {
-		left, sum := 0.0, 0.0
-		var members []*line
-		for reason := range group.reasons {
-			sum += drops[reason]
-			members = append(members, byReason[reason]...)
+	for _, f := range all {
+		if f.left > 0 {
+			lines = append(lines, f.rest())
 		}
-		left = sum - countedBy(counted, group.lines)
-		if left <= skew*sum {
-			continue
-		}
-		sort.SliceStable(members, func(i, j int) bool {
-			a, b := members[i], members[j]
-			return a.Drops > b.Drops || a.Drops == b.Drops && a.Counter < b.Counter
-		})
-		lines = append(lines, take(members, left)...)
 	}
 	sort.SliceStable(lines, func(i, j int) bool { return lines[i].Counter < lines[j].Counter })
 	return lines
+}
+
+// account takes off what was freed what the places counted already: first the
+// places that stand for the fewest reasons, first in their own direction. A place
+// that may count packets that nobody misses does not account for losses.
+func account(counted []*line, all []*freed) {
+	places := make([]*line, 0, len(counted))
+	for _, l := range counted {
+		if len(l.from.Reasons) > 0 && l.from.Within == "" {
+			places = append(places, l)
+		}
+	}
+	sort.SliceStable(places, func(i, j int) bool {
+		a, b := places[i], places[j]
+		if a.Loss != b.Loss {
+			return a.Loss
+		}
+		return len(a.from.Reasons) < len(b.from.Reasons)
+	})
+	for _, l := range places {
+		counts := l.Drops
+		for _, sameWay := range []bool{true, false} {
+			for _, f := range l.frees(all) {
+				if (f.Direction == l.Direction) == sameWay {
+					counts -= f.account(l, counts)
+				}
+			}
+		}
+	}
+	for _, l := range places {
+		left, sum := 0.0, 0.0
+		same := l.frees(all)
+		for _, f := range same {
+			left, sum = left+f.left, sum+f.Drops
+		}
+		if left > skew*sum {
+			continue
+		}
+		for _, f := range same {
+			f.left = 0
+		}
+	}
+}
+
+// frees returns what was freed for the reasons that a place stands for.
+func (l *line) frees(all []*freed) []*freed {
+	var of []*freed
+	for _, f := range all {
+		if slices.Contains(l.from.Reasons, f.reason) && (l.Loss || !f.Loss) {
+			of = append(of, f)
+		}
+	}
+	return of
+}
+
+// account says that a place counted some packets, at most so many, and returns
+// how many.
+func (f *freed) account(l *line, packets float64) float64 {
+	n := min(f.left, packets)
+	f.left -= n
+	if n > f.most {
+		f.most, f.beyond = n, l
+	}
+	return n
+}
+
+// rest is the line for what no counter accounts for.
+func (f *freed) rest() *line {
+	if f.left < f.Drops {
+		f.tcp *= f.left / f.Drops
+		f.Counter += ", beyond the counters"
+		f.Drops = f.left
+	}
+	return f.line
 }
 
 // reasonLine makes a ledger line of one row of drops. Nil if the kernel freed
@@ -81,86 +153,4 @@ func reasonLine(book *content.Book, env *content.Env) *line {
 		l.causes = r.Causes
 	}
 	return l
-}
-
-// group is reasons and places that see the same packets.
-type group struct {
-	reasons map[string]bool
-	lines   map[*content.LedgerLine]bool
-}
-
-// sharing groups the reasons that occurred with the places that count the same
-// packets: a place can stand for several reasons, a reason for several places.
-func sharing(ledger []*content.LedgerLine, drops map[string]float64) []*group {
-	of := map[string]*group{}
-	for reason := range drops {
-		of[reason] = &group{reasons: map[string]bool{reason: true}, lines: map[*content.LedgerLine]bool{}}
-	}
-	for _, ll := range ledger {
-		var first *group
-		for _, reason := range ll.Reasons {
-			g := of[reason]
-			if g == nil {
-				continue
-			}
-			g.lines[ll] = true
-			if first == nil {
-				first = g
-				continue
-			}
-			first.join(g)
-			for r := range g.reasons {
-				of[r] = first
-			}
-		}
-	}
-	var groups []*group
-	seen := map[*group]bool{}
-	for _, reason := range sortedKeys(drops) {
-		if g := of[reason]; !seen[g] {
-			seen[g] = true
-			groups = append(groups, g)
-		}
-	}
-	return groups
-}
-
-func (g *group) join(other *group) {
-	for r := range other.reasons {
-		g.reasons[r] = true
-	}
-	for ll := range other.lines {
-		g.lines[ll] = true
-	}
-}
-
-// countedBy adds up what places counted already.
-func countedBy(counted []*line, places map[*content.LedgerLine]bool) float64 {
-	sum := 0.0
-	for _, l := range counted {
-		if places[l.from] && l.from.Within == "" {
-			sum += l.Drops
-		}
-	}
-	return sum
-}
-
-// take returns the lines that make up a number of packets, the largest first;
-// the last one in part.
-func take(lines []*line, packets float64) []*line {
-	var taken []*line
-	for _, l := range lines {
-		if packets <= 0 {
-			break
-		}
-		n := min(l.Drops, packets)
-		l.tcp *= n / l.Drops
-		packets -= n
-		if n < l.Drops {
-			l.Counter += ", beyond the counters"
-		}
-		l.Drops = n
-		taken = append(taken, l)
-	}
-	return taken
 }

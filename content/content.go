@@ -145,6 +145,7 @@ func load(layers []layer) (*Book, error) {
 		})
 		return nil, l.problems
 	}
+	l.book.Facts.settle()
 	l.book.order = l.book.judgementOrder()
 	return l.book, nil
 }

@@ -21,59 +21,81 @@ type Env struct {
 	row    map[string]any
 	extra  map[string]any
 
+	outer *Env // for a row: the environment without it
+
+	// What only programs need is made when the first one runs.
+	once  sync.Once
 	root  map[string]any // nested, as programs see it; nil for a row
-	outer *Env           // for a row: the environment without it
-	whole any            // for a row: what its table's name stands for
+	whole map[string]any // for a row: what its table's name stands for
 
 	mu   sync.Mutex
 	rows map[string]map[string]any // root with a row of a table in it, by table
 }
 
 // NewEnv makes an environment from flat fact names and their values (float64,
-// string or bool).
-func NewEnv(values map[string]any) *Env {
-	e := &Env{values: values, root: map[string]any{}}
+// string or bool). The values must not change any more.
+func NewEnv(values map[string]any) *Env { return &Env{values: values} }
+
+// nest makes the nested names of flat ones, and the functions.
+func nest(values map[string]any) map[string]any {
+	root := make(map[string]any, 64)
 	for name, v := range values {
-		put(e.root, strings.Split(name, "."), v)
+		put(root, name, v)
 	}
 	seconds, _ := values["window.seconds"].(float64)
-	e.root["rate"] = func(x float64) float64 { return share(x, seconds) }
-	e.root["share"] = share
-	e.root["percent"] = percent
-	e.root["bytes"] = bytesText
-	e.root["ms"] = millis
-	return e
+	root["rate"] = func(x float64) float64 { return share(x, seconds) }
+	root["share"] = share
+	root["percent"] = percent
+	root["bytes"] = bytesText
+	root["ms"] = millis
+	return root
 }
 
-func put(m map[string]any, path []string, v any) {
-	for _, p := range path[:len(path)-1] {
-		next, ok := m[p].(map[string]any)
+func put(m map[string]any, name string, v any) {
+	for {
+		first, rest, more := strings.Cut(name, ".")
+		if !more {
+			m[name] = v
+			return
+		}
+		next, ok := m[first].(map[string]any)
 		if !ok {
 			next = map[string]any{}
-			m[p] = next
+			m[first] = next
 		}
-		m = next
+		m, name = next, rest
 	}
-	m[path[len(path)-1]] = v
 }
 
 // Row returns the environment with a row of a table in it.
 func (e *Env) Row(table string, row map[string]any) *Env {
-	r := &Env{values: e.values, table: table, row: row, extra: e.extra, outer: e, whole: row}
-	if scalars, ok := e.names()[table].(map[string]any); ok {
-		merged := maps.Clone(scalars)
-		maps.Copy(merged, row)
-		r.whole = merged
-	}
-	return r
+	return &Env{values: e.values, table: table, row: row, extra: e.extra, outer: e}
 }
 
 // names returns the nested names.
 func (e *Env) names() map[string]any {
-	if e.outer == nil {
-		return e.root
+	if e.outer != nil {
+		return with(e.outer.names(), e.table, e.rowNames())
 	}
-	return with(e.outer.names(), e.table, e.whole)
+	e.once.Do(func() {
+		if e.root == nil {
+			e.root = nest(e.values)
+		}
+	})
+	return e.root
+}
+
+// rowNames returns what the name of a row's table stands for: its fields, and
+// facts whose names begin like the table.
+func (e *Env) rowNames() map[string]any {
+	e.once.Do(func() {
+		e.whole = e.row
+		if scalars, ok := e.outer.names()[e.table].(map[string]any); ok {
+			e.whole = maps.Clone(scalars)
+			maps.Copy(e.whole, e.row)
+		}
+	})
+	return e.whole
 }
 
 // run runs a program. The rows of a table share one set of names, in which they
@@ -82,7 +104,7 @@ func (e *Env) run(program *vm.Program) (any, error) {
 	machine, _ := machines.Get().(*vm.VM)
 	defer machines.Put(machine)
 	if e.outer == nil {
-		return machine.Run(program, e.root)
+		return machine.Run(program, e.names())
 	}
 	o := e.outer
 	o.mu.Lock()
@@ -95,7 +117,7 @@ func (e *Env) run(program *vm.Program) (any, error) {
 		root = maps.Clone(o.names())
 		o.rows[e.table] = root
 	}
-	root[e.table] = e.whole
+	root[e.table] = e.rowNames()
 	return machine.Run(program, root)
 }
 
@@ -127,8 +149,8 @@ func (e *Env) knows(name string) bool {
 
 // Value returns a fact, a field of the row ("listener.queue") or an extra name.
 func (e *Env) Value(name string) (any, bool) {
-	if e.table != "" && strings.HasPrefix(name, e.table+".") {
-		if v, ok := e.row[name[len(e.table)+1:]]; ok {
+	if n := len(e.table); n > 0 && len(name) > n && name[n] == '.' && name[:n] == e.table {
+		if v, ok := e.row[name[n+1:]]; ok {
 			return v, true
 		}
 	}

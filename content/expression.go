@@ -3,6 +3,7 @@ package content
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"sort"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker"
 	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/optimizer"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
@@ -34,7 +36,7 @@ type Expr struct {
 	Place
 	program *vm.Program
 	name    string      // set for an expression that is just a name: then there is no program
-	compare *comparison // set for a name and a number: then there is no program either
+	compare *comparison // set for a name and a constant: then there is no program either
 	logic   *logic      // set for a condition of several parts
 	uses    []string
 }
@@ -55,25 +57,29 @@ func (e *Expr) Uses() []string { return e.uses }
 // Eval evaluates the expression. known is false if a fact it uses is unknown;
 // then there is no value. A division of 0 by 0 counts as unknown too.
 func (e *Expr) Eval(env *Env) (value any, known bool) {
+	switch {
+	case e.name != "":
+		value, known = env.Value(e.name)
+	case e.compare != nil:
+		return e.compare.holds(env)
+	default:
+		value, known = e.run(env)
+	}
+	if f, ok := value.(float64); !known || ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+		return nil, false
+	}
+	return value, true
+}
+
+// run evaluates what needs a program.
+func (e *Expr) run(env *Env) (value any, known bool) {
 	for _, name := range e.uses {
 		if !env.knows(name) {
 			return nil, false
 		}
 	}
-	switch {
-	case e.name != "":
-		return env.Value(e.name)
-	case e.compare != nil:
-		return e.compare.holds(env)
-	}
-	out, err := env.run(e.program)
-	if err != nil {
-		return nil, false
-	}
-	if f, ok := out.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
-		return nil, false
-	}
-	return out, true
+	value, err := env.run(e.program)
+	return value, err == nil
 }
 
 // Holds evaluates a condition. An empty condition always holds. A condition of
@@ -86,8 +92,8 @@ func (e *Expr) Holds(env *Env) (holds, known bool) {
 		return e.logic.holds(env)
 	}
 	v, known := e.Eval(env)
-	b, _ := v.(bool)
-	return b, known
+	b, ok := v.(bool)
+	return b, known && ok
 }
 
 // Text is prose with expressions in braces: "{Tcp.RetransSegs} segments". Two
@@ -96,6 +102,7 @@ type Text struct {
 	Source string
 	Place
 	parts []part
+	uses  []string
 }
 
 type part struct {
@@ -134,15 +141,7 @@ func (t *Text) Render(env *Env) (s string, complete bool) {
 }
 
 // Uses returns the facts that the text shows, sorted.
-func (t *Text) Uses() []string {
-	var all []string
-	for _, p := range t.parts {
-		if p.expr != nil {
-			all = append(all, p.expr.uses...)
-		}
-	}
-	return unique(all)
-}
+func (t *Text) Uses() []string { return t.uses }
 
 // Show formats a value as people read it: whole numbers without a point, others
 // with three significant digits, yes and no for flags. Text comes out without
@@ -193,9 +192,10 @@ func printable(s string) string {
 }
 
 // compileExpr compiles e for rows of a table ("" for none), with names that
-// exist only there ("value", "current" in a remedy).
+// exist only there ("value", "current" in a remedy). The same words in the same
+// place are compiled once.
 func (v *Vocabulary) compileExpr(e *Expr, table string, extra map[string]Type, want ...expr.Option) error {
-	if len(want) == 0 && v.bare(e.Source, table, extra) {
+	if len(want) == 0 && v.bare(e.Source, table, extra, reflect.Invalid) {
 		e.name, e.uses = e.Source, []string{e.Source}
 		return nil
 	}
@@ -203,7 +203,32 @@ func (v *Vocabulary) compileExpr(e *Expr, table string, extra map[string]Type, w
 	for _, option := range want {
 		option(&config)
 	}
-	tree, err := checker.ParseCheck(e.Source, &config)
+	if len(want) > 0 && v.bare(e.Source, table, extra, config.Expect) {
+		e.name, e.uses = e.Source, []string{e.Source}
+		return nil
+	}
+	if len(extra) > 0 {
+		return v.compileProgram(e, table, &config)
+	}
+	key := table + " " + config.Expect.String() + " " + e.Source
+	if done := v.compiled[key]; done != nil {
+		e.as(done)
+		return nil
+	}
+	if err := v.compileProgram(e, table, &config); err != nil {
+		return err
+	}
+	v.compiled[key] = e
+	return nil
+}
+
+// as makes e what another expression of the same words was compiled to.
+func (e *Expr) as(done *Expr) {
+	e.program, e.name, e.compare, e.logic, e.uses = done.program, done.name, done.compare, done.logic, done.uses
+}
+
+func (v *Vocabulary) compileProgram(e *Expr, table string, config *conf.Config) error {
+	tree, err := checker.ParseCheck(e.Source, config)
 	if err != nil {
 		return v.explain(err, e.Source, table)
 	}
@@ -213,8 +238,8 @@ func (v *Vocabulary) compileExpr(e *Expr, table string, extra map[string]Type, w
 	if e.compare = comparisonOf(tree.Node); e.compare != nil {
 		return nil
 	}
-	if err = optimizer.Optimize(&tree.Node, &config); err == nil {
-		e.program, err = compiler.Compile(tree, &config)
+	if err = optimizer.Optimize(&tree.Node, config); err == nil {
+		e.program, err = compiler.Compile(tree, config)
 	}
 	if err != nil {
 		return v.explain(err, e.Source, table)
@@ -222,65 +247,13 @@ func (v *Vocabulary) compileExpr(e *Expr, table string, extra map[string]Type, w
 	return nil
 }
 
-// comparison is a name compared with a number, as most conditions are: it is
-// judged without a program.
-type comparison struct {
-	name     string
-	operator string
-	number   float64
-}
-
-// comparisonOf returns nil for an expression that is something else.
-func comparisonOf(n ast.Node) *comparison {
-	b, ok := n.(*ast.BinaryNode)
-	if !ok {
-		return nil
-	}
-	c := &comparison{operator: b.Operator}
-	if c.name, ok = dotted(b.Left); !ok {
-		return nil
-	}
-	switch right := b.Right.(type) {
-	case *ast.IntegerNode:
-		c.number = float64(right.Value)
-	case *ast.FloatNode:
-		c.number = right.Value
-	default:
-		return nil
-	}
-	switch c.operator {
-	case ">", ">=", "<", "<=", "==", "!=":
-		return c
-	}
-	return nil
-}
-
-func (c *comparison) holds(env *Env) (value any, known bool) {
-	v, _ := env.Value(c.name)
-	x, known := v.(float64)
-	if !known {
-		return nil, false
-	}
-	holds := false
-	switch c.operator {
-	case ">":
-		holds = x > c.number
-	case ">=":
-		holds = x >= c.number
-	case "<":
-		holds = x < c.number
-	case "<=":
-		holds = x <= c.number
-	case "==":
-		holds = x == c.number
-	case "!=":
-		holds = x != c.number
-	}
-	return holds, true
-}
-
 // compileCondition compiles a condition: if it has several parts, each part.
 func (v *Vocabulary) compileCondition(e *Expr, table string) error {
+	key := table + " condition " + e.Source
+	if done := v.compiled[key]; done != nil {
+		e.as(done)
+		return nil
+	}
 	tree, err := parser.Parse(e.Source)
 	if err != nil {
 		return v.explain(err, e.Source, table)
@@ -292,12 +265,13 @@ func (v *Vocabulary) compileCondition(e *Expr, table string) error {
 		return err
 	}
 	e.uses = unique(e.logic.uses())
+	v.compiled[key] = e
 	return nil
 }
 
 // compileText splits a text at its braces and compiles what stands in them.
 func (v *Vocabulary) compileText(t *Text, table string, extra map[string]Type) error {
-	t.parts = nil
+	t.parts, t.uses = nil, nil
 	rest := t.Source
 	var literal strings.Builder
 	for rest != "" {
@@ -317,6 +291,7 @@ func (v *Vocabulary) compileText(t *Text, table string, extra map[string]Type) e
 				return err
 			}
 			t.parts = append(t.parts, part{literal: literal.String()}, part{expr: e})
+			t.uses = append(t.uses, e.uses...)
 			literal.Reset()
 			rest = rest[end+1:]
 		default:
@@ -325,6 +300,7 @@ func (v *Vocabulary) compileText(t *Text, table string, extra map[string]Type) e
 		}
 	}
 	t.parts = append(t.parts, part{literal: literal.String()})
+	t.uses = unique(t.uses)
 	return nil
 }
 

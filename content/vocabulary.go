@@ -80,12 +80,15 @@ func at(n *yaml.Node, into any, line *int) error {
 type Vocabulary struct {
 	scalars map[string]*FactDef
 	tables  map[string]*TableDef
-	suggest map[string]string       // by probe
-	envs    map[string]*conf.Config // the environments' types, by table and extra names
+	suggest map[string]string // by probe
+
+	// While the content is compiled:
+	envs     map[string]*conf.Config // the environments' types, by table and extra names
+	compiled map[string]*Expr        // by table, what is wanted and source
 }
 
 func newVocabulary() *Vocabulary {
-	v := &Vocabulary{scalars: map[string]*FactDef{}, tables: map[string]*TableDef{}, suggest: map[string]string{}, envs: map[string]*conf.Config{}}
+	v := &Vocabulary{scalars: map[string]*FactDef{}, tables: map[string]*TableDef{}, suggest: map[string]string{}, envs: map[string]*conf.Config{}, compiled: map[string]*Expr{}}
 	v.scalars["window.seconds"] = &FactDef{Name: "window.seconds", Type: Gauge, Unit: "s", Means: "length of the observation"}
 	return v
 }
@@ -208,11 +211,6 @@ func (l *loader) checkFact(d *FactDef, allowed ...Type) {
 	l.problem(d.Place, "fact %s has type %q: expected one of %v", d.Name, d.Type, allowed)
 }
 
-// bare says whether an expression is just the name of something known.
-func (v *Vocabulary) bare(source, table string, extra map[string]Type) bool {
-	return v.Lookup(source, table) != nil || extra[source] != ""
-}
-
 // config is what the compiler needs to know for expressions that go through the
 // rows of a table. It is worked out once: there are hundreds of expressions.
 func (v *Vocabulary) config(table string, extra map[string]Type) *conf.Config {
@@ -224,6 +222,11 @@ func (v *Vocabulary) config(table string, extra map[string]Type) *conf.Config {
 		v.envs[key] = conf.New(v.types(table, extra))
 	}
 	return v.envs[key]
+}
+
+// settle forgets what only the compiler needs: megabytes.
+func (v *Vocabulary) settle() {
+	v.envs, v.compiled = map[string]*conf.Config{}, map[string]*Expr{}
 }
 
 // types is the environment's type for expressions that go through the rows of a
