@@ -138,7 +138,7 @@ func amount(facts *scene, ll *content.LedgerLine, env *content.Env) (n float64, 
 // givesWay says whether the kernel's drop reasons tell exactly what a line
 // estimates: the kernel gives all of its reasons, and somebody counts them.
 func givesWay(facts *scene, ll *content.LedgerLine) bool {
-	if !ll.Estimate {
+	if _, oneFlow := facts.Value("drops.flow"); !ll.Estimate || oneFlow {
 		return false
 	}
 	for _, r := range ll.Reasons {
@@ -281,6 +281,9 @@ func (w *wholeLedger) places(ll *content.LedgerLine) []LedgerEntry {
 	blank := LedgerEntry{Hop: ll.Hop, Direction: ll.Direction, Unit: ll.Unit, Counter: ll.Counter.Source, Loss: ll.Counts()}
 	if (ll.Each == "" || ll.Estimate) && ll.Name != nil {
 		blank.Counter = lineName(ll, w.now.Env)
+	}
+	if ll.Each != "" && !ll.Estimate {
+		blank.Counter = ll.ID // there is no row to be named by
 	}
 	rows, known := ledgerRows(w.now, ll)
 	if !known {

@@ -107,15 +107,19 @@ func rowsWhere(f *fact.Facts, table string, most int, holds func(fact.Row) bool)
 
 // ledgerView is the whole ledger as the report tells it.
 type ledgerView struct {
-	Moved, Before, Still, Unread []LedgerEntry
+	Moved, Before, Still []LedgerEntry
+	Unread               []unread
 }
+
+// unread is places that nobody could read for the same reason.
+type unread struct{ Why, Places string }
 
 func viewLedger(places []LedgerEntry) ledgerView {
 	var v ledgerView
 	for _, e := range places {
 		switch {
 		case e.Unknown != "":
-			v.Unread = append(v.Unread, e)
+			v.addUnread(e)
 		case e.Drops > 0:
 			v.Moved = append(v.Moved, e)
 		case e.Total != nil && *e.Total > 0:
@@ -125,6 +129,17 @@ func viewLedger(places []LedgerEntry) ledgerView {
 		}
 	}
 	return v
+}
+
+func (v *ledgerView) addUnread(e LedgerEntry) {
+	place := e.Hop + " " + e.Direction + ": " + e.Counter
+	for i, u := range v.Unread {
+		if u.Why == e.Unknown {
+			v.Unread[i].Places += "; " + place
+			return
+		}
+	}
+	v.Unread = append(v.Unread, unread{e.Unknown, place})
 }
 
 func totalText(total *float64) string {

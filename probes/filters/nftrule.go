@@ -75,6 +75,9 @@ func (d *decoder) expression(_ uint16, b []byte) {
 			data = v
 		}
 	})
+	if sieves[name] {
+		d.uncounted()
+	}
 	if read := readers[name]; read != nil {
 		read(d, data)
 	} else if !harmless[name] {
@@ -97,6 +100,17 @@ var readers = map[string]func(*decoder, []byte){
 	"counter": (*decoder).counter, "objref": (*decoder).object, "limit": (*decoder).limit, "quota": (*decoder).quota,
 	"connlimit": (*decoder).connlimit, "dynset": (*decoder).dynset, "immediate": (*decoder).immediate,
 	"reject": (*decoder).reject, "target": (*decoder).compatTarget,
+}
+
+// sieves let some packets through and others not: a counter in front of one
+// counts also packets that the verdict does not meet.
+var sieves = map[string]bool{
+	"cmp": true, "range": true, "lookup": true, "match": true, "limit": true, "quota": true, "connlimit": true, "dynset": true,
+}
+
+// uncounted says that no counter counts what meets all conditions, as yet.
+func (d *decoder) uncounted() {
+	d.rule.counted, d.rule.packets, d.rule.origin.object = false, 0, ""
 }
 
 // harmless expressions ask nothing, and let the packet go on, or away.
@@ -255,6 +269,7 @@ func (d *decoder) object(data []byte) {
 		return
 	}
 	if e.Type != objectCounter {
+		d.uncounted()
 		const quota, limit, connlimit = 2, 4, 5 // NFT_OBJECT_QUOTA and so on
 		if e.Type == quota || e.Type == limit || e.Type == connlimit {
 			d.rule.match.limit = "limit name " + clip(e.Name)

@@ -251,3 +251,26 @@ func FuzzParseChain(f *testing.F) {
 		}
 	})
 }
+
+// A counter counts what the verdict meets only behind the last condition.
+func TestCounterBeforeTheMatch(t *testing.T) {
+	match := portRule(8080)
+	drop := &expr.Verdict{Kind: expr.VerdictDrop}
+	counter := &expr.Counter{Packets: 160}
+	limit := &expr.Limit{Type: expr.LimitTypePkts, Rate: 1, Unit: expr.LimitTimeSecond, Over: true}
+	tests := []struct {
+		name    string
+		exprs   []expr.Any
+		counted bool
+	}{
+		{"behind the match", append(slices.Clone(match), counter, drop), true},
+		{"in front of the match", append([]expr.Any{counter}, append(slices.Clone(match), drop)...), false},
+		{"in front of a limit", append(slices.Clone(match), counter, limit, drop), false},
+		{"on both sides", append([]expr.Any{counter}, append(slices.Clone(match), counter, drop)...), true},
+	}
+	for _, tt := range tests {
+		if r := decode1(ruleOf(t, tt.exprs...), nil).rules[0]; r.counted != tt.counted || !tt.counted && r.packets != 0 {
+			t.Errorf("%s: counted %v, %d packets", tt.name, r.counted, r.packets)
+		}
+	}
+}
