@@ -2,9 +2,11 @@ package checklist
 
 import (
 	"math"
+	"slices"
 	"sort"
 
 	"whydrop/content"
+	"whydrop/probes/fact"
 )
 
 // Step is something to ask or measure next, and what it is expected to tell.
@@ -140,11 +142,25 @@ func (j *judge) probeBits(d *Diagnosis) map[string]float64 {
 		}
 	}
 	for probe, b := range bits {
-		if b < 0.001 {
+		if b < 0.001 || !j.canShowMore(probe) {
 			delete(bits, probe)
 		}
 	}
 	return bits
+}
+
+// canShowMore says whether anything can be done for a probe to see what it did
+// not: it failed, was skipped, told what it lacks, or has to be asked for. What
+// this kernel or driver does not have, no probe will ever see.
+func (j *judge) canShowMore(probe string) bool {
+	f := j.facts.facts
+	for _, s := range f.Probes {
+		if s.Name == probe && s.Status != "ok" {
+			return true
+		}
+	}
+	return j.book.Facts.Suggestion(probe) != "" ||
+		slices.ContainsFunc(f.Blind, func(b fact.Blind) bool { return b.Probe == probe })
 }
 
 // waitsFor names the probe whose fact a rule lacks.

@@ -220,10 +220,15 @@ func (c *Case) stepTitle(s Step) string {
 	if title == "" {
 		title = c.Book.Facts.Suggestion(s.ID)
 	}
-	if title == "" {
-		title = "observe longer, so that the probe " + s.ID + " sees more"
+	if title != "" {
+		return title
 	}
-	return title
+	for _, p := range c.statuses() {
+		if p.Name == s.ID && p.Status != "ok" {
+			return "let the probe " + s.ID + " see: " + p.Why
+		}
+	}
+	return "let the probe " + s.ID + " see more"
 }
 
 func (c *Case) blind() []fact.Blind {
@@ -231,6 +236,13 @@ func (c *Case) blind() []fact.Blind {
 		return nil
 	}
 	return c.Facts.Blind
+}
+
+func (c *Case) statuses() []fact.Status {
+	if c.Facts == nil {
+		return nil
+	}
+	return c.Facts.Probes
 }
 
 // measured lists the scalar facts behind the diagnosis: those that reasons used
