@@ -30,9 +30,10 @@ type Knowledge struct {
 
 // Default returns an observer of every source of this host, and more if asked.
 func Default(k Knowledge, more ...fact.Source) *Observer {
+	tcp := sockets.New()
 	return NewObserver(append([]fact.Source{
-		counters.New(), sockets.New(), links.New(k.NICs), filters.New(), drops.New(k.Flows...),
-		routes.New(), resources.New(), settings.New(), klog.New(), namespaces.New(),
+		counters.New(), tcp, links.New(k.NICs), filters.New(), drops.New(k.Flows...),
+		routes.New(tcp.Pairs), resources.New(), settings.New(), klog.New(), namespaces.New(),
 		changes.New(k.Sysctls), history.New(),
 	}, more...)...)
 }

@@ -1,35 +1,37 @@
 package routes
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"whydrop/probes/sockets/inetdiag"
 )
 
-// target is a route that sockets need: from which address to which.
-type target struct {
-	local, remote netip.Addr
-	uid           uint32
-	sockets       int // all of them
-	sending       int // those with something to send
+// readSockets finds out which routes TCP sockets need, those with something to
+// send first: from the source that reads them anyway, or by a sweep of its own.
+// Without inet_diag there are none, and noSockets says why.
+func (s *Source) readSockets(ctx context.Context) {
+	if s.sockets != nil {
+		if found, ok := s.sockets(ctx); ok {
+			s.pairs, s.noSockets = found, ""
+			return
+		}
+	}
+	if now := time.Now(); !now.Before(s.nextSweep) {
+		s.sweep(ctx)
+		s.nextSweep = time.Now().Add(sweepFactor * time.Since(now))
+	}
 }
 
-// maxTargets bounds the different targets kept. A host with more peers is shown
-// in part; sockets with something to send come in as they are found.
-const maxTargets = 16 << 10
-
-// readSockets collects the targets of TCP sockets, those with something to send
-// first. Without inet_diag there are none, and noSockets says why.
-func (s *Source) readSockets(ctx context.Context) {
-	s.targets, s.noSockets = nil, ""
+func (s *Source) sweep(ctx context.Context) {
+	s.pairs, s.noSockets = nil, ""
 	if s.diag == nil {
 		diag, err := inetdiag.Dial()
 		if err != nil {
@@ -38,53 +40,30 @@ func (s *Source) readSockets(ctx context.Context) {
 		}
 		s.diag = diag
 	}
-	type route struct{ local, remote netip.Addr }
-	index := map[route]int{}
+	var pairs inetdiag.Pairs
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		_, err := s.diag.Dump(ctx, inetdiag.Request{
-			Family: family,
-			States: inetdiag.Mask(inetdiag.Established, inetdiag.SynSent, inetdiag.SynRecv,
-				inetdiag.FinWait1, inetdiag.CloseWait, inetdiag.LastAck, inetdiag.Closing),
-		}, func(k *inetdiag.Socket) {
-			remote := k.Remote.Addr()
-			if remote.IsLoopback() || remote.IsUnspecified() {
-				return
-			}
-			i, ok := index[route{k.Local.Addr(), remote}]
-			if !ok {
-				if len(s.targets) >= maxTargets {
-					return
-				}
-				i = len(s.targets)
-				index[route{k.Local.Addr(), remote}] = i
-				s.targets = append(s.targets, target{local: k.Local.Addr(), remote: remote, uid: k.UID})
-			}
-			s.targets[i].sockets++
-			if k.State == inetdiag.SynSent || k.State == inetdiag.SynRecv || k.WQueue > 0 {
-				s.targets[i].sending++
-			}
-		})
+		_, err := s.diag.Dump(ctx, inetdiag.Request{Family: family, States: inetdiag.Connected}, pairs.Add)
 		if err != nil {
 			s.diag.Close()
 			s.diag, s.noSockets = nil, err.Error()
 			return
 		}
 	}
-	slices.SortStableFunc(s.targets, func(a, b target) int { return cmp.Compare(b.sending, a.sending) })
+	s.pairs = pairs.Take()
 }
 
-// askForSockets asks the kernel how it would route to the targets that have
+// askForSockets asks the kernel how it would route to the pairs that have
 // something to send, and to those that a refusing route seems to cover. It returns
 // the number of sockets with something to send by next hop.
 func (s *Source) askForSockets(ctx context.Context, r *Reading) (map[hop]int, error) {
 	hops := map[hop]int{}
 	asked := 0
-	for i := range s.targets {
-		t := &s.targets[i]
+	for i := range s.pairs {
+		t := &s.pairs[i]
 		if asked >= maxLookups {
 			break
 		}
-		if t.sending == 0 && !covered(r.Refusals, t) {
+		if t.Sending == 0 && !covered(r.Refusals, t) {
 			continue
 		}
 		asked++
@@ -96,26 +75,26 @@ func (s *Source) askForSockets(ctx context.Context, r *Reading) (map[hop]int, er
 			return nil, err
 		}
 		if answer.refused != 0 {
-			r.Unroutable += t.sockets
+			r.Unroutable += t.Sockets
 			attribute := attribution(r.Refusals, answer.refused, t)
 			if attribute != nil {
-				attribute.Sockets += t.sockets
-				attribute.Addrs = append(attribute.Addrs, t.remote)
+				attribute.Sockets += t.Sockets
+				attribute.Addrs = append(attribute.Addrs, t.Remote)
 			}
 			continue
 		}
-		hops[answer.hop] += t.sending
+		hops[answer.hop] += t.Sending
 	}
 	return hops, nil
 }
 
-func covered(refusals []Refusal, t *target) bool {
+func covered(refusals []Refusal, t *inetdiag.Pair) bool {
 	return slices.ContainsFunc(refusals, func(r Refusal) bool { return r.covers(t) })
 }
 
 // covers says whether the refusal is for such packets, as far as addresses tell.
-func (r *Refusal) covers(t *target) bool {
-	return r.Destination.Contains(t.remote) && (!r.Source.IsValid() || r.Source.Contains(t.local))
+func (r *Refusal) covers(t *inetdiag.Pair) bool {
+	return r.Destination.Contains(t.Remote) && (!r.Source.IsValid() || r.Source.Contains(t.Local))
 }
 
 // errorOf is what the kernel answers for each type (fib_props in
@@ -127,7 +106,7 @@ var errorOf = map[string]unix.Errno{
 // attribution returns the refusal that explains the kernel's answer: of that type,
 // with the longest prefix. IPv6 and policy rules answer "unreachable" with
 // ENETUNREACH as well. Nil: there is just no route.
-func attribution(refusals []Refusal, answer unix.Errno, t *target) *Refusal {
+func attribution(refusals []Refusal, answer unix.Errno, t *inetdiag.Pair) *Refusal {
 	var best *Refusal
 	for i := range refusals {
 		r := &refusals[i]
@@ -150,13 +129,13 @@ type routing struct {
 	hop     hop
 }
 
-// ask looks up the route of a target. The source address is given for the sake
+// ask looks up the route of a pair. The source address is given for the sake
 // of policy rules; one that is no longer the host's is answered with EINVAL, as a
 // blackhole is, so the question is put once more without it.
-func (s *Source) ask(ctx context.Context, t *target) (routing, error) {
-	answer, err := s.lookup(ctx, t.remote, t.local, t.uid)
+func (s *Source) ask(ctx context.Context, t *inetdiag.Pair) (routing, error) {
+	answer, err := s.lookup(ctx, t.Remote, t.Local, t.UID)
 	if err == nil && answer.refused == unix.EINVAL {
-		answer, err = s.lookup(ctx, t.remote, netip.Addr{}, t.uid)
+		answer, err = s.lookup(ctx, t.Remote, netip.Addr{}, t.UID)
 	}
 	return answer, err
 }

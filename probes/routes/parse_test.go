@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"context"
 	"encoding/binary"
 	"net/netip"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"whydrop/probes/fact"
+	"whydrop/probes/sockets/inetdiag"
 )
 
 func message(header []byte, attributes ...[]byte) []byte {
@@ -66,7 +68,7 @@ func TestAttribution(t *testing.T) {
 		{"10.9.0.1", "8.8.8.8", unix.EACCES, ""},
 		{"10.9.0.1", "10.1.2.3", unix.ENETUNREACH, ""},
 	} {
-		got := attribution(refusals, c.answer, &target{local: netip.MustParseAddr(c.local), remote: netip.MustParseAddr(c.remote)})
+		got := attribution(refusals, c.answer, &inetdiag.Pair{Local: netip.MustParseAddr(c.local), Remote: netip.MustParseAddr(c.remote)})
 		switch {
 		case c.want == "" && got != nil, c.want != "" && (got == nil || got.Destination.String() != c.want):
 			t.Errorf("%s to %s, %v: got %+v, want %q", c.local, c.remote, c.answer, got, c.want)
@@ -84,7 +86,7 @@ func TestFactsOverLooks(t *testing.T) {
 		}}
 	}
 	f := fact.New(fact.Reading{}.At, 5)
-	New().Facts([]fact.Reading{
+	New(nil).Facts([]fact.Reading{
 		look(unix.NUD_PROBE, 10), look(unix.NUD_FAILED, 60), look(unix.NUD_INCOMPLETE, 5), look(unix.NUD_FAILED, 6000),
 	}, f)
 	row := f.Tables["neighbour"][0]
@@ -116,4 +118,20 @@ func FuzzParse(f *testing.F) {
 		c := conn{seq: 1}
 		c.batch(b, true, func([]byte) error { return nil })
 	})
+}
+
+// TestSharedSockets: sockets that another source has read are not swept again.
+func TestSharedSockets(t *testing.T) {
+	pairs := []inetdiag.Pair{{Local: netip.MustParseAddr("10.0.0.1"), Remote: netip.MustParseAddr("10.0.0.2"), Sockets: 1}}
+	told := true
+	s := New(func(context.Context) ([]inetdiag.Pair, bool) { return pairs, told })
+	s.readSockets(t.Context())
+	if len(s.pairs) != 1 || s.diag != nil || !s.nextSweep.IsZero() {
+		t.Errorf("pairs %v, swept %v", s.pairs, !s.nextSweep.IsZero())
+	}
+	told = false
+	s.readSockets(t.Context())
+	if s.nextSweep.IsZero() {
+		t.Error("no sweep although nobody told of the sockets")
+	}
 }

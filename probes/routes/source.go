@@ -51,14 +51,14 @@ const (
 	// A part of the look that took long is not repeated before this many times
 	// as long have passed.
 	restFactor = 50
-	// Sockets are swept by another source too; here one sweep in a long while
-	// is enough.
+	// Where no other source tells of the sockets, one sweep in a long while is
+	// enough.
 	sweepFactor = 200
 	routesRest  = 2 * time.Second
 )
 
-// Source reads neighbours, routes and rules over rtnetlink, and the remote
-// addresses of TCP sockets over inet_diag. No capability is needed.
+// Source reads neighbours, routes and rules over rtnetlink, and the
+// addresses of TCP sockets over inet_diag where no other source tells them. No capability is needed.
 type Source struct {
 	conn *conn
 	diag *inetdiag.Conn
@@ -70,14 +70,20 @@ type Source struct {
 	truncated  bool
 	nextRoutes time.Time
 
-	targets     []target
-	noSockets   string
-	nextSockets time.Time
+	sockets   Sockets // may be nil
+	pairs     []inetdiag.Pair
+	noSockets string
+	nextSweep time.Time
 }
 
+// Sockets tells which pairs of addresses TCP sockets need a route between, as
+// another source found them within the last few seconds, those with something
+// to send first. ok is false if it did not.
+type Sockets func(context.Context) (pairs []inetdiag.Pair, ok bool)
+
 // New returns the source for the network namespace of the thread that makes the
-// first look.
-func New() *Source { return &Source{} }
+// first look. It asks sockets before it sweeps them itself; nil: it always does.
+func New(sockets Sockets) *Source { return &Source{sockets: sockets} }
 
 // Name implements fact.Source.
 func (s *Source) Name() string { return "routes" }
@@ -121,10 +127,7 @@ func (s *Source) look(ctx context.Context) (*Reading, error) {
 		}
 		s.nextRoutes = time.Now().Add(max(routesRest, restFactor*time.Since(now)))
 	}
-	if now := time.Now(); !now.Before(s.nextSockets) {
-		s.readSockets(ctx)
-		s.nextSockets = time.Now().Add(sweepFactor * time.Since(now))
-	}
+	s.readSockets(ctx)
 	r.Default4, r.Default6 = s.default4, s.default6
 	r.Truncated, r.NoSockets = s.truncated, s.noSockets
 	r.Refusals = slices.Clone(s.refusals)

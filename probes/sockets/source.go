@@ -35,6 +35,7 @@ type Source struct {
 	conn   dumper
 	closed closed
 	sweep  sweep
+	shared shared
 	owners owners
 	// leaveOut is how many looks more need not look for TIME-WAIT of IPv6.
 	leaveOut int
@@ -77,7 +78,10 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	s.settings(r)
 	s.sweep.begin(r)
 	s.closed.begin(s.follow)
-	if err := s.dump(ctx, r); err != nil {
+	s.shared.begin()
+	err := s.dump(ctx, r)
+	s.shared.end(err)
+	if err != nil {
 		return nil, err
 	}
 	if r.Proc == "" {
@@ -90,6 +94,14 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	return r, nil
 }
 
+// visit takes one socket of the look.
+func (s *Source) visit(k *inetdiag.Socket) {
+	if s.shared.collecting {
+		s.shared.pairs.Add(k)
+	}
+	s.sweep.socket(k)
+}
+
 // dump visits all sockets, with inet_diag if it can.
 func (s *Source) dump(ctx context.Context, r *Reading) error {
 	err := s.diag(ctx, r)
@@ -98,10 +110,11 @@ func (s *Source) dump(ctx context.Context, r *Reading) error {
 	}
 	s.sweep.abandon()
 	s.sweep.begin(r)
+	s.shared.pairs.Take() // half of them
 	r.Proc = err.Error()
 	path := filepath.Join(s.procRoot, "thread-self/net")
-	err4 := inetdiag.ReadProc(ctx, filepath.Join(path, "tcp"), s.sweep.visit)
-	err6 := inetdiag.ReadProc(ctx, filepath.Join(path, "tcp6"), s.sweep.visit)
+	err4 := inetdiag.ReadProc(ctx, filepath.Join(path, "tcp"), s.visit)
+	err6 := inetdiag.ReadProc(ctx, filepath.Join(path, "tcp6"), s.visit)
 	switch {
 	case err4 == nil && (err6 == nil || errors.Is(err6, os.ErrNotExist)):
 		return nil
@@ -129,7 +142,7 @@ func (s *Source) diag(ctx context.Context, r *Reading) (err error) {
 		_, err := s.conn.Dump(ctx, inetdiag.Request{
 			Family: family, States: inetdiag.AllStates,
 			Extensions: inetdiag.WithInfo | inetdiag.WithMemory | inetdiag.WithCong,
-		}, s.sweep.visit)
+		}, s.visit)
 		if err != nil {
 			s.conn.Close()
 			s.conn = nil

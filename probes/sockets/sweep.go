@@ -15,7 +15,6 @@ type sweep struct {
 	memory memory
 	ports  *portUse
 	groups groups
-	visit  func(*inetdiag.Socket)
 	// stranger stands for a connection that no look has seen.
 	stranger remembered
 	flows    [classes]worstFlows
@@ -47,7 +46,6 @@ func (s *sweep) init() {
 	s.groups.egress.init()
 	s.stuck = map[Stuck]uint32{}
 	s.synRecv = map[uint16]uint32{}
-	s.visit = s.socket
 }
 
 func (s *sweep) begin(r *Reading) {
