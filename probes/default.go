@@ -26,14 +26,20 @@ type Knowledge struct {
 	Sysctls map[string]string
 	// Flows are the operator's: only drops of theirs are counted. None: all.
 	Flows []drops.Flow
+	// NoBPF leaves out what attaches a program to the kernel: the drop reasons.
+	NoBPF bool
 }
 
 // Default returns an observer of every source of this host, and more if asked.
 func Default(k Knowledge, more ...fact.Source) *Observer {
 	tcp := sockets.New()
-	return NewObserver(append([]fact.Source{
-		counters.New(), tcp, links.New(k.NICs), filters.New(), drops.New(k.Flows...),
+	all := []fact.Source{
+		counters.New(), tcp, links.New(k.NICs), filters.New(),
 		routes.New(tcp.Pairs), resources.New(), settings.New(), klog.New(), namespaces.New(),
 		changes.New(k.Sysctls), history.New(),
-	}, more...)...)
+	}
+	if !k.NoBPF {
+		all = append(all, drops.New(k.Flows...))
+	}
+	return NewObserver(append(all, more...)...)
 }

@@ -94,7 +94,7 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 			return err
 		}
 	}
-	c.Facts = probes.Default(knowledge(c.Book, flows...), more...).Observe(cmd.Context(), o.duration, progress(cmd.ErrOrStderr(), o.duration))
+	c.Facts = probes.Default(knowledge(cmd, c.Book, flows...), more...).Observe(cmd.Context(), o.duration, progress(cmd.ErrOrStderr(), o.duration))
 	clearProgress(cmd.ErrOrStderr())
 	if err := observed(c); err != nil {
 		return err
@@ -110,11 +110,12 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 }
 
 // knowledge is what the probes need of the content.
-func knowledge(book *content.Book, flows ...drops.Flow) probes.Knowledge {
+func knowledge(cmd *cobra.Command, book *content.Book, flows ...drops.Flow) probes.Knowledge {
 	// Without the defaults of this kernel, settings are compared with the files of
 	// the host alone.
 	defaults, _ := content.SysctlDefaults(probes.Release())
-	return probes.Knowledge{NICs: book, Sysctls: defaults, Flows: flows}
+	noBPF, _ := cmd.Flags().GetBool("no-bpf")
+	return probes.Knowledge{NICs: book, Sysctls: defaults, Flows: flows, NoBPF: noBPF}
 }
 
 // parseFlows reads the operator's flow: one end of it, or both.

@@ -75,7 +75,9 @@ drop TCP packets, and what do I do about it?
 
 Without a command it starts the walkthrough: it asks the clarifying questions,
 measures beside each, narrows down the causes and writes the incident report.
-It only reads; it changes nothing and sends nothing.`,
+It only reads; it changes nothing and sends nothing. With the rights for it, it
+lets a small BPF program count the packets that the kernel drops, until it ends;
+--no-bpf does without.`,
 		Example: `  whydrop                                  the walkthrough
   whydrop diagnose                         observe 5 seconds and name the causes
   whydrop diagnose --json --duration 10s   the same for scripts`,
@@ -86,6 +88,7 @@ It only reads; it changes nothing and sends nothing.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().String("content", "", "lay this `directory`'s causes, questions and remedies over the built-in ones")
+	root.PersistentFlags().Bool("no-bpf", false, "attach no BPF program: do without the kernel's own drop reasons")
 	addWalk(root)
 	root.PreRun = func(*cobra.Command, []string) { cores(1) } // the walkthrough alone, which mostly waits
 	root.AddCommand(diagnoseCommand())

@@ -86,7 +86,7 @@ func probe(cmd *cobra.Command, args []string, o probeOptions) error {
 	if err != nil {
 		return err
 	}
-	sources := probes.Default(knowledge(book)).Sources()
+	sources := probes.Default(knowledge(cmd, book)).Sources()
 	if len(args) == 0 {
 		return listProbes(cmd, sources, o)
 	}

@@ -65,7 +65,7 @@ func walkthrough(cmd *cobra.Command, answers string) error {
 			select {
 			case <-ctx.Done():
 			case book := <-opened:
-				probes.Default(knowledge(book)).Watch(ctx, walkWindow, each)
+				probes.Default(knowledge(cmd, book)).Watch(ctx, walkWindow, each)
 			}
 		},
 		Export: written.export,
