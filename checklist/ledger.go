@@ -290,6 +290,10 @@ func (w *wholeLedger) places(ll *content.LedgerLine) []LedgerEntry {
 		blank.Unknown = w.why(ll)
 		return []LedgerEntry{blank}
 	}
+	if len(rows) == 0 && !w.counted(ll) {
+		blank.Unknown = "no driver here counts it"
+		return []LedgerEntry{blank}
+	}
 	ever := w.totals(ll)
 	var entries []LedgerEntry
 	told := len(rows) == 0
@@ -324,6 +328,21 @@ func (w *wholeLedger) place(ll *content.LedgerLine, env *content.Env, e LedgerEn
 		e.Drops = drops
 	}
 	return e, known
+}
+
+// counted says whether any driver has a counter for the line.
+func (w *wholeLedger) counted(ll *content.LedgerLine) bool {
+	if len(ll.Drivers) == 0 {
+		return true
+	}
+	for _, nic := range w.facts.Tables["nic"] {
+		for _, field := range ll.Drivers {
+			if _, has := nic[field]; has {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // totals returns the totals of a line by the name of the place.

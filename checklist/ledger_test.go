@@ -65,6 +65,21 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// A counter that no driver has is unknown, one that stands still is zero.
+func TestDriversWithoutACounter(t *testing.T) {
+	c := newCase(t, "")
+	c.Facts = facts(nil)
+	c.Facts.Table("nicstat")
+	c.Facts.Add("nic", fact.Row{"name": "eth0", "tx_drop": 0.0})
+	places := c.Places(c.Diagnose())
+	if e := place(t, places, "nic.driver-tx"); e.Unknown != "" || e.Drops != 0 {
+		t.Errorf("a counter that stands still: %+v", e)
+	}
+	if e := place(t, places, "aws.allowance"); e.Unknown == "" {
+		t.Errorf("a counter that no driver has: %+v", e)
+	}
+}
+
 // The way in runs from the wire up to the application, the way out down again.
 func TestPlacesFollowThePacket(t *testing.T) {
 	c := newCase(t, "")

@@ -28,6 +28,9 @@ type LedgerLine struct {
 	// Estimate is a counter that cannot tell the packets exactly: it gives way on
 	// a kernel that gives the Reasons.
 	Estimate bool `yaml:"estimate"`
+	// Drivers are fields of the table nic: where no driver has any of them, nobody
+	// counts here, and the line is unknown and not zero.
+	Drivers []string `yaml:"drivers"`
 	// Causes can be behind it, the most likely one first; the most probable one gets
 	// the line.
 	Causes []string `yaml:"causes"`
@@ -79,6 +82,11 @@ func (l *loader) validateLedger() {
 		l.validateLine(ll)
 		if ll.Within != "" && (!ids[ll.Within] || ll.Within == ll.ID) {
 			l.problem(ll.Place, "ledger line %s lies within the unknown line %q", ll.ID, ll.Within)
+		}
+		for _, f := range ll.Drivers {
+			if l.book.Facts.Field("nic", f) == nil {
+				l.problem(ll.Place, "ledger line %s: the table nic has no field %q", ll.ID, f)
+			}
 		}
 		for _, r := range ll.Reasons {
 			if l.book.reasons[r] == nil {
