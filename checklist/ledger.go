@@ -223,12 +223,8 @@ func attribute(lines []*line, d *Diagnosis) []LedgerEntry {
 // the observation and since its counter began; also those that lost nothing and
 // those that nobody could read.
 func (c *Case) Places(d *Diagnosis) []LedgerEntry {
-	facts := c.Facts
-	if facts == nil {
-		facts = fact.New(c.Started, 0)
-	}
-	facts = annotated(c.Book, facts)
-	w := &wholeLedger{now: newScene(facts, nil), ever: newScene(totals(facts, c.Book.Facts), nil), facts: facts, book: c.Book}
+	facts := d.facts.facts
+	w := &wholeLedger{now: d.facts, ever: newScene(totals(facts, c.Book.Facts), nil), facts: facts, book: c.Book}
 	moved := map[string]LedgerEntry{}
 	for _, e := range d.Ledger {
 		moved[e.Direction+" "+e.Counter] = e

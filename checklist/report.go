@@ -74,7 +74,7 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 		Further:   c.further(d),
 		Changes:   rowsWhere(facts, "change", 20, func(r fact.Row) bool { return r["at_boot"] != true }),
 		Raised:    rowsWhere(facts, "history", 20, func(r fact.Row) bool { return r["raised"] == true && r["trouble"] == true }),
-		Drops:     rowsWhere(annotated(c.Book, facts), "drop", 40, func(r fact.Row) bool { n, _ := r["packets"].(float64); return n > 0 }),
+		Drops:     rowsWhere(d.facts.facts, "drop", 40, func(r fact.Row) bool { n, _ := r["packets"].(float64); return n > 0 }),
 		DropFlows: rowsWhere(facts, "drop_flow", 20, func(fact.Row) bool { return true }),
 	}
 	return t.Execute(w, data)
