@@ -150,9 +150,9 @@ func (l *look) add(c Change) {
 	if !c.At.IsZero() && !l.recent(c.At) {
 		return
 	}
-	c.Name, c.What = clean(c.Name, maxName), clean(c.What, maxText)
-	c.Was, c.Is = clean(c.Was, maxText), clean(c.Is, maxText)
-	c.Source = clean(c.Source, maxName)
+	c.Name, c.What = fact.Clean(c.Name, maxName), fact.Clean(c.What, maxText)
+	c.Was, c.Is = fact.Clean(c.Was, maxText), fact.Clean(c.Is, maxText)
+	c.Source = fact.Clean(c.Source, maxName)
 	if c.Name == "" {
 		c.Name = c.Kind
 	}

@@ -342,7 +342,7 @@ func FuzzProcess(f *testing.F) {
 			}
 		}
 		parseBoot(strings.NewReader(text))
-		if c := clean(text, maxName); len(c) > maxName || strings.ContainsAny(c, "\x1b\n\x00") {
+		if c := fact.Clean(text, maxName); len(c) > maxName || strings.ContainsAny(c, "\x1b\n\x00") {
 			t.Errorf("%q", c)
 		}
 	})

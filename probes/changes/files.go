@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"whydrop/probes/fact"
 )
 
 // place is where files of one kind lie: a file, a directory (then what is in it,
@@ -128,7 +130,7 @@ func (w *walk) directory(kind, dir string, depth int) {
 	names, err := w.list(dir)
 	w.cut = w.cut || len(names) == maxEntries
 	if errors.Is(err, fs.ErrPermission) {
-		w.refused = append(w.refused, "/"+clean(dir, maxName))
+		w.refused = append(w.refused, "/"+fact.Clean(dir, maxName))
 	}
 	for _, n := range names {
 		if !beside(n) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"whydrop/probes/fact"
 )
 
 // event is one line of a package manager's log.
@@ -79,7 +81,7 @@ func (l *look) managed(m manager) (events []event, ok bool) {
 		case errors.Is(err, fs.ErrPermission):
 			l.cannotSee("packages lately installed (/"+m.log+")", "root")
 		case !errors.Is(err, fs.ErrNotExist):
-			l.cannotSee("packages lately installed (/"+m.log+"): "+clean(err.Error(), maxText), "")
+			l.cannotSee("packages lately installed (/"+m.log+"): "+fact.Clean(err.Error(), maxText), "")
 		}
 		return nil, false
 	}

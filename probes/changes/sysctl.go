@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"whydrop/probes/fact"
 )
 
 // sysctlDirs are the directories of settings, those first that win (sysctl.d(5)).
@@ -136,7 +138,7 @@ func (l *look) assignments() []assignment {
 		}
 		b, err := l.read(files[n])
 		if err != nil {
-			l.cannotSee("settings of /"+clean(files[n], maxName)+": "+clean(err.Error(), maxText), "")
+			l.cannotSee("settings of /"+fact.Clean(files[n], maxName)+": "+fact.Clean(err.Error(), maxText), "")
 			continue
 		}
 		all = append(all, parseSysctl(string(b), files[n])...)

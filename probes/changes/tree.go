@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -207,23 +205,4 @@ func laterOf(content, inode time.Time) (time.Time, bool) {
 		return inode, false
 	}
 	return content, true
-}
-
-// clean makes text from outside fit for a fact: valid, without control
-// characters, at most n bytes.
-func clean(s string, n int) string {
-	s = s[:min(len(s), 4*n)]
-	s = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(strings.TrimSpace(s), "?"))
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"whydrop/probes/fact"
 )
@@ -73,7 +71,7 @@ func (*Source) Facts(readings []fact.Reading, f *fact.Facts) {
 func (s Series) row(from string, now time.Time, l Level) fact.Row {
 	label := s.Signal.Says + s.Signal.Unit
 	if s.Device != "" {
-		label = clean(s.Device, 64) + " " + label
+		label = fact.Clean(s.Device, 64) + " " + label
 	}
 	row := fact.Row{
 		"name": label, "signal": s.Signal.ID, "source": from, "trouble": s.Signal.Trouble,
@@ -118,15 +116,4 @@ func span(d time.Duration) string {
 		return strconv.Itoa(int(d.Hours())) + " h"
 	}
 	return strconv.Itoa(int(d.Hours()/24)) + " days"
-}
-
-// clean makes text from outside fit for a fact: at most n bytes, nothing that a
-// terminal acts on.
-func clean(s string, n int) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			return '?'
-		}
-		return r
-	}, s[:min(len(s), n)])
 }

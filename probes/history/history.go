@@ -255,5 +255,5 @@ func (w *firstWords) Write(b []byte) (int, error) {
 
 func (w *firstWords) line() string {
 	first, _, _ := strings.Cut(strings.TrimSpace(w.text), "\n")
-	return clean(first, 200)
+	return fact.Clean(first, 200)
 }
