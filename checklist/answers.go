@@ -3,6 +3,8 @@ package checklist
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -50,7 +52,7 @@ func (c *Case) ReadAnswers(name string, data []byte) error {
 	}
 	trial := NewCase(c.Book, c.Started)
 	var wrong []error
-	for _, q := range sortedKeys(file) {
+	for _, q := range slices.Sorted(maps.Keys(file)) {
 		a := file[q]
 		if err := trial.Answer(q, Answer{Options: a.Options, Note: a.Note, At: c.Started}); err != nil {
 			wrong = append(wrong, fmt.Errorf("%s:%d: %w", name, a.line, err))

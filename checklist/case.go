@@ -203,12 +203,3 @@ func descending(rows []*content.Env, order *content.Expr) {
 	}
 	sort.SliceStable(rows, func(i, j int) bool { return by[rows[i]] > by[rows[j]] })
 }
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
-}

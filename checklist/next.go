@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -86,7 +87,7 @@ func expect(q *content.Question) *expectation {
 			implied[cause] = true
 		}
 	}
-	e.causes = sortedKeys(implied)
+	e.causes = slices.Sorted(maps.Keys(implied))
 	for _, cause := range e.causes {
 		likely, sum := make([]float64, e.options), 1.0
 		likely[len(q.Options)] = 1 // "don't know" implies nothing

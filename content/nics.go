@@ -1,8 +1,9 @@
 package content
 
 import (
+	"maps"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 
@@ -292,7 +293,7 @@ func (l *loader) compileNIC(n *NIC, nics map[string]*NIC) map[string][]*listed {
 // counter, too.
 func (a *names) inherit() {
 	for range a.sums { // at most as often as sums are nested
-		for _, whole := range sortedKeys(a.sums) {
+		for _, whole := range slices.Sorted(maps.Keys(a.sums)) {
 			for _, part := range a.sums[whole] {
 				if a.link[part] == "" && a.link[whole] != "" {
 					a.link[part] = a.link[whole]
@@ -318,7 +319,7 @@ func (a *names) statistics(n *NIC) {
 			a.meaning[s.name], a.maybe[s.name] = meaning, maybe[s.name]
 		}
 	}
-	for _, meaning := range sortedKeys(n.Statistics) {
+	for _, meaning := range slices.Sorted(maps.Keys(n.Statistics)) {
 		for _, s := range n.Statistics[meaning] {
 			if a.l.book.meanings[meaning] == nil {
 				a.l.problem(Place{n.File, s.line}, "driver %s: %q has the unknown meaning %q", n.Driver, s.name, meaning)
@@ -333,7 +334,7 @@ func (a *names) statistics(n *NIC) {
 
 // relations adds what one entry says about statistics that count the same.
 func (a *names) relations(n *NIC) {
-	for _, whole := range sortedKeys(n.Sums) {
+	for _, whole := range slices.Sorted(maps.Keys(n.Sums)) {
 		if _, nearer := a.sums[whole]; nearer {
 			continue
 		}
@@ -343,7 +344,7 @@ func (a *names) relations(n *NIC) {
 			a.used = append(a.used, use{Place{n.File, part.line}, part.name})
 		}
 	}
-	for _, field := range sortedKeys(n.Link) {
+	for _, field := range slices.Sorted(maps.Keys(n.Link)) {
 		if f := a.l.book.Facts.Field("link", field); f == nil || f.Type != Count {
 			a.l.problem(n.Place, "driver %s: the table link has no counter %q", n.Driver, field)
 		}
@@ -358,7 +359,7 @@ func (a *names) relations(n *NIC) {
 
 func (a *names) table() map[string][]*listed {
 	table := map[string][]*listed{}
-	for _, name := range sortedKeys(a.meaning) {
+	for _, name := range slices.Sorted(maps.Keys(a.meaning)) {
 		e := newListed(name)
 		if m := a.l.book.meanings[a.meaning[name]]; m != nil {
 			e.Statistic = m.statistic()
@@ -373,15 +374,6 @@ func (a *names) table() map[string][]*listed {
 		table[key] = append(table[key], e)
 	}
 	return table
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
 
 func (m *Meaning) key() string { return m.ID }
