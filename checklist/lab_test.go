@@ -17,6 +17,7 @@ import (
 // recorded is what a scenario of the lab looked like from inside its host.
 type recorded struct {
 	Cause string   `json:"cause"` // "" for a healthy busy host
+	And   string   `json:"and"`   // the second of two faults
 	Also  []string `json:"also"`
 	About string   `json:"about"`
 	// NotSeen says why nothing in these facts tells the cause.
@@ -93,14 +94,20 @@ func judgeRecorded(t *testing.T, r recorded, d *Diagnosis) {
 	case r.Cause == "":
 	case r.NotSeen != "":
 		t.Logf("%s: %s; named are %v", r.About, r.NotSeen, named)
-	case len(named) == 0 || named[0] != r.Cause:
+	case len(named) == 0 || named[0] != r.Cause && (r.And == "" || named[0] != r.And):
 		t.Errorf("%s: want %s first, named are %v%s", r.About, r.Cause, named, leading(d))
 		if f := d.Finding(r.Cause); f != nil {
 			t.Logf("%s has %.0f dB%s", r.Cause, f.Evidence, reasonsOf(f))
 		}
 	default:
-		for _, id := range named[1:] {
-			if !slices.Contains(r.Also, id) {
+		wanted := append([]string{r.Cause}, r.Also...)
+		if r.And != "" {
+			if wanted = append(wanted, r.And); !slices.Contains(named, r.And) {
+				t.Errorf("%s: %s is not named, too%s", r.About, r.And, leading(d))
+			}
+		}
+		for _, id := range named {
+			if !slices.Contains(wanted, id) {
 				t.Errorf("%s: %s is accused wrongly%s", r.About, id, leading(d))
 			}
 		}

@@ -26,6 +26,7 @@ var (
 	labOnly    = flag.String("lab", "", "with -run TestLab: only scenarios whose names contain this")
 	labRecord  = flag.String("lab-record", "", "with -run TestLab: write the facts of every scenario into this directory")
 	labNobody  = flag.Bool("lab-nobody", false, "with -run TestLab: diagnose as an ordinary user (needs root and setpriv)")
+	labWide    = flag.Bool("lab-wide", false, "with -run TestLab: also scenarios that change sysctls of the whole machine, one at a time")
 	labVerbose = flag.Bool("lab-page", false, "with -run TestLab -v: show the diagnosis as people see it")
 )
 
@@ -138,8 +139,13 @@ func TestLab(t *testing.T) {
 			if !strings.Contains(s.Name, *labOnly) {
 				continue
 			}
+			if len(s.Settings) > 0 && !*labWide {
+				continue
+			}
 			t.Run(s.Name, func(t *testing.T) {
-				t.Parallel()
+				if len(s.Settings) == 0 {
+					t.Parallel()
+				}
 				turn <- struct{}{}
 				defer func() { <-turn }()
 				d := diagnoseScenario(t, whydrop, s)
@@ -251,11 +257,20 @@ func diagnosed(t *testing.T, cmd *exec.Cmd) diagnosisOf {
 // scenario's, and no cause is named that does not hold. "" is right.
 func misjudged(s lab.Scenario, d diagnosisOf) string {
 	named := d.named()
-	if len(named) == 0 || named[0] != s.Cause {
+	wanted := []string{s.Cause}
+	if s.And != "" {
+		wanted = append(wanted, s.And)
+	}
+	if len(named) == 0 || !slices.Contains(wanted, named[0]) {
 		return "want " + s.Cause + " first"
 	}
-	for _, id := range named[1:] {
-		if !slices.Contains(s.Also, id) {
+	for _, id := range wanted {
+		if !slices.Contains(named, id) {
+			return id + " is not named"
+		}
+	}
+	for _, id := range named {
+		if !slices.Contains(wanted, id) && !slices.Contains(s.Also, id) {
 			return id + " is accused wrongly"
 		}
 	}
@@ -285,7 +300,7 @@ func record(t *testing.T, s lab.Scenario, facts *fact.Facts) {
 	facts.Kernel, _, _ = strings.Cut(facts.Kernel, "-") // the release, without the build's name
 	facts.Text("host.kernel", facts.Kernel)
 	data, err := json.Marshal(map[string]any{
-		"cause": s.Cause, "also": s.Also, "about": s.About, "not_seen": notSeen[s.Name], "facts": facts,
+		"cause": s.Cause, "and": s.And, "also": s.Also, "about": s.About, "not_seen": notSeen[s.Name], "facts": facts,
 	})
 	if err != nil {
 		t.Fatal(err)

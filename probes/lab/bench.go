@@ -63,7 +63,7 @@ func Start(ctx context.Context, s Scenario) (*Bench, error) {
 	if err := Supported(); err != nil {
 		return nil, err
 	}
-	if s.Needs == "root" && os.Geteuid() != 0 {
+	if (s.Needs == "root" || len(s.Settings) > 0) && os.Geteuid() != 0 {
 		return nil, fmt.Errorf("%w: %s needs root", ErrNeeds, s.Name)
 	}
 	b := &Bench{scenario: s, exited: make(chan struct{})}

@@ -24,12 +24,17 @@ type Scenario struct {
 	// Cause is the id of the fault in the catalogue of causes; "" for a host
 	// that is healthy and busy.
 	Cause string
+	// And is a second fault on the same bench, of its own; "" for one alone.
+	And string
 	// Also are causes that hold on this bench too, as companions of Cause.
 	Also []string
 	// About says in one line what is wrong and from where it is seen.
 	About string
 	// Needs says what the scenario needs beyond namespaces: "" or "root".
 	Needs string
+	// Settings are the sysctls of the whole machine that the scenario changes
+	// while it runs, and puts back; such a scenario needs root and runs alone.
+	Settings []string
 
 	sick string // the host that Command enters: "client", "router" or "server"
 	plan func(*site) error
@@ -41,7 +46,7 @@ func All() []Scenario {
 	return slices.Concat(
 		appFaults, socketFaults, listenFaults, tcpFaults, ipFaults,
 		filterFaults, conntrackFaults, bpfFaults, queueFaults, linkFaults,
-		pathFaults, wireFaults, peerFaults, healthyHosts,
+		pathFaults, wireFaults, peerFaults, doubleFaults(), healthyHosts,
 	)
 }
 

@@ -113,8 +113,12 @@ func (s *site) standard() error {
 		func() error { return s.join(s.server, s.serverDev(), 2) })
 }
 
-// build makes the three hosts, lets links join them and turns forwarding on.
+// build makes the three hosts, lets links join them and turns forwarding on. The
+// second of two faults works on the hosts of the first.
 func (s *site) build(links ...func() error) error {
+	if s.server != nil {
+		return nil
+	}
 	hash := fnv.New32a()
 	hash.Write([]byte(s.scenario.Name))
 	s.subnet = byte(hash.Sum32()%200) + 20
@@ -280,6 +284,9 @@ func (h *host) at6(port uint16) string { return netip.AddrPortFrom(h.addr6, port
 // ordinary is the traffic that works on every bench beside the fault: a small
 // web service, and clients of it.
 func (s *site) ordinary() error {
+	if s.cast["web"] != nil {
+		return nil
+	}
 	port := 8000 + uint16(s.subnet)
 	if err := s.server.cast("web", &service{Addr: s.server.at(port)}); err != nil {
 		return err
