@@ -25,7 +25,7 @@ type jsonDiagnosis struct {
 	Balance  *jsonBalance  `json:"balance"`
 	Probes   []fact.Status `json:"probes"`
 	Blind    []fact.Blind  `json:"blind"`
-	Next     []Step        `json:"next"`
+	Next     []jsonStep    `json:"next"`
 	Facts    *fact.Facts   `json:"facts,omitempty"`
 }
 
@@ -52,6 +52,12 @@ type jsonReason struct {
 	Weight content.Decibans `json:"decibans"`
 	Answer bool             `json:"answer,omitempty"`
 	Facts  map[string]any   `json:"facts"`
+}
+
+// jsonStep is a suggested step, and what it is in words.
+type jsonStep struct {
+	Step
+	Says string `json:"says"`
 }
 
 // jsonEntry is a place that lost something during the observation.
@@ -96,7 +102,7 @@ func (c *Case) WriteJSON(w io.Writer, d *Diagnosis, withFacts bool) error {
 		Schema: Schema, Verdict: d.Verdict,
 		Observed: jsonObserved{f.Host, f.Kernel, f.Start.UTC(), round(f.Seconds, 3)},
 		Symptoms: orEmpty(d.Symptoms), Notes: orEmpty(d.Notes), Causes: []jsonCause{}, Ledger: []jsonEntry{},
-		Probes: orEmpty(f.Probes), Blind: orEmpty(f.Blind), Next: []Step{},
+		Probes: orEmpty(f.Probes), Blind: orEmpty(f.Blind), Next: []jsonStep{},
 	}
 	for _, x := range d.Findings {
 		out.Causes = append(out.Causes, jsonCause{
@@ -117,7 +123,8 @@ func (c *Case) WriteJSON(w io.Writer, d *Diagnosis, withFacts bool) error {
 		out.Balance = &jsonBalance{b.Retrans, b.LocatedTx, b.LocatedRx, b.Spurious, b.Unlocated}
 	}
 	for _, s := range d.Next {
-		out.Next = append(out.Next, Step{s.Kind, s.ID, round(s.Bits, 4)})
+		s.Bits = round(s.Bits, 4)
+		out.Next = append(out.Next, jsonStep{s, c.stepTitle(s)})
 	}
 	if withFacts {
 		out.Facts = f

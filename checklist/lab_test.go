@@ -5,13 +5,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"whydrop/content"
 	"whydrop/probes/fact"
+	"whydrop/probes/lab"
 )
 
 // recorded is what a scenario of the lab looked like from inside its host.
@@ -20,9 +20,15 @@ type recorded struct {
 	And   string   `json:"and"`   // the second of two faults
 	Also  []string `json:"also"`
 	About string   `json:"about"`
-	// NotSeen says why nothing in these facts tells the cause.
-	NotSeen string      `json:"not_seen"`
-	Facts   *fact.Facts `json:"facts"`
+	// NotSeen says why nothing in these facts tells the cause, to whom NotSeenBy says.
+	NotSeen   string      `json:"not_seen"`
+	NotSeenBy string      `json:"unseen_by"`
+	Facts     *fact.Facts `json:"facts"`
+}
+
+// scenario is the truth about the recorded host.
+func (r recorded) scenario() lab.Scenario {
+	return lab.Scenario{Cause: r.Cause, And: r.And, Also: r.Also, About: r.About, Unseen: r.NotSeen, UnseenBy: r.NotSeenBy}
 }
 
 // TestRecordedFaults judges facts that were recorded on real faults in the lab,
@@ -30,16 +36,22 @@ type recorded struct {
 // anew with: go test ./cmd/whydrop -run TestLab -lab-record ../../checklist/testdata/lab
 func TestRecordedFaults(t *testing.T) {
 	c := newCase(t, "")
+	all, less := &lab.Score{Observer: "root"}, &lab.Score{Observer: "nobody"}
 	for name, r := range recordings(t) {
 		t.Run(name, func(t *testing.T) {
 			c.Facts = r.Facts
-			judgeRecorded(t, r, c.Diagnose())
+			judgeRecorded(t, r, c.Diagnose(), all)
 		})
 		t.Run(name+" without eBPF", func(t *testing.T) {
 			c.Facts = withoutReasons(r.Facts)
-			judgeRecorded(t, r, c.Diagnose())
+			judgeRecorded(t, r, c.Diagnose(), less)
 		})
 	}
+	var results strings.Builder
+	if err := lab.WriteScores(&results, all, less); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("(\"as nobody\" is without eBPF)\n%s", &results)
 }
 
 // withoutReasons is the same host seen by somebody who may not count the
@@ -82,35 +94,25 @@ func recordings(t *testing.T) map[string]recorded {
 	return all
 }
 
-func judgeRecorded(t *testing.T, r recorded, d *Diagnosis) {
+func judgeRecorded(t *testing.T, r recorded, d *Diagnosis, score *lab.Score) {
 	t.Helper()
-	named := []string{}
-	for _, f := range d.Named() {
-		named = append(named, f.Cause.ID)
+	answer := lab.Answer{Verdict: string(d.Verdict)}
+	for _, f := range d.Findings {
+		answer.Claims = append(answer.Claims, lab.Claim{Cause: f.Cause.ID, Probability: f.Probability})
 	}
-	switch {
-	case r.Cause == "" && d.Verdict != Healthy:
-		t.Errorf("%s: a healthy host is called %s: %v%s", r.About, d.Verdict, d.Symptoms, leading(d))
-	case r.Cause == "":
-	case r.NotSeen != "":
-		t.Logf("%s: %s; named are %v", r.About, r.NotSeen, named)
-	case len(named) == 0 || named[0] != r.Cause && (r.And == "" || named[0] != r.And):
-		t.Errorf("%s: want %s first, named are %v%s", r.About, r.Cause, named, leading(d))
-		if f := d.Finding(r.Cause); f != nil {
-			t.Logf("%s has %.0f dB%s", r.Cause, f.Evidence, reasonsOf(f))
-		}
-	default:
-		wanted := append([]string{r.Cause}, r.Also...)
-		if r.And != "" {
-			if wanted = append(wanted, r.And); !slices.Contains(named, r.And) {
-				t.Errorf("%s: %s is not named, too%s", r.About, r.And, leading(d))
-			}
-		}
-		for _, id := range named {
-			if !slices.Contains(wanted, id) {
-				t.Errorf("%s: %s is accused wrongly%s", r.About, id, leading(d))
-			}
-		}
+	s := r.scenario()
+	s.Name = t.Name()
+	why := score.Add(s, answer)
+	if why == "" {
+		return
+	}
+	if !s.Told(score.Observer != "nobody") {
+		t.Logf("%s: %s, but %s", r.About, why, r.NotSeen)
+		return
+	}
+	t.Errorf("%s: %s; %v%s", r.About, why, d.Symptoms, leading(d))
+	if f := d.Finding(r.Cause); f != nil {
+		t.Logf("%s has %.0f dB%s", r.Cause, f.Evidence, reasonsOf(f))
 	}
 }
 

@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -12,26 +13,53 @@ import (
 
 // Step is something to ask or measure next, and what it is expected to tell.
 type Step struct {
-	Kind string  `json:"kind"` // "question" or "probe"
-	ID   string  `json:"id"`
-	Bits float64 `json:"bits"` // expected information about which cause is at work
+	Kind string  `json:"kind"` // "question", "probe" or "observe"
+	ID   string  `json:"id"`   // of the question or probe; how long to observe
+	Bits float64 `json:"bits"` // expected information about which causes are at work
+	// Separates are the causes about which it is expected to tell most, at most
+	// three, the first the most.
+	Separates []string `json:"separates"`
 }
 
-// next ranks the unanswered questions and the probes that could not see by the
-// information they are expected to give.
+// The next step is worked out over the causes that are open: not those that are
+// certain, and where one is certain, not those that hardly anything speaks for.
+const (
+	certain = 0.95
+	// worth is what a step has to tell, in bits, to be suggested although a cause
+	// is certain.
+	worth = 0.01
+	// noise is the information that is nothing but rounding.
+	noise = 1e-12
+	// longer is how long to observe if more events would tell more, in seconds.
+	longer = 30
+)
+
+// next ranks the unanswered questions, the probes that could not see and a longer
+// observation by the information they are expected to give.
 func (j *judge) next(d *Diagnosis) []Step {
-	belief := beliefs(d)
+	open, least := openCauses(d)
+	if len(open) == 0 {
+		return nil
+	}
 	var steps []Step
-	for _, q := range j.questions {
-		if j.answers[q.ID].Given() {
-			continue
-		}
-		if bits := j.expectation(q).bits(belief); bits > noise {
-			steps = append(steps, Step{"question", q.ID, bits})
+	add := func(kind, id string, parts map[string]float64, least float64) {
+		if s := newStep(kind, id, parts); s.Bits > least {
+			steps = append(steps, s)
 		}
 	}
-	for probe, bits := range j.probeBits(d) {
-		steps = append(steps, Step{"probe", probe, bits})
+	belief := beliefs(open)
+	for _, q := range j.questions {
+		if !j.answers[q.ID].Given() {
+			add("question", q.ID, j.expectation(q).parts(belief), least)
+		}
+	}
+	for probe, parts := range j.probeBits(open) {
+		if j.canShowMore(probe) {
+			add("probe", probe, parts, max(least, 0.001))
+		}
+	}
+	if s := j.facts.facts.Seconds; s > 0 && s < longer && d.Verdict != Healthy {
+		add("observe", content.Show(float64(longer))+"s", longerBits(open, longer/s), worth)
 	}
 	sort.SliceStable(steps, func(a, b int) bool {
 		if steps[a].Bits != steps[b].Bits {
@@ -42,8 +70,52 @@ func (j *judge) next(d *Diagnosis) []Step {
 	return steps
 }
 
-// noise is the information that is nothing but rounding.
-const noise = 1e-12
+// openCauses returns the findings of which a step may still tell something, and
+// the bits that it must tell at least.
+func openCauses(d *Diagnosis) (open []*Finding, least float64) {
+	settled := slices.ContainsFunc(d.Findings, func(f *Finding) bool { return f.Probability >= certain })
+	for _, f := range d.Findings {
+		if f.Probability < certain && (!settled || f.Probability >= closed) {
+			open = append(open, f)
+		}
+	}
+	if settled {
+		return open, worth
+	}
+	return open, noise
+}
+
+// newStep sums up what a step tells of each cause, "" for none of them.
+func newStep(kind, id string, parts map[string]float64) Step {
+	s := Step{Kind: kind, ID: id, Separates: []string{}}
+	var causes []string
+	for _, cause := range slices.Sorted(maps.Keys(parts)) {
+		s.Bits += parts[cause]
+		if cause != "" {
+			causes = append(causes, cause)
+		}
+	}
+	s.Bits = max(0, s.Bits)
+	slices.SortStableFunc(causes, func(a, b string) int { return cmp.Compare(parts[b], parts[a]) })
+	for _, cause := range causes {
+		if len(s.Separates) < 3 && parts[cause] > 0 && parts[cause] >= parts[causes[0]]/10 {
+			s.Separates = append(s.Separates, cause)
+		}
+	}
+	return s
+}
+
+// separates says in words which causes the step tells of, "" if of none.
+func (s Step) separates() string {
+	switch len(s.Separates) {
+	case 0:
+		return ""
+	case 1:
+		return " (separates " + s.Separates[0] + " from the rest)"
+	default:
+		return " (separates " + list(s.Separates) + ")"
+	}
+}
 
 func (j *judge) expectation(q *content.Question) *expectation {
 	if e := j.expectations[q]; e != nil {
@@ -52,15 +124,15 @@ func (j *judge) expectation(q *content.Question) *expectation {
 	return expect(q)
 }
 
-// beliefs is the probability that each cause is the one at work, "" for none.
-func beliefs(d *Diagnosis) map[string]float64 {
+// beliefs is the probability that each of the causes is the one at work, "" for
+// none of them.
+func beliefs(findings []*Finding) map[string]float64 {
 	belief := map[string]float64{}
-	none, sum := 1.0, 0.0
-	for _, f := range d.Findings {
-		p := min(f.Probability, 0.999)
-		belief[f.Cause.ID] = p / (1 - p)
-		none *= 1 - p
-		sum += p / (1 - p)
+	sum := 0.0
+	for _, f := range findings {
+		odds := f.Probability / (1 - f.Probability)
+		belief[f.Cause.ID] = odds
+		sum += odds
 	}
 	belief[""] = 1
 	for id := range belief {
@@ -105,49 +177,94 @@ func expect(q *content.Question) *expectation {
 	return e
 }
 
-// bits is the mutual information between the answer to the question and the
-// cause at work.
-func (e *expectation) bits(belief map[string]float64) float64 {
+// parts is the mutual information between the answer to the question and the
+// cause at work, in bits, by cause; "" for all of which the question says nothing.
+// A cause's part is how far its answers are from what is expected anyway.
+func (e *expectation) parts(belief map[string]float64) map[string]float64 {
 	marginal := make([]float64, e.options)
-	bits, rest := 0.0, 1.0
+	rest := 1.0
 	for c, cause := range e.causes {
 		p := belief[cause]
 		rest -= p
-		bits += p * e.certain[c]
 		for i, l := range e.likely[c] {
 			marginal[i] += p * l
 		}
 	}
-	bits -= rest * math.Log2(float64(e.options))
-	for _, m := range marginal {
-		m += rest / float64(e.options)
-		bits -= m * math.Log2(m)
+	logs := make([]float64, e.options)
+	others := -math.Log2(float64(e.options))
+	for i := range marginal {
+		marginal[i] += rest / float64(e.options)
+		logs[i] = math.Log2(marginal[i])
+		others -= logs[i] / float64(e.options)
 	}
-	return max(0, bits)
+	parts := map[string]float64{"": rest * others}
+	for c, cause := range e.causes {
+		p := belief[cause]
+		if p == 0 {
+			continue
+		}
+		part := e.certain[c]
+		for i, l := range e.likely[c] {
+			part -= l * logs[i]
+		}
+		parts[cause] = p * part
+	}
+	return parts
 }
 
-// probeBits is what the probes that could not see would be expected to tell:
-// for each cause the weightiest rule that waits for that probe.
-func (j *judge) probeBits(d *Diagnosis) map[string]float64 {
-	bits := map[string]float64{}
-	for _, f := range d.Findings {
-		best := map[string]float64{}
+// probeBits is what the probes that could not see would be expected to tell of
+// each cause: by the rule that waits for the probe and would change most.
+func (j *judge) probeBits(open []*Finding) map[string]map[string]float64 {
+	bits := map[string]map[string]float64{}
+	for _, f := range open {
 		for _, r := range f.Unknown {
 			probe := j.waitsFor(r)
-			if probe != "" {
-				best[probe] = max(best[probe], ruleBits(f.Probability, r.Weight))
+			if probe == "" || j.explainedBy(r) != "" {
+				continue
 			}
-		}
-		for probe, b := range best {
-			bits[probe] += b
-		}
-	}
-	for probe, b := range bits {
-		if b < 0.001 || !j.canShowMore(probe) {
-			delete(bits, probe)
+			against := slices.Contains(f.Cause.Against, r)
+			weight := r.Weight - f.counted(r.Group, against)
+			if weight <= 0 {
+				continue
+			}
+			if bits[probe] == nil {
+				bits[probe] = map[string]float64{}
+			}
+			bits[probe][f.Cause.ID] = max(bits[probe][f.Cause.ID], ruleBits(f.Probability, weight, against))
 		}
 	}
 	return bits
+}
+
+// counted is the weight that counts already of a group of rules for the cause, or
+// against it: of a group only the weightiest does.
+func (f *Finding) counted(group string, against bool) content.Decibans {
+	rules, reasons := f.Cause.For, f.For
+	if against {
+		rules, reasons = f.Cause.Against, f.Against
+	}
+	if group == "" {
+		return 0
+	}
+	for _, r := range rules {
+		if r.Group == group && slices.ContainsFunc(reasons, func(x Reason) bool { return !x.Answer && x.Rule == r.ID }) {
+			return r.Weight
+		}
+	}
+	return 0
+}
+
+// longerBits is what it would tell to observe so many times as long, of the
+// causes for which something was measured: so many times the events are so much
+// stronger evidence.
+func longerBits(open []*Finding, times float64) map[string]float64 {
+	parts := map[string]float64{}
+	for _, f := range open {
+		if slices.ContainsFunc(f.For, func(r Reason) bool { return !r.Answer }) {
+			parts[f.Cause.ID] = ruleBits(f.Probability, 10*math.Log10(times), false)
+		}
+	}
+	return parts
 }
 
 // canShowMore says whether anything can be done for a probe to see what it did
@@ -182,14 +299,17 @@ func (j *judge) waitsFor(r *content.Rule) string {
 	return ""
 }
 
-// ruleBits is the information that the outcome of a rule gives about its cause,
-// if it holds in four of five cases under the cause and by its weight more
-// rarely without.
-func ruleBits(p float64, weight content.Decibans) float64 {
+// ruleBits is the information that the outcome of a rule gives about its cause:
+// one that speaks for it holds in four of five cases under the cause and by its
+// weight more rarely without, one that speaks against it the other way round.
+func ruleBits(p float64, weight content.Decibans, against bool) float64 {
 	const holds = 0.8
-	without := holds / math.Pow(10, weight/10)
-	marginal := p*holds + (1-p)*without
-	return entropy(marginal) - p*entropy(holds) - (1-p)*entropy(without)
+	with, without := holds, holds/math.Pow(10, weight/10)
+	if against {
+		with, without = without, with
+	}
+	marginal := p*with + (1-p)*without
+	return entropy(marginal) - p*entropy(with) - (1-p)*entropy(without)
 }
 
 func entropy(p float64) float64 {

@@ -185,7 +185,7 @@ func (p *page) next(c *Case, d *Diagnosis) {
 		if i == 3 {
 			break
 		}
-		p.line("    ", "  - %s", c.stepTitle(s))
+		p.line("    ", "  - %s%s", c.stepTitle(s), s.separates())
 	}
 }
 

@@ -208,6 +208,9 @@ func (c *Case) stepTitle(s Step) string {
 	if q := c.Book.Question(s.ID); s.Kind == "question" && q != nil {
 		return "ask " + q.ID + ": " + q.Ask
 	}
+	if s.Kind == "observe" {
+		return "observe for longer, so that more happens meanwhile: whydrop diagnose --duration " + s.ID
+	}
 	title := ""
 	for _, b := range c.blind() {
 		if b.Probe == s.ID && title == "" {

@@ -26,7 +26,8 @@ type Knowledge struct {
 	Sysctls map[string]string
 	// Flows are the operator's: only drops of theirs are counted. None: all.
 	Flows []drops.Flow
-	// NoBPF leaves out what attaches a program to the kernel: the drop reasons.
+	// NoBPF leaves out what attaches a program to the kernel: the drop reasons, and
+	// the connections that a route refuses at once.
 	NoBPF bool
 }
 
@@ -35,7 +36,7 @@ func Default(k Knowledge, more ...fact.Source) *Observer {
 	tcp := sockets.New()
 	all := []fact.Source{
 		counters.New(), tcp, links.New(k.NICs), filters.New(),
-		routes.New(tcp.Pairs), resources.New(), settings.New(), klog.New(), namespaces.New(),
+		routes.New(tcp.Pairs, k.NoBPF), resources.New(), settings.New(), klog.New(), namespaces.New(),
 		changes.New(k.Sysctls), history.New(),
 	}
 	if !k.NoBPF {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"whydrop/probes/lab"
 )
 
 // Exit statuses. Zero means that the host could be observed, whatever was found.
@@ -29,6 +31,7 @@ type usageError struct{ error }
 var errFaultFound = errors.New("a fault was found")
 
 func main() {
+	lab.Main() // a process of the lab is this program again
 	cores(2)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -52,11 +55,14 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	root.SetErr(errOut)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
+	var status exitStatus
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errFaultFound):
 		return exitFault
+	case errors.As(err, &status):
+		return int(status)
 	case errors.As(err, &usage):
 		fmt.Fprintf(errOut, "whydrop: %v\nSee 'whydrop --help'.\n", err)
 		return exitUsage
@@ -92,7 +98,7 @@ lets a small BPF program count the packets that the kernel drops, until it ends;
 	addWalk(root)
 	root.PreRun = func(*cobra.Command, []string) { cores(1) } // the walkthrough alone, which mostly waits
 	root.AddCommand(diagnoseCommand())
-	root.AddCommand(probeCommand(), doctorCommand())
+	root.AddCommand(probeCommand(), doctorCommand(), explainCommand(), labCommand())
 	return root
 }
 

@@ -20,9 +20,16 @@ import (
 
 // Environment variables that tell a re-executed process what it is.
 const (
+	envGuard    = "WHYDROP_LAB_GUARD"    // name of the scenario to look after
 	envDirector = "WHYDROP_LAB_DIRECTOR" // name of the scenario to build
 	envActor    = "WHYDROP_LAB_ACTOR"    // JSON of an actorSpec
-	envEnter    = "WHYDROP_LAB_ENTER"    // path of the program to run in the sick host
+	envEnter    = "WHYDROP_LAB_ENTER"    // path of the program to run in a host
+)
+
+// Environment variables of the programs that run in a host.
+const (
+	envName    = "WHYDROP_LAB"       // name of the scenario
+	envGuarded = "WHYDROP_LAB_BENCH" // the guard that looks after them, see guardMark
 )
 
 // ErrNeeds marks a scenario that this user or this kernel cannot build.
@@ -34,16 +41,22 @@ const startTimeout = 40 * time.Second
 // Bench is a running scenario.
 type Bench struct {
 	scenario Scenario
-	director *exec.Cmd
-	exited   chan struct{} // closed when the director is gone
+	guard    *exec.Cmd
+	mark     string        // guardMark of the guard
+	exited   chan struct{} // closed when the guard is gone, and all with it
+	leash    *os.File      // its end means Close to the guard
 	conn     *net.UnixConn // to the director; its end means Close
-	sick     *os.File      // network namespace of the sick host
+	hosts    []*os.File    // network namespaces, as in hostNames
 	ctx      context.Context
 	cancel   context.CancelFunc
-	ask      sync.Mutex // one question to the director at a time; guards sick
+	ask      sync.Mutex // one question to the director at a time; guards hosts
 	close    sync.Once
 	closeErr error
 }
+
+// hostNames are the hosts of a bench, in the order in which the director tells
+// their namespaces.
+var hostNames = []string{"client", "router", "server"}
 
 // reply is the director's answer to a request.
 type reply struct {
@@ -67,10 +80,11 @@ func Start(ctx context.Context, s Scenario) (*Bench, error) {
 		return nil, fmt.Errorf("%w: %s needs root", ErrNeeds, s.Name)
 	}
 	b := &Bench{scenario: s, exited: make(chan struct{})}
+	b.ctx, b.cancel = context.WithCancel(ctx)
 	if err := b.launch(); err != nil {
+		b.cancel()
 		return nil, fmt.Errorf("lab %s: %w", s.Name, err)
 	}
-	b.ctx, b.cancel = context.WithCancel(ctx)
 	stop := context.AfterFunc(ctx, func() { b.Close() })
 	if err := b.awaitReady(); err != nil {
 		stop()
@@ -80,8 +94,8 @@ func Start(ctx context.Context, s Scenario) (*Bench, error) {
 	return b, nil
 }
 
-// launch starts the director: the process that makes the namespaces, starts the
-// hosts' programs and ends with its end of the socket.
+// launch starts the guard, which starts the director: the process that makes the
+// namespaces, starts the hosts' programs and ends with its end of the socket.
 func (b *Bench) launch() error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -89,29 +103,44 @@ func (b *Bench) launch() error {
 	}
 	theirs := os.NewFile(uintptr(pair[1]), "director")
 	defer theirs.Close()
-	ours := os.NewFile(uintptr(pair[0]), "bench")
-	defer ours.Close()
-	conn, err := net.FileConn(ours)
-	if err != nil {
+	if b.conn, err = fileConn(os.NewFile(uintptr(pair[0]), "bench")); err != nil {
 		return err
 	}
-	b.conn = conn.(*net.UnixConn)
-
-	cmd := selfCommand(envDirector + "=" + b.scenario.Name)
-	cmd.ExtraFiles = []*os.File{theirs}
+	held, leash, err := os.Pipe()
+	if err != nil {
+		b.conn.Close()
+		return err
+	}
+	defer held.Close()
+	b.leash = leash
+	cmd := selfCommand(envGuard + "=" + b.scenario.Name)
+	cmd.ExtraFiles = []*os.File{theirs, held}
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = namespaceAttr()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		b.conn.Close()
-		return fmt.Errorf("starting the director: %w", err)
+		b.leash.Close()
+		return fmt.Errorf("starting the guard: %w", err)
 	}
-	b.director = cmd
-	go func() {
-		cmd.Wait()
-		close(b.exited)
-	}()
+	b.guard, b.mark = cmd, guardMark(cmd.Process.Pid)
+	go b.outlive()
 	return nil
 }
+
+// outlive waits for the guard's end, which is the end of the bench. A guard that
+// was killed leaves its work to this process.
+func (b *Bench) outlive() {
+	err := b.guard.Wait()
+	if err != nil && len(b.scenario.Settings) > 0 {
+		_, _ = cleanSettings() // tried again by the next bench
+	}
+	b.cancel()
+	close(b.exited)
+}
+
+// Done is closed when the bench has ended, by Close or because a process of the
+// lab was killed.
+func (b *Bench) Done() <-chan struct{} { return b.exited }
 
 // selfCommand is this executable again, told by env what it is to be.
 func selfCommand(env string) *exec.Cmd {
@@ -135,32 +164,40 @@ func cleanEnv(env []string) []string {
 // namespaceAttr puts a child into a network namespace of its own and, for an
 // ordinary user, into a user namespace in which it is root.
 func namespaceAttr() *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Setpgid: true}
+	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if os.Geteuid() != 0 {
-		attr.Cloneflags |= syscall.CLONE_NEWUSER
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+		becomeRoot(attr)
 	}
 	return attr
 }
 
+// becomeRoot makes a child root of a user namespace of its own.
+func becomeRoot(attr *syscall.SysProcAttr) {
+	attr.Cloneflags |= syscall.CLONE_NEWUSER
+	attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+	attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+}
+
 // awaitReady reads the director's first message, which carries the network
-// namespace of the sick host as a file descriptor.
+// namespaces of the hosts as file descriptors.
 func (b *Bench) awaitReady() error {
-	b.conn.SetReadDeadline(time.Now().Add(startTimeout))
+	patience := startTimeout
+	if len(b.scenario.Settings) > 0 {
+		patience += lockPatience
+	}
+	b.conn.SetReadDeadline(time.Now().Add(patience))
 	defer b.conn.SetReadDeadline(time.Time{})
 	msg, oob := make([]byte, 1<<16), make([]byte, 256)
 	n, oobn, _, _, err := b.conn.ReadMsgUnix(msg, oob)
 	if err != nil || n == 0 {
 		return fmt.Errorf("the director ended before the fault was at work: %w", errors.Join(err, b.ctx.Err()))
 	}
-	files := receivedFiles(oob[:oobn])
-	if len(files) > 0 {
-		b.ask.Lock()
-		b.sick = files[0]
-		b.ask.Unlock()
+	b.ask.Lock()
+	b.hosts = receivedFiles(oob[:oobn])
+	b.ask.Unlock()
+	if _, err = parseReply(msg[:n]); err == nil && len(b.hosts) != len(hostNames) {
+		err = errors.New("the director did not tell the hosts' namespaces")
 	}
-	_, err = parseReply(msg[:n])
 	return err
 }
 
@@ -227,24 +264,25 @@ func (b *Bench) Proof() (string, error) {
 	return says, nil
 }
 
-// Close ends every process of the bench; the kernel removes the namespaces with
-// the last of them. It may be called again. Programs started with Command are
-// killed.
+// Close ends every process of the bench and every program that runs in its
+// hosts, and puts settings of the machine back; the kernel removes the namespaces
+// with the last process. It may be called again.
 func (b *Bench) Close() error {
 	b.close.Do(func() {
 		b.cancel()
 		b.conn.Close()
+		b.leash.Close()
 		select {
 		case <-b.exited:
-		case <-time.After(5 * time.Second):
-			b.closeErr = fmt.Errorf("lab %s: the director did not end by itself and was killed", b.scenario.Name)
-			b.director.Process.Kill()
+		case <-time.After(4 * grace):
+			b.closeErr = fmt.Errorf("lab %s: the guard did not end by itself and was killed", b.scenario.Name)
+			b.guard.Process.Kill()
 			<-b.exited
 		}
 		b.ask.Lock()
 		defer b.ask.Unlock()
-		if b.sick != nil {
-			b.sick.Close()
+		for _, f := range b.hosts {
+			f.Close()
 		}
 	})
 	return b.closeErr

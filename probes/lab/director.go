@@ -12,14 +12,19 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
-// directorFD is where a director finds its socket to the bench.
-const directorFD = 3
+// Where a director finds what the guard gave it.
+const (
+	directorFD = 3 // its socket to the bench
+	reportFD   = 4 // a socket to the guard
+	outsideFD  = 5 // the network namespace of the machine
+)
 
 // direct builds a scenario, keeps it running and answers the bench until the
 // socket ends. It runs on the main thread, which is the parent of all actors:
@@ -27,17 +32,15 @@ const directorFD = 3
 func direct(name string) {
 	runtime.LockOSThread()
 	signal.Ignore(os.Interrupt, unix.SIGTERM, unix.SIGHUP) // the bench decides
-	unix.CloseOnExec(directorFD)
-	file := os.NewFile(directorFD, "bench")
-	conn, err := net.FileConn(file)
-	file.Close()
+	for _, fd := range []int{directorFD, reportFD, outsideFD} {
+		unix.CloseOnExec(fd)
+	}
+	socket, err := fileConn(os.NewFile(directorFD, "bench"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lab: the director has no bench:", err)
 		os.Exit(1)
 	}
-	socket := conn.(*net.UnixConn)
-
-	s := &site{cast: map[string]*player{}, rules: map[string]ruleRef{}}
+	s := &site{cast: map[string]*player{}, rules: map[string]ruleRef{}, outside: outsideFD}
 	requests, over := make(chan request), make(chan struct{})
 	go receive(socket, requests, over)
 	err = s.start(name, over)
@@ -78,8 +81,9 @@ func receive(socket *net.UnixConn, requests chan<- request, over chan<- struct{}
 			requests <- request{}
 			continue
 		}
+		host := string(buf[:n])
 		go func() {
-			if e, err := newErrand(files[0]); err == nil {
+			if e, err := newErrand(host, files[0]); err == nil {
 				requests <- request{run: e}
 			}
 		}()
@@ -117,7 +121,7 @@ func (s *site) start(name string, over <-chan struct{}) error {
 	}
 }
 
-// answer sends a reply; the first one carries the sick host's namespace.
+// answer sends a reply; the first one carries the hosts' namespaces.
 func (s *site) answer(socket *net.UnixConn, says string, err error, first bool) {
 	r := reply{Says: says}
 	if err != nil {
@@ -126,11 +130,24 @@ func (s *site) answer(socket *net.UnixConn, says string, err error, first bool) 
 	}
 	msg, _ := json.Marshal(r) // strings and a bool always marshal
 	var rights []byte
-	if h := s.host(s.scenario.sick); first && err == nil && h != nil {
-		rights = unix.UnixRights(int(h.ns))
+	if first && err == nil {
+		rights = s.namespaces()
+		// A guard that is gone takes this process with it.
+		_ = unix.Sendmsg(reportFD, []byte("hosts"), rights, nil, 0)
 	}
 	// A bench that is gone shows as the end of requests.
 	_, _, _ = socket.WriteMsgUnix(msg, rights, nil)
+}
+
+// namespaces is a control message with the hosts' namespaces.
+func (s *site) namespaces() []byte {
+	var fds []int
+	for _, name := range hostNames {
+		if h := s.host(name); h != nil {
+			fds = append(fds, int(h.ns))
+		}
+	}
+	return unix.UnixRights(fds...)
 }
 
 func (s *site) host(name string) *host {
@@ -156,14 +173,14 @@ func (s *site) end() {
 }
 
 // Supported returns nil when network namespaces can be made here, by root or in
-// a user namespace, and otherwise says why not.
-func Supported() error {
+// a user namespace, and otherwise says why not. It tries once.
+var Supported = sync.OnceValue(func() error {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = []string{envDirector + "=probe"}
 	cmd.SysProcAttr = namespaceAttr()
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("%w: starting a process in a new network namespace: %v (needs CAP_SYS_ADMIN, or user namespaces allowed to ordinary users)", ErrNeeds, err)
+		return fmt.Errorf("%w: starting a process in a new network namespace: %v (needs CAP_SYS_ADMIN, or user namespaces allowed to ordinary users: sysctls user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)", ErrNeeds, err)
 	}
 	_ = cmd.Wait() // it has no socket and ends at once
 	return nil
-}
+})

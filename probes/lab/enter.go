@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +20,8 @@ import (
 // it before anything else in main or TestMain.
 func Main() {
 	switch {
+	case os.Getenv(envGuard) != "":
+		guard(os.Getenv(envGuard))
 	case os.Getenv(envDirector) != "":
 		direct(os.Getenv(envDirector))
 	case os.Getenv(envActor) != "":
@@ -43,16 +47,32 @@ const enteredFD = 3
 // command is a stand-in, which passes on its standard files, signals and exit
 // status, while the program runs as root of the bench's user namespace.
 func (b *Bench) Command(ctx context.Context, path string, args ...string) *exec.Cmd {
-	door := b.sick
-	if os.Geteuid() != 0 {
-		var err error
-		if door, err = b.callStandIn(); err != nil {
-			return &exec.Cmd{Path: path, Err: fmt.Errorf("lab %s: %w", b.scenario.Name, err)}
-		}
+	return b.CommandOn(ctx, b.scenario.sick, path, args...)
+}
+
+// CommandOn is Command on the host of that name: "client", "router" or "server".
+func (b *Bench) CommandOn(ctx context.Context, host, path string, args ...string) *exec.Cmd {
+	door, err := b.door(host)
+	if err != nil {
+		return &exec.Cmd{Path: path, Err: fmt.Errorf("lab %s: %w", b.scenario.Name, err)}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	context.AfterFunc(b.ctx, cancel)
-	return enterCommand(ctx, door, cleanEnv(os.Environ()), append([]string{path}, args...))
+	env := append(cleanEnv(os.Environ()), envName+"="+b.scenario.Name, envGuarded+"="+b.mark)
+	return enterCommand(ctx, door, env, append([]string{path}, args...))
+}
+
+// door is what a process needs to come into the host: its namespace, or for an
+// ordinary user a socket to the director.
+func (b *Bench) door(host string) (*os.File, error) {
+	i := slices.Index(hostNames, host)
+	if i < 0 {
+		return nil, fmt.Errorf("there is no host %q, expected one of %s", host, strings.Join(hostNames, ", "))
+	}
+	if os.Geteuid() != 0 {
+		return b.callStandIn(host)
+	}
+	return b.hosts[i], nil
 }
 
 // enterCommand is this executable again, to go through door and become argv.
@@ -85,7 +105,22 @@ func enter(path string) {
 	if err != nil {
 		fail("finding the program", err)
 	}
-	fail("starting "+full, unix.Exec(full, os.Args, cleanEnv(os.Environ())))
+	fail("starting "+full, unix.Exec(full, os.Args, ownEnv()))
+}
+
+// AsRoot is the command that runs this program again, with the same arguments, as
+// root of a user namespace of its own. It dies with this process.
+func AsRoot() *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	becomeRoot(cmd.SysProcAttr)
+	return cmd
+}
+
+// ownEnv is the environment for the program that this process becomes or asks for.
+func ownEnv() []string {
+	return slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, envEnter+"=") })
 }
 
 // showOwnSysfs mounts a fresh /sys, which shows the network devices of the

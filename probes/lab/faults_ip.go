@@ -11,7 +11,8 @@ import (
 var ipFaults = []Scenario{
 	{
 		Name: "no-route", Cause: "ip.no-route", sick: "client",
-		About: "an unreachable route hides a partner's network; seen from the client",
+		About:  "an unreachable route hides a partner's network; seen from the client",
+		Unseen: "connect() fails before a socket or a counter shows it",
 		plan: func(s *site) error {
 			return s.lostNetwork(func() error { return s.client.routeType(s.lan(9), unix.RTN_UNREACHABLE) })
 		},
@@ -40,7 +41,8 @@ var ipFaults = []Scenario{
 	},
 	{
 		Name: "blackhole-route-client", Cause: "ip.blackhole-route", sick: "client",
-		About: "a blackhole route swallows a client's connections to a partner; seen from the client",
+		About:  "a blackhole route swallows a client's connections to a partner; seen from the client",
+		Unseen: "connect() fails before a socket or a counter shows it",
 		plan: func(s *site) error {
 			return s.lostNetwork(func() error { return s.client.routeType(s.lan(9), unix.RTN_BLACKHOLE) })
 		},

@@ -70,8 +70,9 @@ var pathFaults = []Scenario{
 	},
 	{
 		Name: "idle-timeout-server", Cause: "path.idle-timeout", sick: "server",
-		About: "a firewall on the path forgets idle connections and drops what comes later; seen from the server",
-		plan:  func(s *site) error { return s.forgetful(1521) },
+		About:  "a firewall on the path forgets idle connections and drops what comes later; seen from the server",
+		Unseen: "the packets that are dropped never reach this host, and it sends nothing",
+		plan:   func(s *site) error { return s.forgetful(1521) },
 	},
 	{
 		Name: "routing-loop", Cause: "path.routing-loop", sick: "client",

@@ -35,9 +35,25 @@ type Scenario struct {
 	// Settings are the sysctls of the whole machine that the scenario changes
 	// while it runs, and puts back; such a scenario needs root and runs alone.
 	Settings []string
+	// Unseen says why nothing that whydrop can read inside the host tells the
+	// cause; "" when it can be told. Then no answer is the right answer.
+	Unseen string
+	// UnseenBy restricts Unseen: "nobody" when root can tell the cause and an
+	// ordinary user cannot; "" when nobody at all can.
+	UnseenBy string
 
 	sick string // the host that Command enters: "client", "router" or "server"
 	plan func(*site) error
+}
+
+// Host names the host of the bench on which the fault is looked at: "client",
+// "router" or "server". [Bench.Command] enters it.
+func (s Scenario) Host() string { return s.sick }
+
+// Told reports whether the cause can be told inside the host, by root or by an
+// ordinary user.
+func (s Scenario) Told(root bool) bool {
+	return s.Unseen == "" || root && s.UnseenBy == "nobody"
 }
 
 // All returns every scenario, in the order in which a packet meets the hops

@@ -64,19 +64,19 @@ func TestScenarios(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Log(says)
-			director := b.director.Process.Pid
+			guard := b.guard.Process.Pid
 			if err := b.Close(); err != nil {
 				t.Error(err)
 			}
-			if left := children(director); len(left) > 0 {
+			if left := session(guard); len(left) > 0 {
 				t.Errorf("processes left after Close: %v", left)
 			}
 		})
 	}
 }
 
-// children lists the living processes of a director's process group.
-func children(director int) []string {
+// session lists the living processes of a guard's session: all of its bench.
+func session(guard int) []string {
 	var out []string
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
@@ -84,9 +84,9 @@ func children(director int) []string {
 		if err != nil {
 			continue
 		}
-		// After the name in parentheses: state, parent, process group.
+		// After the name in parentheses: state, parent, process group, session.
 		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-		if len(fields) > 2 && fields[2] == fmt.Sprint(director) && fields[0] != "Z" {
+		if len(fields) > 3 && fields[3] == fmt.Sprint(guard) && fields[0] != "Z" {
 			out = append(out, strings.TrimSpace(string(stat)))
 		}
 	}
@@ -177,7 +177,7 @@ func TestKilledParent(t *testing.T) {
 	if os.Getenv("LAB_TEST_HOLD") != "" {
 		s, _ := Find("port-closed")
 		b := start(t, s)
-		fmt.Printf("director %d\n", b.director.Process.Pid)
+		fmt.Printf("guard %d\n", b.guard.Process.Pid)
 		select {}
 	}
 	if err := Supported(); err != nil {
@@ -192,21 +192,21 @@ func TestKilledParent(t *testing.T) {
 	if err := parent.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var director int
-	_, err = fmt.Fscanf(out, "director %d\n", &director)
-	alive := children(director)
+	var guard int
+	_, err = fmt.Fscanf(out, "guard %d\n", &guard)
+	alive := session(guard)
 	parent.Process.Kill()
 	parent.Wait()
 	if err != nil || len(alive) < 3 {
 		t.Fatalf("the bench did not start: %v, processes %v", err, alive)
 	}
 	for range 50 {
-		if len(children(director)) == 0 {
+		if len(session(guard)) == 0 {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Errorf("processes left after the parent was killed: %v", children(director))
+	t.Errorf("processes left after the parent was killed: %v", session(guard))
 }
 
 func TestStartRefusesStrangers(t *testing.T) {

@@ -32,6 +32,8 @@ var roles = map[string]func() role{
 	"scanner": func() role { return &scanner{} },
 	"flood":   func() role { return &flood{} },
 	"wire":    func() role { return &wire{} },
+	"noise":   func() role { return &noise{} },
+	"visitor": func() role { return &visitor{} },
 }
 
 // actorSpec tells a process which actor it is.

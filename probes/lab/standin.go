@@ -30,15 +30,15 @@ type job struct {
 }
 
 // callStandIn gives one end of a new socket to the director and returns the
-// other.
-func (b *Bench) callStandIn() (*os.File, error) {
+// other; what is asked for there runs in host.
+func (b *Bench) callStandIn(host string) (*os.File, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
 	}
 	defer unix.Close(pair[1])
 	ours := os.NewFile(uintptr(pair[0]), "stand-in")
-	if _, _, err := b.conn.WriteMsgUnix([]byte("run"), unix.UnixRights(pair[1]), nil); err != nil {
+	if _, _, err := b.conn.WriteMsgUnix([]byte(host), unix.UnixRights(pair[1]), nil); err != nil {
 		ours.Close()
 		return nil, fmt.Errorf("asking the director: %w", err)
 	}
@@ -57,7 +57,7 @@ func standIn(path string) {
 		fail("finding the director", err)
 	}
 	dir, _ := os.Getwd() // empty is the director's own
-	msg, err := json.Marshal(job{Args: append([]string{path}, os.Args[1:]...), Env: cleanEnv(os.Environ()), Dir: dir})
+	msg, err := json.Marshal(job{Args: append([]string{path}, os.Args[1:]...), Env: ownEnv(), Dir: dir})
 	if err == nil {
 		_, _, err = conn.WriteMsgUnix(msg, unix.UnixRights(0, 1, 2), nil)
 	}
@@ -98,17 +98,18 @@ func fileConn(file *os.File) (*net.UnixConn, error) {
 // errand is a job with its standard files and the socket of its stand-in.
 type errand struct {
 	job
+	host  string
 	files []*os.File
 	conn  *net.UnixConn
 }
 
-// newErrand waits for the stand-in to say what to run.
-func newErrand(file *os.File) (*errand, error) {
+// newErrand waits for the stand-in to say what to run in host.
+func newErrand(host string, file *os.File) (*errand, error) {
 	conn, err := fileConn(file)
 	if err != nil {
 		return nil, err
 	}
-	e := &errand{conn: conn}
+	e := &errand{host: host, conn: conn}
 	msg, oob := make([]byte, 1<<18), make([]byte, 256)
 	n, oobn, _, _, err := conn.ReadMsgUnix(msg, oob)
 	if err == nil {
@@ -125,14 +126,17 @@ func newErrand(file *os.File) (*errand, error) {
 	return e, nil
 }
 
-// run starts the errand's program in the sick host. The program ends with its
+// run starts the errand's program in its host. The program ends with its
 // stand-in.
 func (s *site) run(e *errand) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := enterCommand(ctx, nil, e.Env, e.Args)
 	cmd.Dir = e.Dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = e.files[0], e.files[1], e.files[2]
-	fd, err := unix.FcntlInt(uintptr(s.host(s.scenario.sick).ns), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := -1, fmt.Errorf("there is no host %q", e.host)
+	if h := s.host(e.host); h != nil {
+		fd, err = unix.FcntlInt(uintptr(h.ns), unix.F_DUPFD_CLOEXEC, 0)
+	}
 	if err == nil {
 		ns := os.NewFile(uintptr(fd), "namespace")
 		cmd.ExtraFiles = []*os.File{ns}

@@ -22,6 +22,7 @@ import (
 type site struct {
 	scenario Scenario
 	home     netns.NsHandle
+	outside  netns.NsHandle // the machine's own
 	client   *host
 	router   *host
 	server   *host

@@ -20,31 +20,58 @@ import (
 type wire struct {
 	Up   way // from the host to the router
 	Down way // from the router to the host
+	// Forget is for how many seconds a connection may be silent before the wire
+	// forgets it, as a stateful firewall does; 0: never. What comes later, and
+	// is no SYN, is swallowed, or answered with a RST to both ends.
+	Forget float64
+	Reset  bool
 }
 
-// way is one direction of a wire. Shares are between 0 and 1 and of IP packets;
-// ARP and neighbour discovery always pass.
+// way is one direction of a wire. Shares are between 0 and 1 and of TCP
+// segments; everything else always passes.
 type way struct {
-	Delay   float64 // seconds
-	Jitter  float64 // seconds at most on top; keeps the order
-	Rate    float64 // bytes a second; 0: no limit
-	Queue   int     // packets that may wait for the rate; the rest is dropped
-	Loss    float64 // share lost at random
-	Repeat  float64 // share delivered twice
-	Late    float64 // share that is overtaken by what follows
-	LateBy  float64 // seconds
-	Corrupt float64 // share with a damaged payload byte, so a bad TCP checksum
+	Delay    float64 // seconds
+	Jitter   float64 // seconds at most on top
+	Overtake bool    // jitter changes the order; else it keeps it
+	Rate     float64 // bytes a second; 0: no limit
+	Queue    int     // packets that may wait for the rate; the rest is dropped
+	Mark     int     // packets waiting from which on those of ECN get the CE mark
+	Loss     float64 // share lost at random
+	Bad      bad     // losses in bursts
+	Every    float64 // seconds from outage to outage; 0: none
+	Outage   float64 // seconds in which everything is lost
+	MaxSize  int     // larger IP packets are lost; 0: no limit
+	Repeat   float64 // share delivered twice
+	Late     float64 // share that is overtaken by what follows
+	LateBy   float64 // seconds
+	Corrupt  float64 // share with a damaged payload byte, so a bad TCP checksum
+	Header   float64 // share with a damaged IPv4 header, so a bad header checksum
 }
 
-// run counts, for each way, up_ and down_: frames, lost, queue_drops, repeated,
-// late, corrupted.
+// bad is the model of Gilbert and Elliott: a wire that changes between a good
+// state, which loses nothing, and a bad one.
+type bad struct {
+	Enter float64 // chance, with each segment, to turn bad
+	Leave float64 // chance, with each segment, to turn good again
+	Loss  float64 // share lost while bad
+}
+
+// run counts, for each way, up_ and down_: frames, lost, burst_lost, outage_lost,
+// queue_drops, marked, too_large, repeated, late, corrupted, bad_header,
+// forgotten.
 func (w *wire) run(t *tally) error {
 	host := os.NewFile(3, "host end")
 	router := os.NewFile(4, "router end")
 	t.ready()
+	up, down := newLine(w.Up), newLine(w.Down)
+	if w.Forget > 0 {
+		up.state = newFlowState(w.Forget, w.Reset)
+		down.state = up.state
+	}
+	up.back, down.back = down, up
 	fail := make(chan error, 2)
-	go func() { fail <- w.Up.carry(host, router, t, "up_") }()
-	go func() { fail <- w.Down.carry(router, host, t, "down_") }()
+	go func() { fail <- up.carry(host, router, t, "up_") }()
+	go func() { fail <- down.carry(router, host, t, "down_") }()
 	return <-fail
 }
 
@@ -74,17 +101,21 @@ func (f *frames) Pop() any {
 // limited wire is free again.
 type line struct {
 	way
+	state *flowState // nil for a wire that forgets nothing
+	back  *line      // the other way
 	mu    sync.Mutex
 	queue frames
 	count int
+	isBad bool
 	free  time.Time
 	last  time.Time
 	wake  chan struct{}
 }
 
+func newLine(w way) *line { return &line{way: w, wake: make(chan struct{}, 1)} }
+
 // carry moves frames from one end to the other until an end fails.
-func (w way) carry(from, to *os.File, t *tally, prefix string) error {
-	l := &line{way: w, wake: make(chan struct{}, 1)}
+func (l *line) carry(from, to *os.File, t *tally, prefix string) error {
 	go l.deliver(to)
 	buf := make([]byte, 65536)
 	for {
@@ -97,53 +128,121 @@ func (w way) carry(from, to *os.File, t *tally, prefix string) error {
 			return fmt.Errorf("reading the wire: %w", err)
 		}
 		t.add(prefix+"frames", 1)
-		if event := l.accept(append([]byte(nil), buf[:n]...), time.Now()); event != "" {
+		if event := l.take(append([]byte(nil), buf[:n]...), time.Now()); event != "" {
 			t.add(prefix+event, 1)
 		}
 	}
 }
 
+// take passes a frame on if the wire remembers its connection, and returns the
+// name of what befell it.
+func (l *line) take(data []byte, now time.Time) string {
+	if l.state == nil || l.state.knows(data, now) {
+		return l.accept(data, now)
+	}
+	if l.state.reset {
+		ahead, back := resets(data)
+		l.put(ahead, now)
+		l.back.put(back, now)
+	}
+	return "forgotten"
+}
+
+// put sends a frame of the wire's own.
+func (l *line) put(data []byte, now time.Time) {
+	if data != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.push(now, data)
+	}
+}
+
 // accept decides what becomes of a frame and returns the name of what befell it.
 func (l *line) accept(data []byte, now time.Time) string {
-	chance := func(share float64) bool { return share > 0 && isIP(data) && rand.Float64() < share }
-	if chance(l.Loss) {
-		return "lost"
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	leaves := now
-	if l.Rate > 0 {
-		if l.free.Before(now) {
-			l.free = now
-		}
-		waiting := l.free.Sub(now).Seconds() * l.Rate / 1500
-		if l.Queue > 0 && waiting > float64(l.Queue) && isIP(data) {
-			return "queue_drops"
-		}
-		l.free = l.free.Add(time.Duration(float64(len(data)) / l.Rate * float64(time.Second)))
-		leaves = l.free
+	if event := l.loses(data, now); event != "" {
+		return event
 	}
-	at := leaves.Add(time.Duration((l.Delay + l.Jitter*rand.Float64()) * float64(time.Second)))
-	event := ""
+	leaves, event := l.transmit(data, now)
+	if event == "queue_drops" {
+		return event
+	}
+	at := leaves.Add(seconds(l.Delay + l.Jitter*rand.Float64()))
 	switch {
-	case chance(l.Late):
+	case chance(data, l.Late):
 		event = "late"
-		at = at.Add(time.Duration(l.LateBy * float64(time.Second)))
-	case at.Before(l.last):
-		at = l.last // jitter alone does not reorder
+		at = at.Add(seconds(l.LateBy))
+	case at.Before(l.last) && !l.Overtake:
+		at = l.last
 	}
-	if event == "" {
+	if event != "late" && at.After(l.last) {
 		l.last = at
 	}
-	if chance(l.Corrupt) && corrupt(data) {
+	switch {
+	case chance(data, l.Corrupt) && corrupt(data):
 		event = "corrupted"
+	case chance(data, l.Header) && corruptHeader(data):
+		event = "bad_header"
 	}
 	l.push(at, data)
-	if chance(l.Repeat) {
+	if chance(data, l.Repeat) {
 		event = "repeated"
 		l.push(at, data)
 	}
 	return event
+}
+
+// loses says how the wire loses a frame, "" if it does not.
+func (l *line) loses(data []byte, now time.Time) string {
+	switch {
+	case !carriesTCP(data):
+		return ""
+	case l.MaxSize > 0 && len(data)-14 > l.MaxSize:
+		return "too_large"
+	case l.Every > 0 && time.Duration(now.UnixNano())%seconds(l.Every) < seconds(l.Outage):
+		return "outage_lost"
+	case chance(data, l.Loss):
+		return "lost"
+	}
+	if l.isBad {
+		l.isBad = rand.Float64() >= l.Bad.Leave
+	} else {
+		l.isBad = rand.Float64() < l.Bad.Enter
+	}
+	if l.isBad && chance(data, l.Bad.Loss) {
+		return "burst_lost"
+	}
+	return ""
+}
+
+// transmit queues a frame for the rate of the wire and says when its last byte
+// has left, or that the queue is full.
+func (l *line) transmit(data []byte, now time.Time) (leaves time.Time, event string) {
+	if l.Rate <= 0 {
+		return now, ""
+	}
+	if l.free.Before(now) {
+		l.free = now
+	}
+	waiting := l.free.Sub(now).Seconds() * l.Rate / 1500
+	if carriesTCP(data) {
+		if l.Queue > 0 && waiting > float64(l.Queue) {
+			return now, "queue_drops"
+		}
+		if l.Mark > 0 && waiting > float64(l.Mark) && markCE(data) {
+			event = "marked"
+		}
+	}
+	l.free = l.free.Add(seconds(float64(len(data)) / l.Rate))
+	return l.free, event
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// chance draws whether a TCP segment is among a share of them.
+func chance(data []byte, share float64) bool {
+	return share > 0 && carriesTCP(data) && rand.Float64() < share
 }
 
 func (l *line) push(at time.Time, data []byte) {
@@ -177,29 +276,6 @@ func (l *line) deliver(to *os.File) {
 		case <-time.After(wait):
 		}
 	}
-}
-
-// isIP tells whether the Ethernet frame carries TCP in IPv4 or IPv6.
-func isIP(f []byte) bool {
-	if len(f) < 34 {
-		return false
-	}
-	switch uint16(f[12])<<8 | uint16(f[13]) {
-	case unix.ETH_P_IP:
-		return f[23] == unix.IPPROTO_TCP
-	case unix.ETH_P_IPV6:
-		return f[20] == unix.IPPROTO_TCP
-	}
-	return false
-}
-
-// corrupt flips a bit in the last byte of a frame that carries TCP payload.
-func corrupt(f []byte) bool {
-	if len(f) < 120 {
-		return false
-	}
-	f[len(f)-1] ^= 0x20
-	return true
 }
 
 // openTAP makes a TAP device in the current namespace.

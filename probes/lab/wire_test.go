@@ -38,7 +38,7 @@ func TestWireWays(t *testing.T) {
 		{"corruption spares segments without data", way{Corrupt: 1}, tcpFrame(66), "", 1, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := &line{way: tt.way, wake: make(chan struct{}, 1)}
+			l := newLine(tt.way)
 			if event := l.accept(tt.frame, now); event != tt.event {
 				t.Errorf("event %q, expected %q", event, tt.event)
 			}
@@ -53,7 +53,7 @@ func TestWireWays(t *testing.T) {
 }
 
 func TestWireQueueOverflows(t *testing.T) {
-	l := &line{way: way{Rate: 15000, Queue: 5}, wake: make(chan struct{}, 1)}
+	l := newLine(way{Rate: 15000, Queue: 5})
 	now, drops := time.Unix(1000, 0), 0
 	for range 20 {
 		if l.accept(tcpFrame(1500), now) == "queue_drops" {
@@ -67,7 +67,7 @@ func TestWireQueueOverflows(t *testing.T) {
 }
 
 func TestJitterKeepsTheOrder(t *testing.T) {
-	l := &line{way: way{Delay: 0.01, Jitter: 0.05}, wake: make(chan struct{}, 1)}
+	l := newLine(way{Delay: 0.01, Jitter: 0.05})
 	last := time.Time{}
 	for i := range 200 {
 		before := l.last

@@ -97,18 +97,17 @@ func linkFacts(looks []*Reading, runs map[linkKey]*run, f *fact.Facts) {
 			ports[l.Master]++
 		}
 	}
-	down, changes, total, known := 0.0, 0.0, 0.0, false
+	changes, total, known := 0.0, 0.0, false
+	uses := map[string]float64{}
 	for i := range last.Links {
 		l := &last.Links[i]
 		g := sums[linkKey{l.Index, l.Name}]
 		row := linkRow(l, g)
 		row["master"] = names[l.Master] // "" for none
 		runs[linkKey{l.Index, l.Name}].overrun(row)
-		inUse := downInUse(l, ports[l.Index])
-		row["down_in_use"] = inUse
-		if inUse {
-			down++
-		}
+		use := use(l, ports[l.Index])
+		row["down_in_use"], row["off_in_use"] = use == useDown, use == useOff
+		uses[use]++
 		if l.Changes != nil {
 			known = true
 			changes += g.changes
@@ -116,17 +115,38 @@ func linkFacts(looks []*Reading, runs map[linkKey]*run, f *fact.Facts) {
 		}
 		f.Add("link", row)
 	}
-	f.Gauge("link.down_with_routes", down)
+	f.Gauge("link.down_with_routes", uses[useDown])
+	f.Gauge("link.off_with_addresses", uses[useOff])
+	f.Gauge("link.usable", uses[useUp])
 	if known && len(looks) > 1 {
 		f.Count("link.carrier_changes", changes, total)
 	}
 }
 
-// downInUse tells whether a link without carrier is missed. A bridge that
-// nothing is plugged into (the idle bridge of a container engine) has no
-// carrier by nature.
-func downInUse(l *Link, ports int) bool {
-	return l.Up && !l.Carrier && (l.Routed || l.Addresses > 0) && (l.Kind != "bridge" || ports > 0)
+// How a link stands to the host's traffic.
+const (
+	useUp   = "up"   // carries it
+	useDown = "down" // should carry it and has no carrier
+	useOff  = "off"  // carried it and was switched off
+)
+
+// use tells whether a link that does not work is missed. A bridge that nothing
+// is plugged into (the idle bridge of a container engine) has no carrier by
+// nature. The addresses of a link stay on it when it is switched off; one that
+// never sent anything was never in use.
+func use(l *Link, ports int) string {
+	wanted := l.Routed || l.Addresses > 0
+	switch {
+	case l.Loopback || !wanted:
+		return ""
+	case l.Up && l.Carrier:
+		return useUp
+	case l.Up && (l.Kind != "bridge" || ports > 0):
+		return useDown
+	case !l.Up && l.Addresses > 0 && len(l.Stats) > 1 && l.Stats[1] > 0:
+		return useOff
+	}
+	return ""
 }
 
 func linkRow(l *Link, g *grown) fact.Row {

@@ -11,7 +11,8 @@ type flow struct {
 	last                                       *Queue
 	looks                                      int
 	bytes, packets, drops, overlimits, requeue float64
-	least, most                                uint32 // packets standing in it
+	early                                      float64 // drops in the first half of the looks
+	least, most                                uint32  // packets standing in it
 }
 
 func (w *flow) add(q *Queue) {
@@ -30,6 +31,26 @@ func (w *flow) add(q *Queue) {
 	w.looks++
 }
 
+// flowsOf follows every queue from look to look.
+func flowsOf(looks []*Reading) map[queueKey]*flow {
+	flows := map[queueKey]*flow{}
+	for n, r := range looks {
+		for i := range r.Queues {
+			q := &r.Queues[i]
+			w := flows[q.key()]
+			if w == nil {
+				w = &flow{}
+				flows[q.key()] = w
+			}
+			w.add(q)
+			if 2*n <= len(looks)-1 {
+				w.early = w.drops
+			}
+		}
+	}
+	return flows
+}
+
 // growth is by how much a counter grew. It may be 32 bits wide: the kernel's are
 // for queues, and some drivers count so and only show 64.
 func growth(before, after uint64) float64 {
@@ -39,17 +60,7 @@ func growth(before, after uint64) float64 {
 
 // queueFacts derives the table qdisc: those that dropped first, at most 256.
 func queueFacts(looks []*Reading, seconds float64, f *fact.Facts) {
-	flows := map[queueKey]*flow{}
-	for _, r := range looks {
-		for i := range r.Queues {
-			q := &r.Queues[i]
-			k := q.key()
-			if flows[k] == nil {
-				flows[k] = &flow{}
-			}
-			flows[k].add(q)
-		}
-	}
+	flows := flowsOf(looks)
 	last := looks[len(looks)-1]
 	links := map[int]*Link{}
 	for i := range last.Links {
@@ -74,6 +85,9 @@ func queueFacts(looks []*Reading, seconds float64, f *fact.Facts) {
 		if q.Counted && w.looks > 1 {
 			w.fill(row, seconds)
 			row["own_drops"] = t.own(i, func(q *Queue) float64 { return flows[q.key()].drops })
+		}
+		if ms, ok := t.hold(i, flows); ok {
+			row["hold_ms"] = ms
 		}
 		if q.Counted && !q.Ingress() {
 			row["backlog_packets"], row["backlog_bytes"] = float64(q.Qlen), float64(q.Backlog)
@@ -131,6 +145,9 @@ func (w *flow) totals(row fact.Row) {
 func (w *flow) fill(row fact.Row, seconds float64) {
 	row["sent_packets"], row["drops"] = w.packets, w.drops
 	row["overlimits"], row["requeues"] = w.overlimits, w.requeue
+	if w.looks > 2 {
+		row["drops_lasting"] = w.early > 0 && w.drops > w.early
+	}
 	if seconds > 0 {
 		row["sent_bps"] = 8 * w.bytes / seconds
 	}
@@ -152,6 +169,47 @@ func (t *tree) place(i int, row fact.Row) {
 	if lowest > 0 {
 		row["shaper_rate_bps"] = 8 * float64(lowest)
 	}
+}
+
+// hold is for how many milliseconds of its rate a shaper, or a leaf below one,
+// has room. A limit in packets is taken for packets as large as those sent, or
+// as a full Ethernet frame.
+func (t *tree) hold(i int, flows map[queueKey]*flow) (ms float64, ok bool) {
+	rate := t.queues[i].Rate
+	for p, depth := t.parent[i], 0; rate == 0 && p >= 0 && depth < maxDepth; p, depth = t.parent[p], depth+1 {
+		rate = t.queues[p].Rate
+	}
+	room, ok := t.room(i, flows, maxDepth)
+	if rate == 0 || !ok {
+		return 0, false
+	}
+	return 1000 * room / float64(rate), true
+}
+
+// room is how many bytes fit into a queue: its own limit, or the least of those
+// below it.
+func (t *tree) room(i int, flows map[queueKey]*flow, depth int) (bytes float64, ok bool) {
+	q := &t.queues[i]
+	least := func(n float64) {
+		if n > 0 && (!ok || n < bytes) {
+			bytes, ok = n, true
+		}
+	}
+	size := 1514.0
+	if w := flows[q.key()]; w != nil && w.packets > 0 && w.bytes > 0 {
+		size = w.bytes / w.packets
+	}
+	least(float64(q.LimitBytes))
+	least(float64(q.LimitPackets) * size)
+	if depth == 0 {
+		return bytes, ok
+	}
+	for _, c := range t.children[i] {
+		if n, known := t.room(c, flows, depth-1); known {
+			least(n)
+		}
+	}
+	return bytes, ok
 }
 
 // own is how many packets were dropped at this very place: what is shown here

@@ -16,6 +16,8 @@ import (
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
+
+	"whydrop/probes/procfile"
 )
 
 const (
@@ -109,40 +111,53 @@ func (c *cgroups) look(ctx context.Context) *Quotas {
 }
 
 // findMount finds the hierarchy with the CPU controller: cgroup v1's where it is
-// mounted, else v2's. `ip netns exec` mounts a /sys without control groups: then
-// the mounts of process 1 are tried.
+// mounted, else v2's. Where this process sees none, as in a /sys that `ip netns
+// exec` mounted, the views of its ancestors and of process 1 are tried.
 func (c *cgroups) findMount() {
 	proc, err := procfs.NewFS(filepath.Join(c.root, "proc"))
 	if err != nil {
 		return
 	}
 	own, _ := proc.GetMounts()
-	first, _ := proc.GetProcMounts(1)
-	for _, try := range []struct {
-		prefix string
-		mounts []*procfs.MountInfo
-	}{{"", own}, {"proc/1/root", first}} {
-		for _, v1 := range []bool{true, false} {
-			for _, m := range try.mounts {
-				dir := filepath.Join(c.root, try.prefix, m.MountPoint)
-				if !hasCPU(m, v1) {
-					continue
-				}
-				if _, err := os.ReadDir(dir); err == nil {
-					c.mount, c.v1 = dir, v1
-					return
-				}
-			}
+	if c.choose(c.root, own) {
+		return
+	}
+	for _, view := range procfile.Views(filepath.Join(c.root, "proc")) {
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(view)))
+		if err != nil {
+			continue
+		}
+		if mounts, err := proc.GetProcMounts(pid); err == nil && c.choose(view, mounts) {
+			return
 		}
 	}
 }
 
-func hasCPU(m *procfs.MountInfo, v1 bool) bool {
+// choose takes the mount with the CPU controller, if there is one below view.
+func (c *cgroups) choose(view string, mounts []*procfs.MountInfo) bool {
+	for _, v1 := range []bool{true, false} {
+		for _, m := range mounts {
+			if dir := filepath.Join(view, m.MountPoint); hasCPU(m, dir, v1) {
+				c.mount, c.v1 = dir, v1
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hasCPU tells whether a mount shows the CPU controller and can be read. The
+// controller is in one hierarchy only: beside cgroup v1, a mounted v2 lacks it.
+func hasCPU(m *procfs.MountInfo, dir string, v1 bool) bool {
 	if !v1 {
-		return m.FSType == "cgroup2"
+		return m.FSType == "cgroup2" && slices.Contains(strings.Fields(oneLine(dir, "cgroup.controllers")), "cpu")
 	}
 	_, cpu := m.SuperOptions["cpu"]
-	return m.FSType == "cgroup" && cpu
+	if m.FSType != "cgroup" || !cpu {
+		return false
+	}
+	_, err := os.ReadDir(dir)
+	return err == nil
 }
 
 // search walks the hierarchy and notes the groups that have a quota.

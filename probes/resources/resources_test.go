@@ -80,23 +80,24 @@ softirq 1 2 3
 // A host with cgroup v2, CPU 1 offline and Linux 5.10.
 func host(t *testing.T) string {
 	return tree(t, map[string]string{
-		"proc/stat":                       procStat,
-		"proc/softirqs":                   "                    CPU0       CPU1       CPU2\n          HI:          0          0          1\n      NET_RX:        100          7         50\n",
-		"proc/meminfo":                    "MemTotal:        8000 kB\nMemFree:         1000 kB\nMemAvailable:    2000 kB\n",
-		"proc/vmstat":                     "nr_free_pages 1\nallocstall_dma 1\nallocstall_normal 2\nallocstall_movable 3\noom_kill 4\noom_kill_other 9\n",
-		"proc/pressure/cpu":               "some avg10=1.35 avg60=1.37 avg300=1.00 total=1000000\n",
-		"proc/pressure/memory":            "some avg10=0.00 avg60=0.01 avg300=0.12 total=14\nfull avg10=0.00 avg60=0.00 avg300=0.10 total=13\n",
-		"proc/self/mountinfo":             "31 23 0:28 / /sys/fs/cgroup rw,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
-		"proc/sys/net/core/somaxconn":     "4096\n",
-		"proc/sys/net/core/netdev_budget": "300\n",
-		"proc/77/comm":                    "nginx\n",
-		"etc/os-release":                  "NAME=\"Debian\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n",
-		"sys/fs/cgroup/cgroup.procs":      "1\n",
-		"sys/fs/cgroup/a/cpu.max":         "max 100000\n",
-		"sys/fs/cgroup/a/cpu.stat":        "usage_usec 5\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n",
-		"sys/fs/cgroup/a/b/cpu.max":       "20000 100000\n",
-		"sys/fs/cgroup/a/b/cpu.stat":      "usage_usec 5\nnr_periods 50\nnr_throttled 40\nthrottled_usec 2000000\n",
-		"sys/fs/cgroup/a/b/cgroup.procs":  "77\n0\n",
+		"proc/stat":                        procStat,
+		"proc/softirqs":                    "                    CPU0       CPU1       CPU2\n          HI:          0          0          1\n      NET_RX:        100          7         50\n",
+		"proc/meminfo":                     "MemTotal:        8000 kB\nMemFree:         1000 kB\nMemAvailable:    2000 kB\n",
+		"proc/vmstat":                      "nr_free_pages 1\nallocstall_dma 1\nallocstall_normal 2\nallocstall_movable 3\noom_kill 4\noom_kill_other 9\n",
+		"proc/pressure/cpu":                "some avg10=1.35 avg60=1.37 avg300=1.00 total=1000000\n",
+		"proc/pressure/memory":             "some avg10=0.00 avg60=0.01 avg300=0.12 total=14\nfull avg10=0.00 avg60=0.00 avg300=0.10 total=13\n",
+		"proc/self/mountinfo":              "31 23 0:28 / /sys/fs/cgroup rw,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate\n",
+		"proc/sys/net/core/somaxconn":      "4096\n",
+		"proc/sys/net/core/netdev_budget":  "300\n",
+		"proc/77/comm":                     "nginx\n",
+		"etc/os-release":                   "NAME=\"Debian\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n",
+		"sys/fs/cgroup/cgroup.procs":       "1\n",
+		"sys/fs/cgroup/cgroup.controllers": "cpuset cpu io memory\n",
+		"sys/fs/cgroup/a/cpu.max":          "max 100000\n",
+		"sys/fs/cgroup/a/cpu.stat":         "usage_usec 5\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n",
+		"sys/fs/cgroup/a/b/cpu.max":        "20000 100000\n",
+		"sys/fs/cgroup/a/b/cpu.stat":       "usage_usec 5\nnr_periods 50\nnr_throttled 40\nthrottled_usec 2000000\n",
+		"sys/fs/cgroup/a/b/cgroup.procs":   "77\n0\n",
 	})
 }
 
@@ -194,7 +195,8 @@ func TestContainers(t *testing.T) {
 func TestQuotasOfVersion1(t *testing.T) {
 	root := tree(t, map[string]string{
 		"proc/stat":                                procStat,
-		"proc/self/mountinfo":                      "31 23 0:28 / /sys rw - sysfs sysfs rw\n",
+		"proc/self/mountinfo":                      "31 23 0:28 / /sys rw - sysfs sysfs rw\n62 27 0:38 / /mnt/v2 rw - cgroup2 none rw\n",
+		"mnt/v2/cgroup.controllers":                "\n",
 		"proc/1/mountinfo":                         "32 31 0:29 / /cg/unified rw - cgroup2 cgroup2 rw\n33 31 0:30 / /cg/cpu rw - cgroup cgroup rw,cpu,cpuacct\n",
 		"proc/1/root/cg/unified/cgroup.procs":      "1\n",
 		"proc/1/root/cg/cpu/cpu.cfs_quota_us":      "-1\n",

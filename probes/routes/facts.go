@@ -1,10 +1,12 @@
 package routes
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
 	"whydrop/probes/fact"
+	"whydrop/probes/routes/fib"
 )
 
 // Facts implements fact.Source.
@@ -34,6 +36,11 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 			"NETLINK_SOCK_DIAG: the kernel module tcp_diag, or a seccomp profile that allows it")
 	} else {
 		f.Gauge("route.unroutable_flows", float64(last.Unroutable))
+	}
+	if missing := (*fib.Missing)(nil); errors.As(last.NoWatch, &missing) {
+		f.CannotSee("routes", fib.What, missing.Needs)
+	} else if last.NoWatch != nil {
+		f.CannotSee("routes", last.NoWatch.Error(), "")
 	}
 	if last.Truncated {
 		f.CannotSee("routes", fmt.Sprintf("routes beyond the first %d", maxRoutes), "")
@@ -121,7 +128,30 @@ func refusals(looks []*Reading, f *fact.Facts) {
 		if !r.Rule {
 			row["table"] = float64(r.Table)
 		}
+		if last.Watched && !r.Rule {
+			r.tellRefused(row, looks)
+		}
 		f.Add("route", row)
+	}
+}
+
+// tellRefused adds the lookups that the route refused from the first to the last look.
+func (r *Refusal) tellRefused(row fact.Row, looks []*Reading) {
+	before := uint64(0)
+	if first := looks[0]; first.Watched {
+		for i := range first.Refusals {
+			if first.Refusals[i].name() == r.name() {
+				before = first.Refusals[i].Refused
+			}
+		}
+	}
+	row["refused_total"] = float64(r.Refused)
+	if len(looks) > 1 {
+		growth, _ := fact.Growth(before, r.Refused, 64)
+		row["refused"] = float64(growth)
+	}
+	if len(r.RefusedTo) > 0 {
+		row["refused_to"] = r.RefusedTo[0].String()
 	}
 }
 

@@ -116,7 +116,7 @@ func (h *hosts) connected(t *testing.T) int {
 
 func observe(t *testing.T, looks int, pause time.Duration) *fact.Facts {
 	t.Helper()
-	s := New(nil)
+	s := New(nil, false)
 	t.Cleanup(s.hangUp)
 	var readings []fact.Reading
 	for i := range looks {

@@ -88,6 +88,10 @@ type Refusal struct {
 	// covers; Addrs their remote addresses, at most maxLookups.
 	Sockets int          `json:"sockets"`
 	Addrs   []netip.Addr `json:"addrs,omitempty"`
+	// Refused are lookups of TCP sockets that the route refused since they are
+	// counted (Reading.Watched), RefusedTo their destinations.
+	Refused   uint64           `json:"refused,omitempty"`
+	RefusedTo []netip.AddrPort `json:"refused_to,omitempty"`
 }
 
 // route is what is used of an rtmsg.

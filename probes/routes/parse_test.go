@@ -86,7 +86,7 @@ func TestFactsOverLooks(t *testing.T) {
 		}}
 	}
 	f := fact.New(fact.Reading{}.At, 5)
-	New(nil).Facts([]fact.Reading{
+	New(nil, false).Facts([]fact.Reading{
 		look(unix.NUD_PROBE, 10), look(unix.NUD_FAILED, 60), look(unix.NUD_INCOMPLETE, 5), look(unix.NUD_FAILED, 6000),
 	}, f)
 	row := f.Tables["neighbour"][0]
@@ -124,7 +124,7 @@ func FuzzParse(f *testing.F) {
 func TestSharedSockets(t *testing.T) {
 	pairs := []inetdiag.Pair{{Local: netip.MustParseAddr("10.0.0.1"), Remote: netip.MustParseAddr("10.0.0.2"), Sockets: 1}}
 	told := true
-	s := New(func(context.Context) ([]inetdiag.Pair, bool) { return pairs, told })
+	s := New(func(context.Context) ([]inetdiag.Pair, bool) { return pairs, told }, true)
 	s.readSockets(t.Context())
 	if len(s.pairs) != 1 || s.diag != nil || !s.nextSweep.IsZero() {
 		t.Errorf("pairs %v, swept %v", s.pairs, !s.nextSweep.IsZero())

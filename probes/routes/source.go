@@ -8,13 +8,15 @@
 // established connection to send counts, whatever the type (__ip_queue_xmit), and
 // so does each SYN of a client to which the SYN-ACK can't be routed
 // (inet_csk_route_req): that leaves no SYN-RECV either. Where rp_filter is on, the
-// packets of such a client are dropped before, as TcpExt.IPReversePathFilter.
+// packets of such a client are dropped before, as TcpExt.IPReversePathFilter. What
+// no counter shows, package fib counts by BPF, where a refusing route exists.
 package routes
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -24,6 +26,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"whydrop/probes/fact"
+	"whydrop/probes/routes/fib"
 	"whydrop/probes/sockets/inetdiag"
 )
 
@@ -41,6 +44,10 @@ type Reading struct {
 	Default6  bool   `json:"default6"`
 	Truncated bool   `json:"truncated"` // more than maxRoutes routes: the rest was not read
 	NoSockets string `json:"no_sockets,omitempty"`
+	// Watched: the Refused of the refusals are counted. NoWatch is why they could
+	// not be, of package fib.
+	Watched bool  `json:"watched"`
+	NoWatch error `json:"-"`
 }
 
 const (
@@ -58,10 +65,15 @@ const (
 )
 
 // Source reads neighbours, routes and rules over rtnetlink, and the
-// addresses of TCP sockets over inet_diag where no other source tells them. No capability is needed.
+// addresses of TCP sockets over inet_diag where no other source tells them. No
+// capability is needed but for the connections that a route refuses at once.
 type Source struct {
 	conn *conn
 	diag *inetdiag.Conn
+
+	noBPF   bool
+	watch   *fib.Watch // since the first refusing route was seen
+	noWatch error      // why there is none
 
 	refusals   []Refusal
 	gateways   map[netip.Addr]bool
@@ -83,14 +95,16 @@ type Sockets func(context.Context) (pairs []inetdiag.Pair, ok bool)
 
 // New returns the source for the network namespace of the thread that makes the
 // first look. It asks sockets before it sweeps them itself; nil: it always does.
-func New(sockets Sockets) *Source { return &Source{sockets: sockets} }
+// With noBPF it attaches nothing to the kernel.
+func New(sockets Sockets, noBPF bool) *Source { return &Source{sockets: sockets, noBPF: noBPF} }
 
 // Name implements fact.Source.
 func (s *Source) Name() string { return "routes" }
 
 // Reads implements fact.Source.
 func (s *Source) Reads() string {
-	return "NETLINK_ROUTE (neighbours, routes, rules, route lookups); NETLINK_SOCK_DIAG (remote addresses)"
+	return "NETLINK_ROUTE (neighbours, routes, rules, route lookups); NETLINK_SOCK_DIAG (remote addresses); " +
+		"BPF on the tracepoints fib:fib_table_lookup and fib6:fib6_table_lookup, if a route refuses packets"
 }
 
 // Look implements fact.Source; its reading is a *Reading. Errors: the context's,
@@ -131,11 +145,49 @@ func (s *Source) look(ctx context.Context) (*Reading, error) {
 	r.Default4, r.Default6 = s.default4, s.default6
 	r.Truncated, r.NoSockets = s.truncated, s.noSockets
 	r.Refusals = slices.Clone(s.refusals)
+	s.readRefused(r)
 	hops, err := s.askForSockets(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	return r, s.readNeighbours(ctx, r, hops)
+}
+
+// readRefused adds what the refusing routes refused to TCP sockets. The programs
+// are attached when the first such route is seen: most hosts have none.
+func (s *Source) readRefused(r *Reading) {
+	if s.noBPF || !slices.ContainsFunc(r.Refusals, func(r Refusal) bool { return !r.Rule }) {
+		return
+	}
+	if s.watch == nil && s.noWatch == nil {
+		s.watch, s.noWatch = fib.Start()
+	}
+	err := s.noWatch
+	var refused []fib.Refused
+	if err == nil {
+		refused, err = s.watch.Read()
+	}
+	if err != nil {
+		r.NoWatch = err
+		return
+	}
+	r.Watched = true
+	for _, ended := range refused {
+		pair := inetdiag.Pair{Remote: ended.To.Addr()}
+		if by := attribution(r.Refusals, ended.Errno, &pair); by != nil {
+			by.Refused += ended.Count
+			by.RefusedTo = append(by.RefusedTo, ended.To)
+		}
+	}
+}
+
+// Close detaches what was attached to the kernel.
+func (s *Source) Close() error {
+	s.hangUp()
+	if s.watch == nil {
+		return nil
+	}
+	return s.watch.Close()
 }
 
 // hop is a next hop: its address and interface.
@@ -241,4 +293,7 @@ func (s *Source) addRoute(r *route) {
 	s.refusals = append(s.refusals, Refusal{Type: name, Destination: r.destination, Table: r.table})
 }
 
-var _ fact.Source = (*Source)(nil)
+var (
+	_ fact.Source = (*Source)(nil)
+	_ io.Closer   = (*Source)(nil)
+)

@@ -31,6 +31,7 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	w.activity(f)
 	w.trouble(f)
 	w.delays(f)
+	w.holes(f)
 	w.ports(f)
 	w.listeners(f)
 	w.flows(f)
@@ -139,6 +140,9 @@ func (w *window) activity(f *fact.Facts) {
 	if w.knows(inetdiag.LenSndbufLimited) && t.Busy > 0 {
 		f.Gauge("tcp.rwnd_limited_share", share(float64(t.RwndLimited), float64(t.Busy)))
 		f.Gauge("tcp.sndbuf_limited_share", share(float64(t.SndbufLimited), float64(t.Busy)))
+	}
+	if d, known := t.Losses.dispersion(); known && w.knows(inetdiag.LenDataSegsOut) {
+		f.Gauge("retrans.dispersion", d)
 	}
 	f.Gauge("tcp.peer_resets", w.sum(func(r *Reading) uint32 { return r.Vanished }))
 }
@@ -257,6 +261,26 @@ func (w *window) delays(f *fact.Facts) {
 	if len(disturbed) > 0 {
 		f.Gauge("tcp.rcv_rtt_inflation", median(disturbed, inflated))
 		f.Gauge("tcp.rcv_queueing_ms", median(disturbed, queueing))
+	}
+}
+
+// holes adds how gaps in arriving data were filled.
+func (w *window) holes(f *fact.Facts) {
+	var h Holes
+	for _, look := range w.looks[1:] {
+		h.add(&look.Holes)
+	}
+	if w.last().Proc != "" || len(w.looks) < 2 {
+		return
+	}
+	f.Gauge("holes.watched", float64(h.Quick+h.Slow+h.Unclear))
+	f.Gauge("holes.quick", float64(h.Quick))
+	f.Gauge("holes.slow", float64(h.Slow))
+	if len(h.Waits) > 0 {
+		f.Gauge("holes.wait_rtts", median(h.Waits, func(n float32) float64 { return float64(n) }))
+	}
+	if len(h.Missing) > 0 {
+		f.Gauge("holes.missing", median(h.Missing, func(n uint16) float64 { return float64(n) }))
 	}
 }
 

@@ -40,17 +40,26 @@ func countersOf(s *inetdiag.Socket) Counters {
 }
 
 // since returns the growth from before to c. The 32-bit fields wrap as the
-// kernel's do; a socket's counters never restart.
+// kernel's do. A socket that is disconnected begins anew at zero (tcp_disconnect in
+// net/ipv4/tcp.c): nothing is known of its growth then, and none is told.
 func (c *Counters) since(before *Counters) Counters {
 	return Counters{
-		Acked: c.Acked - before.Acked, Received: c.Received - before.Received,
-		Busy: c.Busy - before.Busy, RwndLimited: c.RwndLimited - before.RwndLimited,
-		SndbufLimited: c.SndbufLimited - before.SndbufLimited,
-		Retrans:       c.Retrans - before.Retrans, SegsOut: c.SegsOut - before.SegsOut, SegsIn: c.SegsIn - before.SegsIn,
-		OutOfOrder: c.OutOfOrder - before.OutOfOrder, DsackDups: c.DsackDups - before.DsackDups,
-		ReordSeen: c.ReordSeen - before.ReordSeen, DeliveredCE: c.DeliveredCE - before.DeliveredCE,
-		Drops: c.Drops - before.Drops, Timeouts: uint32(uint16(c.Timeouts - before.Timeouts)),
+		Acked: grown(c.Acked, before.Acked), Received: grown(c.Received, before.Received),
+		Busy: grown(c.Busy, before.Busy), RwndLimited: grown(c.RwndLimited, before.RwndLimited),
+		SndbufLimited: grown(c.SndbufLimited, before.SndbufLimited),
+		Retrans:       grown(c.Retrans, before.Retrans), SegsOut: grown(c.SegsOut, before.SegsOut), SegsIn: grown(c.SegsIn, before.SegsIn),
+		OutOfOrder: grown(c.OutOfOrder, before.OutOfOrder), DsackDups: grown(c.DsackDups, before.DsackDups),
+		ReordSeen: grown(c.ReordSeen, before.ReordSeen), DeliveredCE: grown(c.DeliveredCE, before.DeliveredCE),
+		Drops: grown(c.Drops, before.Drops), Timeouts: uint32(uint16(c.Timeouts - before.Timeouts)),
 	}
+}
+
+// grown is the growth of a counter that may have wrapped, 0 if it went back.
+func grown[T uint32 | uint64](now, before T) T {
+	if n := now - before; n <= ^T(0)/2 {
+		return n
+	}
+	return 0
 }
 
 // remembered is what is kept of one socket from look to look. It has no pointers,

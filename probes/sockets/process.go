@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"whydrop/probes/procfile"
 )
 
 // Process is one process with a listening socket. A figure that is negative could
@@ -22,6 +24,9 @@ type Process struct {
 	Ticks   int64  `json:"ticks"` // CPU time in ticks of 10 ms (USER_HZ)
 	FDs     int    `json:"fds"`   // open file descriptors
 	FDLimit int64  `json:"fd_limit"`
+	// Waited is the time in nanoseconds that its main thread was able to run and
+	// waited for a CPU; -1 if not known (/proc/PID/schedstat, sched-stats.rst).
+	Waited int64 `json:"waited"`
 	// From cpu.stat of its cgroup and of those above: time for which the quota
 	// stopped it in microseconds (summed over CPUs), periods, and periods in
 	// which it did.
@@ -70,7 +75,10 @@ func (p *processes) look(procRoot, cgroupRoot string, pids []int) ([]Process, ti
 			continue
 		}
 		if _, ok := p.cgroups[pid]; !ok {
-			roots := []string{cgroupRoot, filepath.Join(procRoot, "1/root/sys/fs/cgroup")}
+			roots := []string{cgroupRoot}
+			for _, view := range procfile.Views(procRoot) {
+				roots = append(roots, filepath.Join(view, "sys/fs/cgroup"))
+			}
 			p.cgroups[pid] = cpuStatFiles(dir, roots)
 		}
 		process.throttling(p.cgroups[pid])
@@ -87,6 +95,8 @@ func readProcess(dir string, pid int) (Process, bool) {
 	p, ok := parseStat(stat)
 	p.PID = pid
 	p.FDs = countFiles(filepath.Join(dir, "fd"))
+	schedstat, _ := os.ReadFile(filepath.Join(dir, "schedstat"))
+	p.Waited = parseWaited(schedstat)
 	limits, _ := os.ReadFile(filepath.Join(dir, "limits"))
 	p.FDLimit = parseFileLimit(limits)
 	p.Throttled, p.Periods, p.ThrottledPeriods = -1, -1, -1
@@ -113,6 +123,19 @@ func parseStat(b []byte) (Process, bool) {
 		Name: string(name[:min(len(name), maxNameLength)]), State: string(field[0][:1]),
 		Threads: threads, Ticks: utime + stime, Start: start,
 	}, errors.Join(err1, err2, err3, err4) == nil
+}
+
+// parseWaited returns the second field of /proc/PID/schedstat, or -1.
+func parseWaited(schedstat []byte) int64 {
+	fields := bytes.Fields(schedstat)
+	if len(fields) < 2 {
+		return -1
+	}
+	n, err := strconv.ParseInt(string(fields[1]), 10, 64)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
 }
 
 // countFiles returns the number of open files, or -1. Since Linux 6.2 it is the
@@ -161,7 +184,7 @@ func parseFileLimit(limits []byte) int64 {
 
 // cpuStatFiles returns the cpu.stat files of the process's cgroup and of those
 // above it, of version 2 or of version 1's cpu controller. Where /sys was mounted
-// anew, as `ip netns exec` does, the first process's view has the cgroups.
+// anew, as `ip netns exec` does, the views of other processes have the cgroups.
 func cpuStatFiles(dir string, roots []string) []string {
 	membership, err := os.ReadFile(filepath.Join(dir, "cgroup"))
 	if err != nil {

@@ -81,12 +81,12 @@ func TestProcessesOfAListener(t *testing.T) {
 		}}
 	}
 	master := func(ticks int64) Process {
-		return Process{PID: 10, State: "S", Threads: 1, FDs: 20, FDLimit: 1024, Ticks: ticks, Throttled: -1, Periods: -1}
+		return Process{PID: 10, State: "S", Threads: 1, FDs: 20, FDLimit: 1024, Ticks: ticks, Throttled: -1, Periods: -1, Waited: -1}
 	}
 	worker := func(ticks, throttled int64) Process {
 		return Process{
 			PID: 11, State: "R", Threads: 4, FDs: 1000, FDLimit: 1024, Ticks: ticks,
-			Throttled: throttled, Periods: throttled / 50_000, ThrottledPeriods: throttled / 100_000,
+			Throttled: throttled, Periods: throttled / 50_000, ThrottledPeriods: throttled / 100_000, Waited: throttled * 500,
 		}
 	}
 	f := fact.New(start, 2)
@@ -97,6 +97,7 @@ func TestProcessesOfAListener(t *testing.T) {
 	for field, want := range map[string]any{
 		"process": "nginx", "pid": 10.0, "threads": 5.0, "fds": 1000.0, "fd_limit": 1024.0, "fd_share": 1000.0 / 1024,
 		"cpu_share": 0.5, "throttled_share": 0.5, "throttled_periods_share": 0.5, "stopped": false,
+		"cpu_wait_share": 0.25,
 	} {
 		if row[field] != want {
 			t.Errorf("%s is %v, want %v", field, row[field], want)

@@ -52,6 +52,7 @@ func describe(row fact.Row, pids []int, histories map[int]*history) {
 		}
 		measured = true
 		cpu += h.cpu()
+		h.waiting(row)
 		h.throttling(row)
 	}
 	if !seen {
@@ -92,6 +93,16 @@ func (h *history) seconds() float64 { return h.at[len(h.at)-1].Sub(h.at[0]).Seco
 func (h *history) cpu() float64 {
 	grown := h.looks[len(h.looks)-1].Ticks - h.looks[0].Ticks
 	return max(float64(grown), 0) / userHZ / h.seconds()
+}
+
+// waiting adds for which share of the window the main thread waited for a CPU.
+func (h *history) waiting(row fact.Row) {
+	first, now := h.looks[0], h.looks[len(h.looks)-1]
+	if first.Waited < 0 || now.Waited < first.Waited {
+		return
+	}
+	have, _ := row["cpu_wait_share"].(float64)
+	row["cpu_wait_share"] = max(have, min(share(float64(now.Waited-first.Waited)/1e9, h.seconds()), 1))
 }
 
 // throttling adds for how long the cgroup's quota stopped the process. The kernel

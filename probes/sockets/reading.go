@@ -61,6 +61,8 @@ type Reading struct {
 	// ReceiveRTTs are of connections with arrivals out of order: Now as the
 	// receiver measures it, with the queue that the data stands in.
 	ReceiveRTTs []RTT `json:"receive_rtts,omitempty"`
+	// Holes is what was watched between the previous look and this one.
+	Holes Holes `json:"holes"`
 
 	PortRange   [2]uint16      `json:"port_range"` // zero if unknown
 	PortUse     uint32         `json:"port_use"`   // most ports used towards PortUseTo
@@ -90,6 +92,7 @@ type Totals struct {
 	Retrans, SegsOut, SegsIn         uint64
 	OutOfOrder, DsackDups, ReordSeen uint64
 	DeliveredCE, Drops, Timeouts     uint64
+	Losses                           Losses
 }
 
 func (t *Totals) add(c *Counters) {
@@ -124,6 +127,7 @@ func (t *Totals) addTotals(u *Totals) {
 	t.DeliveredCE += u.DeliveredCE
 	t.Drops += u.Drops
 	t.Timeouts += u.Timeouts
+	t.Losses.addLosses(&u.Losses)
 }
 
 // RTT is a connection's smoothed and least round-trip time, microseconds.

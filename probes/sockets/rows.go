@@ -56,7 +56,7 @@ func (w *window) listener(looks []Listener) fact.Row {
 		"queue": float64(now.Queue), "queue_peak": float64(peak), "syn_recv": float64(synRecv),
 	}
 	if len(looks) > 1 {
-		row["standing"] = least > 0
+		row["standing"], row["queue_min"] = least > 0, float64(least)
 	}
 	if w.last().Proc != "" {
 		return row // /proc/net/tcp does not show the limit
@@ -182,15 +182,19 @@ func (w *window) flow(looks []at) fact.Row {
 
 // flowMemory adds the receive queue and the receive buffer.
 func (w *window) flowMemory(row fact.Row, looks []at) {
-	least := looks[0].Socket.RQueue
-	for _, l := range looks {
-		least = min(least, l.Socket.RQueue)
+	least, unread := looks[0].Socket.RQueue, 0
+	for i := range looks {
+		least = min(least, looks[i].Socket.RQueue)
+		if leftUnread(&looks[i].Socket) {
+			unread++
+		}
 	}
 	row["recv_queue_min"] = float64(least)
 	k := &looks[len(looks)-1].Socket
 	if !k.HasMem {
 		return
 	}
+	row["unread_share"] = float64(unread) / float64(len(looks))
 	row["rcvbuf"], row["rmem"], row["sndbuf"] = float64(k.Mem.RcvBuf), float64(k.Mem.RMem), float64(k.Mem.SndBuf)
 	// inet_diag does not show SO_RCVBUF. Autotuning starts at tcp_rmem[1] and ends
 	// at tcp_rmem[2]: a buffer outside of these was set by hand.

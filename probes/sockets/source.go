@@ -37,6 +37,7 @@ type Source struct {
 	sweep  sweep
 	shared shared
 	owners owners
+	holes  watcher
 	// leaveOut is how many looks more need not look for TIME-WAIT of IPv6.
 	leaveOut int
 	buffer   procfile.Buffer
@@ -56,6 +57,7 @@ func New() *Source {
 		dial:   func() (dumper, error) { return inetdiag.Dial() },
 		follow: func() (follower, error) { return inetdiag.Subscribe() },
 	}
+	s.holes.dial = func() (asker, error) { return inetdiag.Dial() }
 	s.sweep.init()
 	return s
 }
@@ -75,6 +77,7 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	runtime.LockOSThread() // whose CPU time is told
 	defer runtime.UnlockOSThread()
 	begin := threadCPU()
+	r.Holes = s.holes.collect()
 	s.settings(r)
 	s.sweep.begin(r)
 	s.closed.begin(s.follow)
@@ -88,6 +91,9 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 		s.closed.read(ctx, &s.sweep)
 	}
 	s.sweep.finish()
+	if r.Proc == "" {
+		s.holes.begin(r.Flows, &s.sweep.least)
+	}
 	r.MIB = readMIB(s.procRoot, &s.buffer)
 	s.owners.look(ctx, s.procRoot, s.sysRoot, r)
 	r.CPU = threadCPU() - begin

@@ -24,6 +24,7 @@ type sweep struct {
 	sending, receiving, retransmitting recency
 	unread                             [64]uint32
 	senders, retransmitters, disturbed reservoir
+	least                              leastRTTs
 
 	// Ports that listen, now and at the previous look: the dump of one family
 	// can show a connection before its listener.
@@ -248,6 +249,8 @@ func (s *sweep) activity(k *inetdiag.Socket, m *remembered, growth *Counters) (t
 		total.Busy, total.RwndLimited, total.SndbufLimited = 0, 0, 0
 	}
 	s.r.Growth.add(&total)
+	s.r.Growth.Losses.add(growth)
+	s.least.see(k)
 	if growth.Acked > 0 {
 		m.progress = s.look
 	}
@@ -263,11 +266,11 @@ func (s *sweep) activity(k *inetdiag.Socket, m *remembered, growth *Counters) (t
 	if growth.Retrans > 0 {
 		s.retransmitting.did(s.look, &m.retrans)
 		if rtt, ok := rttOf(k); ok {
-			s.retransmitters.add(rtt)
+			s.retransmitters.add(RTT{Now: rtt.Now, Min: s.least.of(k, rtt.Min)})
 		}
 	}
 	if rtt, ok := rttOf(k); ok && growth.OutOfOrder > 0 && k.Info.RcvRTT > 0 {
-		s.disturbed.add(RTT{Now: k.Info.RcvRTT, Min: rtt.Min})
+		s.disturbed.add(RTT{Now: k.Info.RcvRTT, Min: s.least.of(k, rtt.Min)})
 	}
 	m.standing = min(m.standing+1, uint16(len(s.unread)))
 	if !leftUnread(k) {
