@@ -42,6 +42,9 @@ func annotated(book *content.Book, f *fact.Facts) *fact.Facts {
 			with.Tables[table] = annotatedFlows(book, sampled, drops)
 		}
 	}
+	if _, read := f.Tables["rule"]; read {
+		with.Tables["rule"] = ruleDrops(f)
+	}
 	for _, r := range book.DropReasons {
 		n := packets[r.Name]
 		if (n > 0 || all && r.KernelHas(f.Kernel)) && !r.IsPattern() {

@@ -4,11 +4,25 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"whydrop/content"
 )
+
+// answerCap is the most that all answers together can add to or take from a
+// cause: an answer can raise suspicion, never convict.
+const answerCap content.Decibans = 10
+
+// answersCount is what answers count that imply so much together: ever less of
+// what comes on top, so that more of them still make a cause more suspect than
+// another, and never as much as answerCap.
+func answersCount(implied content.Decibans) content.Decibans {
+	return answerCap * math.Tanh(implied/answerCap)
+}
 
 // answerFile is one answer in a file: options and a note, or just the options.
 type answerFile struct {

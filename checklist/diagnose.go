@@ -25,10 +25,6 @@ const (
 // Named is the probability above which a cause is named.
 const Named = 0.5
 
-// answerCap is the most that all answers together can add to or take from a
-// cause: an answer can raise suspicion, never convict.
-const answerCap content.Decibans = 10
-
 // Diagnosis is what the facts and answers say.
 type Diagnosis struct {
 	Verdict  Verdict
@@ -57,6 +53,8 @@ type Finding struct {
 	Explained []Reason
 	// Unknown are rules that could not be judged.
 	Unknown []*content.Rule
+	// beyond is what the answers imply beyond what they may count.
+	beyond content.Decibans
 }
 
 // Named says whether the cause is named.
@@ -286,7 +284,7 @@ func (j *judge) explainedBy(r *content.Rule) string {
 	return ""
 }
 
-// weighAnswers adds what the answers imply, together at most answerCap.
+// weighAnswers adds what the answers imply, together less than answerCap.
 func (j *judge) weighAnswers(f *Finding) {
 	if len(j.answers) == 0 {
 		return
@@ -309,7 +307,9 @@ func (j *judge) weighAnswers(f *Finding) {
 			sum += w
 		}
 	}
-	f.Evidence += max(-answerCap, min(answerCap, sum))
+	counts := answersCount(sum)
+	f.Evidence += counts
+	f.beyond = sum - counts
 }
 
 // probability turns decibans into a probability.

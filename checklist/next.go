@@ -24,7 +24,7 @@ type Step struct {
 // The next step is worked out over the causes that are open: not those that are
 // certain, and where one is certain, not those that hardly anything speaks for.
 const (
-	certain = 0.95
+	certain = 0.99
 	// worth is what a step has to tell, in bits, to be suggested although a cause
 	// is certain.
 	worth = 0.01
@@ -71,11 +71,26 @@ func (j *judge) next(d *Diagnosis) []Step {
 }
 
 // openCauses returns the findings of which a step may still tell something, and
-// the bits that it must tell at least.
+// the bits that it must tell at least. Beside a certain cause these are the ones
+// that something speaks for, and those that could not be judged and are easily
+// mistaken for it or would account for its evidence.
 func openCauses(d *Diagnosis) (open []*Finding, least float64) {
-	settled := slices.ContainsFunc(d.Findings, func(f *Finding) bool { return f.Probability >= certain })
+	settled, near := false, map[string]bool{}
 	for _, f := range d.Findings {
-		if f.Probability < certain && (!settled || f.Probability >= closed) {
+		if f.Probability < certain {
+			continue
+		}
+		settled = true
+		for _, c := range f.Cause.ConfusedWith {
+			near[c.Cause] = true
+		}
+		for _, id := range f.Cause.Explainers() {
+			near[id] = true
+		}
+	}
+	for _, f := range d.Findings {
+		likely := f.Probability >= closed || near[f.Cause.ID] && len(f.Unknown) > 0
+		if f.Probability < certain && (likely || !settled) {
 			open = append(open, f)
 		}
 	}
@@ -125,14 +140,15 @@ func (j *judge) expectation(q *content.Question) *expectation {
 }
 
 // beliefs is the probability that each of the causes is the one at work, "" for
-// none of them.
+// none of them. What was answered counts in full here: to ask on, the operator's
+// word is good enough.
 func beliefs(findings []*Finding) map[string]float64 {
 	belief := map[string]float64{}
 	sum := 0.0
 	for _, f := range findings {
-		odds := f.Probability / (1 - f.Probability)
-		belief[f.Cause.ID] = odds
-		sum += odds
+		p := min(certain, probability(f.Evidence+f.beyond))
+		belief[f.Cause.ID] = p / (1 - p)
+		sum += p / (1 - p)
 	}
 	belief[""] = 1
 	for id := range belief {

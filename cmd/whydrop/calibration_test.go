@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,8 +13,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,10 +30,10 @@ var (
 	labOnly     = flag.String("lab", "", "with -run TestLab: all scenarios whose names contain this, instead of a representative part")
 	labEvery    = flag.Bool("lab-all", false, "with -run TestLab: every scenario, seen by root and by nobody, and the results into probes/lab/RESULTS.md")
 	labRepeat   = flag.Int("lab-repeat", 1, "with -run TestLab: make every scenario this many times")
-	labParallel = flag.Int("lab-parallel", 6, "with -run TestLab: this many benches at a time")
+	labParallel = flag.Int("lab-parallel", 8, "with -run TestLab: this many benches at a time")
 	labRecord   = flag.String("lab-record", "", "with -run TestLab: write the facts of every scenario into this directory")
 	labNobody   = flag.Bool("lab-nobody", false, "with -run TestLab: diagnose as an ordinary user (needs root and setpriv)")
-	labWide     = flag.Bool("lab-wide", false, "with -run TestLab: also scenarios that change sysctls of the whole machine, one at a time")
+	labWide     = flag.Bool("lab-wide", false, "with -run TestLab: also scenarios that the whole machine feels, one at a time")
 	labVerbose  = flag.Bool("lab-page", false, "with -run TestLab -v: show the diagnosis as people see it")
 )
 
@@ -99,43 +102,18 @@ func built(t *testing.T) string {
 // timing on a loaded machine may blur one now and then.
 const wantedShare = 0.9
 
-// representatives is how many scenarios go test ./... makes of all.
-const representatives = 90
-
-// chosen are the scenarios to make. Of all, the representative part is the healthy
-// hosts and the first scenarios of every cause, then the second ones, and so on
-// as far as they go.
-func chosen(all []lab.Scenario) []lab.Scenario {
-	quiet := func(s lab.Scenario) bool { return len(s.Settings) == 0 || *labWide || *labEvery }
-	var out []lab.Scenario
-	if *labOnly != "" || *labEvery {
-		for _, s := range all {
-			if strings.Contains(s.Name, *labOnly) && quiet(s) {
-				out = append(out, s)
-			}
-		}
-		return out
+// chosen are the scenarios to make: a representative part, or what the flags say.
+func chosen() []lab.Scenario {
+	if *labOnly == "" && !*labEvery {
+		return lab.Representative()
 	}
-	rounds := make([][]lab.Scenario, len(all))
-	seen := map[string]int{}
-	for _, s := range all {
-		kind := s.Cause
-		if s.And != "" {
-			kind = "two"
-		}
-		switch {
-		case !quiet(s):
-		case s.Cause == "":
-			rounds[0] = append(rounds[0], s)
-		default:
-			rounds[seen[kind]] = append(rounds[seen[kind]], s)
-			seen[kind]++
-		}
-	}
-	for _, r := range rounds {
-		out = append(out, r[:max(0, min(len(r), representatives-len(out)))]...)
-	}
-	return out
+	some := slices.DeleteFunc(lab.All(), func(s lab.Scenario) bool {
+		return !strings.Contains(s.Name, *labOnly) || s.Disturbs() && !*labWide && !*labEvery
+	})
+	slices.SortStableFunc(some, func(a, b lab.Scenario) int { // the others before, at once
+		return cmp.Compare(len(a.Settings)+len(a.Alone), len(b.Settings)+len(b.Alone))
+	})
+	return some
 }
 
 // observers are the users as whom a host is diagnosed.
@@ -157,6 +135,34 @@ type labRun struct {
 	mu      sync.Mutex
 	scores  []*lab.Score // one an observer
 	slow    []string     // how long each bench took
+	busy    int          // benches that were diagnosed while the CPUs were busy
+}
+
+// busyShare is the share of the machine's CPU time above which a diagnosis that
+// finds the CPUs saturated is right.
+const busyShare = 0.95
+
+// machineTicks reads the machine's CPU time from /proc/stat, in ticks: all, and idle.
+func machineTicks(t *testing.T) (all, idle float64) {
+	t.Helper()
+	data, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	for i, field := range strings.Fields(line)[1:] {
+		n, err := strconv.ParseFloat(field, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i < 8 { // guest time is within user time
+			all += n
+		}
+		if i == 3 || i == 4 { // idle, iowait
+			idle += n
+		}
+	}
+	return all, idle
 }
 
 // TestLab makes real faults, and healthy busy hosts, and asks the built whydrop
@@ -174,22 +180,26 @@ func TestLab(t *testing.T) {
 	for _, who := range observers() {
 		r.scores = append(r.scores, &lab.Score{Observer: who})
 	}
-	scenarios := chosen(lab.All())
+	scenarios := chosen()
 	start := time.Now()
 	t.Run("scenarios", func(t *testing.T) {
 		turn := make(chan struct{}, max(1, *labParallel))
-		for _, s := range scenarios {
-			for range *labRepeat {
-				t.Run(s.Name, func(t *testing.T) {
-					if len(s.Settings) == 0 {
-						t.Parallel()
-					}
-					turn <- struct{}{}
+		var all sync.WaitGroup
+		for range *labRepeat {
+			for _, s := range scenarios {
+				if s.Disturbs() {
+					all.Wait() // alone: others would feel it
+					t.Run(s.Name, func(t *testing.T) { r.scenario(t, s) })
+					continue
+				}
+				turn <- struct{}{}
+				all.Go(func() { // not t.Parallel, which is as parallel as there are CPUs
 					defer func() { <-turn }()
-					r.scenario(t, s)
+					t.Run(s.Name, func(t *testing.T) { r.scenario(t, s) })
 				})
 			}
 		}
+		all.Wait()
 	})
 	slices.Sort(r.slow)
 	slices.Reverse(r.slow)
@@ -213,37 +223,60 @@ func (r *labRun) scenario(t *testing.T, s lab.Scenario) {
 	defer b.Close()
 	up := time.Since(start)
 	var all sync.WaitGroup
+	var busy atomic.Bool
 	for _, score := range r.scores {
 		all.Go(func() {
-			d, err := r.diagnose(ctx, b, score.Observer)
-			// The tests share few CPUs with others: a healthy host can really suffer
-			// for a moment. Only the whole run, which measures, counts every answer.
-			if err == nil && s.Cause == "" && !*labEvery && s.Misjudged(d.answer(), true) != "" {
-				t.Logf("once not healthy: %s", d)
-				d, err = r.diagnose(ctx, b, score.Observer)
-			}
-			if err != nil {
-				t.Errorf("as %s: %v", score.Observer, err)
-				return
-			}
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			if why := score.Add(s, d.answer()); why != "" {
-				t.Logf("%s (%s), as %s: %s: %s", s.Name, s.About, score.Observer, why, d)
-			}
-			if *labRecord != "" && score.Observer != "nobody" && d.Facts != nil {
-				record(t, s, d.Facts)
+			if r.observe(ctx, t, b, score) {
+				busy.Store(true)
 			}
 		})
 	}
 	all.Wait()
 	r.mu.Lock()
+	if busy.Load() {
+		r.busy++
+	}
 	r.slow = append(r.slow, fmt.Sprintf("%5.1f s, diagnosed after %5.1f s: %s", up.Seconds(), time.Since(start).Seconds(), s.Name))
 	r.mu.Unlock()
 	if *labVerbose {
 		page, _ := b.Command(ctx, r.whydrop, "diagnose").Output()
 		t.Logf("%s", page)
 	}
+}
+
+// observe scores what one observer says of a bench, and reports whether the CPUs
+// of the machine were busy meanwhile.
+func (r *labRun) observe(ctx context.Context, t *testing.T, b *lab.Bench, score *lab.Score) (busy bool) {
+	s := b.Scenario()
+	total, idle := machineTicks(t)
+	d, err := r.diagnose(ctx, b, score.Observer)
+	// The tests share few CPUs with others: a healthy host can really suffer for a
+	// moment. Only the whole run, which measures, counts every answer.
+	if err == nil && s.Cause == "" && !*labEvery && s.Misjudged(d.answer(), true) != "" {
+		t.Logf("once not healthy: %s", d)
+		total, idle = machineTicks(t)
+		d, err = r.diagnose(ctx, b, score.Observer)
+	}
+	if err != nil {
+		t.Errorf("as %s: %v", score.Observer, err)
+		return false
+	}
+	if totalNow, idleNow := machineTicks(t); idleNow-idle < (1-busyShare)*(totalNow-total) {
+		busy = true
+		s.Also = append(slices.Clone(s.Also), "host.cpu-saturated") // the whole machine's
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if why := score.Add(s, d.answer()); why != "" {
+		t.Logf("%s (%s), as %s: %s: %s", s.Name, s.About, score.Observer, why, d)
+	}
+	if *labRecord != "" && score.Observer != "nobody" && d.Facts != nil {
+		if busy {
+			t.Logf("%s: recorded while the CPUs of the machine were busy: its facts show that, too", s.Name)
+		}
+		record(t, s, d.Facts)
+	}
+	return busy
 }
 
 func (r *labRun) diagnose(ctx context.Context, b *lab.Bench, observer string) (diagnosisOf, error) {
@@ -262,8 +295,8 @@ func (r *labRun) report(t *testing.T) {
 	}
 	t.Logf("\n%s", &text)
 	if *labEvery && *labOnly == "" && os.Geteuid() == 0 {
-		head := fmt.Sprintf("# What whydrop says about the lab's faults\n\nWritten by `go test ./cmd/whydrop -run 'TestLab$' -lab-all -timeout 60m`: every host of the lab, made on %s with\nLinux %s, diagnosed for five seconds as root and at the same time as an ordinary user (nobody), with no\nquestion answered.\n\n",
-			time.Now().UTC().Format(time.DateOnly), probes.Release())
+		head := fmt.Sprintf("# What whydrop says about the lab's faults\n\nWritten by `go test ./cmd/whydrop -run 'TestLab$' -lab-all -timeout 60m`: every host of the lab, made on %s with\nLinux %s, diagnosed for five seconds as root and at the same time as an ordinary user (nobody), with no\nquestion answered. While %d of the %d hosts were diagnosed, the CPUs of the machine were more than %.0f %% busy:\nof these it is true that the CPUs are saturated.\n\n",
+			time.Now().UTC().Format(time.DateOnly), probes.Release(), r.busy, len(r.slow), 100*busyShare)
 		if err := os.WriteFile("../../probes/lab/RESULTS.md", []byte(head+text.String()), 0o644); err != nil {
 			t.Error(err)
 		}
@@ -274,25 +307,6 @@ func (r *labRun) report(t *testing.T) {
 		}
 		if c.Accused() > 0 {
 			t.Errorf("as %s, %d healthy hosts were not called healthy", c.Observer, c.Accused())
-		}
-	}
-}
-
-// TestChosen holds the representative part to what it promises.
-func TestChosen(t *testing.T) {
-	if *labOnly != "" || *labEvery {
-		t.Skip("a part was chosen by flag")
-	}
-	part := chosen(lab.All())
-	if len(part) > representatives {
-		t.Errorf("%d scenarios, at most %d are to be made", len(part), representatives)
-	}
-	for _, s := range lab.All() {
-		same := func(o lab.Scenario) bool {
-			return o.Cause == s.Cause && (o.And == "") == (s.And == "") || o.And != "" && s.And != ""
-		}
-		if len(s.Settings) == 0 && !slices.ContainsFunc(part, same) {
-			t.Errorf("nothing stands for %s", s.Name)
 		}
 	}
 }

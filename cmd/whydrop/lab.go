@@ -135,7 +135,7 @@ not touched.`,
 
 func (o *labOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.host, "host", "", "another `HOST` of the bench than the sick one: client, router or server")
-	cmd.Flags().BoolVar(&o.yes, "yes", false, "don't ask before settings of the whole machine are changed")
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "don't ask before a fault that the whole machine feels")
 	_ = cmd.RegisterFlagCompletionFunc("host", cobra.FixedCompletions([]string{"client", "router", "server"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -229,13 +229,18 @@ func completeFault(_ *cobra.Command, args []string, _ string) ([]string, cobra.S
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// consent asks before settings of the whole machine are changed. Without a
+// consent asks before a fault that the whole machine feels. Without a
 // terminal nobody can agree.
 func consent(in io.Reader, out io.Writer, s lab.Scenario, yes bool) error {
-	if len(s.Settings) == 0 {
+	if !s.Disturbs() {
 		return nil
 	}
-	fmt.Fprintf(out, "%s changes settings of the whole machine while it runs, and puts them back:\n", s.Name)
+	if s.Alone != "" {
+		fmt.Fprintf(out, "%s takes %s of the whole machine while it runs.\n", s.Name, s.Alone)
+	}
+	if len(s.Settings) > 0 {
+		fmt.Fprintf(out, "%s changes settings of the whole machine while it runs, and puts them back:\n", s.Name)
+	}
 	for _, key := range s.Settings {
 		now, err := lab.Setting(key)
 		if err != nil {
@@ -318,6 +323,9 @@ func inForeground(cmd *exec.Cmd, done <-chan struct{}) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+	if terminal(os.Stdin) {
+		go followStops(cmd.Process.Pid)
+	}
 	waited := make(chan error, 1)
 	go func() { waited <- cmd.Wait() }()
 	for {
@@ -359,6 +367,40 @@ func keepTerminal() func() {
 		_ = term.Restore(fd, state)
 		signal.Reset(unix.SIGTTOU)
 	}
+}
+
+// followStops stops this program when a shell has suspended itself, as the shell
+// outside then waits for; when it goes on, the inner one goes on. Other stops
+// reach both by the terminal.
+func followStops(pid int) {
+	tty := int(os.Stdin.Fd())
+	for {
+		if err := unix.Waitid(unix.P_PID, pid, nil, unix.WSTOPPED, nil); err == unix.EINTR {
+			continue
+		} else if err != nil { // it has ended
+			return
+		}
+		inner, err := unix.Getpgid(pid)
+		if err != nil || inner == unix.Getpgrp() || !stopped(pid) {
+			continue
+		}
+		signal.Ignore(unix.SIGTTOU)
+		_ = unix.IoctlSetPointerInt(tty, unix.TIOCSPGRP, unix.Getpgrp())
+		_ = unix.Kill(0, unix.SIGSTOP)
+		time.Sleep(100 * time.Millisecond) // the stop reaches all threads; from here on it goes on
+		if front, err := unix.IoctlGetInt(tty, unix.TIOCGPGRP); err == nil && front == unix.Getpgrp() {
+			_ = unix.IoctlSetPointerInt(tty, unix.TIOCSPGRP, inner)
+		}
+		signal.Reset(unix.SIGTTOU)
+		_ = unix.Kill(-inner, unix.SIGCONT)
+	}
+}
+
+// stopped reports whether a process is stopped now.
+func stopped(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return err == nil && strings.HasPrefix(state, "T")
 }
 
 // statusOf is what a shell would show: 128 and the number of a deadly signal.

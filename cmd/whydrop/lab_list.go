@@ -23,6 +23,7 @@ type faultInfo struct {
 	SeenFrom string   `json:"seen_from"`
 	Needs    string   `json:"needs,omitempty"`
 	Settings []string `json:"settings"`            // sysctls of the whole machine that it changes
+	Alone    string   `json:"alone,omitempty"`     // what else it takes of the whole machine
 	Unseen   string   `json:"unseen,omitempty"`    // why it cannot be told inside the host
 	UnseenBy string   `json:"unseen_by,omitempty"` // by whom; nobody at all if empty
 }
@@ -64,7 +65,7 @@ func writeFaults(w io.Writer, found []lab.Scenario) error {
 	for _, s := range found {
 		list = append(list, faultInfo{
 			Name: s.Name, About: s.About, Causes: causesOf(s), Also: append([]string{}, s.Also...), SeenFrom: s.Host(),
-			Needs: s.Needs, Settings: append([]string{}, s.Settings...), Unseen: s.Unseen, UnseenBy: s.UnseenBy,
+			Needs: s.Needs, Alone: s.Alone, Settings: append([]string{}, s.Settings...), Unseen: s.Unseen, UnseenBy: s.UnseenBy,
 		})
 	}
 	return writeJSON(w, struct {
@@ -133,6 +134,9 @@ func showFaults(s *sheet, found []lab.Scenario, long bool) error {
 func faultNeeds(f lab.Scenario) string {
 	if len(f.Settings) > 0 {
 		return "root, sets " + strings.Join(f.Settings, ", ")
+	}
+	if f.Alone != "" {
+		return f.Alone
 	}
 	return f.Needs
 }

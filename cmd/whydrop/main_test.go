@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,5 +16,10 @@ func TestMain(m *testing.M) {
 
 // TestScripts calls whydrop as a user would, right and wrong.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata"})
+	testscript.Run(t, testscript.Params{Dir: "testdata", Condition: func(cond string) (bool, error) {
+		if cond != "lab" {
+			return false, fmt.Errorf("unknown condition %q", cond)
+		}
+		return lab.Supported() == nil, nil
+	}})
 }

@@ -36,6 +36,9 @@ type Reading struct {
 	Flows []FlowSample `json:",omitempty"`
 	// SamplesMissed were overwritten before they were read, since the look before.
 	SamplesMissed uint64 `json:",omitempty"`
+	// Listening are the TCP ports that sockets listen on, if a sample is of a
+	// packet that netfilter dropped.
+	Listening []uint16 `json:",omitempty"`
 	// Missed are drops that the kernel did not show to the program, because
 	// they happened within another one. Kernels before 5.12 do not tell.
 	Missed uint64 `json:",omitempty"`
@@ -139,7 +142,11 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 		}
 		s.kernel = k
 	}
-	return s.kernel.read(ctx)
+	r, err := s.kernel.read(ctx)
+	if err == nil && heeded(r.Flows) {
+		r.Listening = listeningPorts()
+	}
+	return r, err
 }
 
 // Close detaches the program. The source can't be looked at afterwards.

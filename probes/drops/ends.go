@@ -21,6 +21,24 @@ type endOf struct {
 	end      netip.AddrPort
 }
 
+// addClosedPort tells how much of what found no TCP socket was for one port: a
+// service that is down is one port, background noise tries many.
+func addClosedPort(f *fact.Facts, flows []FlowSample) {
+	var all, most uint64
+	ports := map[uint16]uint64{}
+	for _, flow := range flows {
+		if flow.Reason != "NO_SOCKET" || flow.Direction != Received || flow.Protocol != "tcp" {
+			continue
+		}
+		ports[flow.Dst.Port()] += flow.Weight
+		all += flow.Weight
+		most = max(most, ports[flow.Dst.Port()])
+	}
+	if all > 0 {
+		f.Gauge("drops.closed_port_share", float64(most)/float64(all))
+	}
+}
+
 // addEnds tells the ends that several flows share: of a service that a thousand
 // clients cannot reach, no single flow loses much.
 func addEnds(f *fact.Facts, flows []FlowSample, packets, weights map[group]float64) {

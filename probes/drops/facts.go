@@ -110,12 +110,16 @@ func addFlows(f *fact.Facts, readings []fact.Reading, packets map[group]float64)
 	sums := map[FlowSample]Tally{} // SKBs: samples, Packets: weight
 	weights := map[group]float64{}
 	missed := uint64(0)
+	var listening []uint16
 	for _, r := range readings {
 		reading, ok := r.Data.(*Reading)
 		if !ok {
 			continue
 		}
 		missed += reading.SamplesMissed
+		if len(reading.Listening) > 0 {
+			listening = reading.Listening
+		}
 		for _, flow := range reading.Flows {
 			id := flow
 			id.Samples, id.Weight = 0, 0
@@ -132,6 +136,8 @@ func addFlows(f *fact.Facts, readings []fact.Reading, packets map[group]float64)
 		flows = append(flows, flow)
 	}
 	addEnds(f, flows, packets, weights)
+	addClosedPort(f, flows)
+	addWanted(f, flows, listening)
 	slices.SortFunc(flows, compareFlows)
 	told := map[string]int{}
 	for _, flow := range flows {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"whydrop/probes/fact"
 )
@@ -150,7 +151,7 @@ func ruleFacts(looks []*Reading, f *fact.Facts) {
 	}
 	f.Table("rule")
 	f.Gauge("filter.rules", float64(last.Total))
-	silent, drops, rejects := 0.0, hits{}, hits{}
+	silent, silentDevice, silentDefaults, drops, rejects := 0.0, 0.0, 0.0, hits{}, hits{}
 	var rows [classes][]ranked
 	for i := range last.Rules {
 		r, h := &last.Rules[i], &sums[i]
@@ -159,8 +160,14 @@ func ruleFacts(looks []*Reading, f *fact.Facts) {
 		}
 		switch {
 		case !r.TCP:
-		case h == nil:
+		case h == nil || r.Verdict == verdictQueue:
 			silent++
+			if r.besideIP() {
+				silentDevice++
+			}
+			if r.CatchAll {
+				silentDefaults++
+			}
 		case r.Verdict == verdictReject:
 			rejects.add(h)
 		default:
@@ -172,11 +179,19 @@ func ruleFacts(looks []*Reading, f *fact.Facts) {
 		}
 	}
 	f.Gauge("filter.silent_drops", silent)
+	f.Gauge("filter.silent_device_drops", silentDevice)
+	f.Gauge("filter.silent_defaults", silentDefaults)
 	if timesRead(looks) > 1 {
 		f.Count("filter.drops", drops.growth, float64(drops.total))
 		f.Count("filter.rejects", rejects.growth, float64(rejects.total))
 	}
 	addRules(rows, f)
+}
+
+// besideIP tells whether the rule takes packets before IP has received them or
+// after it has sent them: at a device or a bridge.
+func (r *Rule) besideIP() bool {
+	return r.Hook == "ingress" || r.Hook == "egress" || strings.HasPrefix(r.Name, "bridge ")
 }
 
 func (h *hits) add(other *hits) {

@@ -98,7 +98,7 @@ var readers = map[string]func(*decoder, []byte){
 	"cmp": (*decoder).compare, "range": (*decoder).between, "lookup": (*decoder).lookup, "match": (*decoder).compatMatch,
 	// They count, limit or decide.
 	"counter": (*decoder).counter, "objref": (*decoder).object, "limit": (*decoder).limit, "quota": (*decoder).quota,
-	"connlimit": (*decoder).connlimit, "dynset": (*decoder).dynset, "immediate": (*decoder).immediate,
+	"connlimit": (*decoder).connlimit, "queue": (*decoder).queue, "dynset": (*decoder).dynset, "immediate": (*decoder).immediate,
 	"reject": (*decoder).reject, "target": (*decoder).compatTarget,
 }
 
@@ -115,7 +115,7 @@ func (d *decoder) uncounted() {
 
 // harmless expressions ask nothing, and let the packet go on, or away.
 var harmless = map[string]bool{
-	"byteorder": true, "log": true, "nat": true, "masq": true, "redir": true, "notrack": true, "queue": true,
+	"byteorder": true, "log": true, "nat": true, "masq": true, "redir": true, "notrack": true,
 	"tproxy": true, "dup": true, "fwd": true, "flow_offload": true, "synproxy": true, "last": true, "secmark": true,
 }
 
@@ -224,14 +224,30 @@ func (d *decoder) dynset(data []byte) {
 	}
 }
 
+// queue reads struct nft_queue: with NFT_QUEUE_FLAG_BYPASS packets go on while
+// no program listens.
+func (d *decoder) queue(data []byte) {
+	const bypass = 1 // NFT_QUEUE_FLAG_BYPASS
+	if e, ok := decode(data, &expr.Queue{}); ok && e.Flag&bypass == 0 {
+		d.rule.verdict = verdictQueue
+	}
+}
+
 func (d *decoder) reject([]byte) { d.rule.verdict = verdictReject }
 
 func (d *decoder) compatTarget(data []byte) {
+	var info []byte
 	dump.Attributes(data, func(kind uint16, v []byte) {
-		if kind == unix.NFTA_TARGET_NAME {
+		switch kind {
+		case unix.NFTA_TARGET_NAME:
 			d.rule.verdict = xtVerdict(cString(v))
+		case unix.NFTA_TARGET_INFO:
+			info = v
 		}
 	})
+	if d.rule.verdict == verdictQueue && xtBypass(info) {
+		d.rule.verdict = verdictNone
+	}
 }
 
 // immediate holds a verdict, or data for a later expression.

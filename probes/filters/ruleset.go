@@ -15,8 +15,8 @@ type Rule struct {
 	Name        string // family, table, chain, and handle or position
 	Text        string // "tcp dport 8080 drop"
 	Backend     string // nftables, iptables-nft, iptables-legacy
-	Hook        string // of the base chain that leads to it
-	Verdict     string // drop, reject, policy-drop
+	Hook        string // of the base chain that leads to it; "several" if chains of different hooks do
+	Verdict     string // drop, reject, policy-drop, queue
 	Counted     bool   `json:",omitempty"`
 	TCP         bool   `json:",omitempty"` // TCP packets can match it
 	Limit       bool   `json:",omitempty"` // it takes what is above a limit
@@ -142,6 +142,7 @@ const (
 	verdictReturn = "return"
 	verdictJump   = "jump"
 	verdictGoto   = "goto"
+	verdictQueue  = "queue" // a program decides; without one, and without bypass, a drop
 	policyDrop    = "policy-drop"
 )
 
@@ -183,9 +184,19 @@ func (c *chain) key() chainKey { return chainKey{c.family, c.table, c.name} }
 // it: 20,000 chains that all jump to one another cost no more than 20,000.
 type walker struct {
 	chains map[chainKey]*chain
-	seen   map[chainKey]bool
+	seen   map[chainKey]*visit
 	part   *part
 }
+
+// visit is the first walk through a chain: its hook, and which rules were
+// collected there and in the chains behind it.
+type visit struct {
+	hook        string
+	first, last int
+}
+
+// several is the hook of rules that more than one hook leads to.
+const several = "several"
 
 // light is what is known of the packets that come to a rule.
 type light struct {
@@ -200,7 +211,7 @@ const maxJumps = 64 // the kernel allows nftables 16
 // resolve finds the rules and policies that can drop, reject or limit, with the
 // hook that leads to them. The chains are those of one backend.
 func resolve(chains []*chain) *part {
-	w := walker{chains: map[chainKey]*chain{}, seen: map[chainKey]bool{}, part: &part{}}
+	w := walker{chains: map[chainKey]*chain{}, seen: map[chainKey]*visit{}, part: &part{}}
 	for _, c := range chains {
 		w.chains[c.key()] = c
 		w.part.total += len(c.rules)
@@ -222,10 +233,16 @@ type limited struct {
 // walk goes through a chain and returns whether established connections can
 // come out at its end.
 func (w *walker) walk(c *chain, l light) bool {
-	if w.seen[c.key()] || l.depth > maxJumps {
+	if l.depth > maxJumps {
 		return l.established
 	}
-	w.seen[c.key()] = true
+	if v := w.seen[c.key()]; v != nil {
+		w.again(v, l.hook)
+		return l.established
+	}
+	v := &visit{hook: l.hook, first: len(w.part.rules)}
+	w.seen[c.key()] = v
+	defer func() { v.last = len(w.part.rules) }()
 	var within []limited
 	for i := range c.rules {
 		r := &c.rules[i]
@@ -245,11 +262,22 @@ func (w *walker) walk(c *chain, l light) bool {
 	return l.established
 }
 
+// again notes that another hook leads to a chain that was walked before.
+func (w *walker) again(v *visit, hook string) {
+	if v.hook == hook || v.hook == several {
+		return
+	}
+	v.hook = several
+	for i := v.first; i < v.last; i++ {
+		w.part.rules[i].Hook = several
+	}
+}
+
 // step takes one rule, and returns whether established connections can reach
 // the next.
 func (w *walker) step(c *chain, r *rule, l light, within *[]limited) bool {
 	switch r.verdict {
-	case verdictDrop, verdictReject:
+	case verdictDrop, verdictReject, verdictQueue:
 		w.collect(c, r, l, within)
 	case verdictAccept:
 		if acceptsEstablished(&r.match) {
@@ -289,7 +317,7 @@ func (w *walker) collect(c *chain, r *rule, l light, within *[]limited) {
 		CatchAll:    open && len(l.outer.parts) == 0,
 		Random:      m.random, Port: m.port, Address: m.address, Interface: m.iface,
 	}
-	out.Text = ruleText(c, r)
+	out.Text = ruleText(c, r, l.outer.parts)
 	// What was left over of an accept within a limit ends here.
 	*within = slices.DeleteFunc(*within, func(a limited) bool { return a.conditions == r.match.conditions() })
 	w.part.rules = append(w.part.rules, out)
@@ -309,11 +337,13 @@ func followsLimit(r *rule, within []limited) bool {
 	return false
 }
 
-func ruleText(c *chain, r *rule) string {
+// ruleText is the rule in the tool's own language, with the conditions of the
+// jumps that lead to its chain in front.
+func ruleText(c *chain, r *rule, outer []string) string {
 	if r.verdict == policyDrop {
 		return clip("chain " + c.name + " policy drop")
 	}
-	parts := withoutImplied(r.match.parts)
+	parts := withoutImplied(slices.Concat(outer, r.match.parts))
 	if r.match.limit != "" {
 		parts = append(parts, r.match.limit)
 	}

@@ -131,11 +131,11 @@ func TestResolve(t *testing.T) {
 
 func TestRuleText(t *testing.T) {
 	r := made(tcp, dport(8080), limit, drop)
-	if got, want := ruleText(base("", r), &r), "tcp dport 8080 limit rate 10/second counter drop"; got != want {
+	if got, want := ruleText(base("", r), &r, nil), "tcp dport 8080 limit rate 10/second counter drop"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	long := made(iif(strings.Repeat("x", 500)), drop)
-	if got := ruleText(base("", long), &long); len(got) > maxText {
+	if got := ruleText(base("", long), &long, nil); len(got) > maxText {
 		t.Errorf("text of %d bytes", len(got))
 	}
 }
@@ -151,5 +151,27 @@ func BenchmarkResolve(b *testing.B) {
 	}
 	for b.Loop() {
 		resolve(chains)
+	}
+}
+
+// A chain that two hooks lead to is walked once, and its rules belong to both.
+func TestSeveralHooks(t *testing.T) {
+	in, forward := base(verdictAccept, made(jump("svc"))), base(verdictAccept, made(dport(81), drop), made(jump("svc")))
+	forward.name, forward.hook = "forward", "forward"
+	p := resolve([]*chain{in, forward, user("svc", made(tcp, dport(80), drop), made(jump("deeper"))), user("deeper", made(verdict(verdictQueue)))})
+	var got []string
+	for _, r := range p.rules {
+		got = append(got, r.Hook+" "+r.Verdict)
+	}
+	if want := "several drop, several queue, forward drop"; strings.Join(got, ", ") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestXTBypass(t *testing.T) {
+	for info, want := range map[string]bool{"": false, "\x05\x00": false, "\x05\x00\x01\x00": false, "\x05\x00\x01\x00\x00\x00": false, "\x05\x00\x01\x00\x01\x00\x00\x00": true} {
+		if got := xtBypass([]byte(info)); got != want {
+			t.Errorf("%x: %v", info, got)
+		}
 	}
 }

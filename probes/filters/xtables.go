@@ -218,6 +218,9 @@ func parseEntry(fam *xtFamily, at uint32, e []byte, starts map[uint32]string) ru
 	switch {
 	case name != "":
 		r.verdict = xtVerdict(name)
+		if r.verdict == verdictQueue && xtBypass(data) {
+			r.verdict = verdictNone
+		}
 	case len(data) >= 4:
 		r.standard(int32(binary.NativeEndian.Uint32(data)), at+uint32(len(e)), e[fam.flags], starts)
 	}
@@ -233,8 +236,17 @@ func xtVerdict(target string) string {
 		return verdictDrop
 	case "ACCEPT":
 		return verdictAccept
+	case "NFQUEUE", "QUEUE":
+		return verdictQueue
 	}
 	return verdictNone
+}
+
+// xtBypass tells whether packets for NFQUEUE go on while no program listens:
+// struct xt_NFQ_info_v2 and _v3 have the flag behind the number of the queue and
+// of queues, older ones have zeros or nothing there.
+func xtBypass(info []byte) bool {
+	return len(info) >= 6 && binary.NativeEndian.Uint16(info[4:])&1 != 0
 }
 
 // standard reads the verdict of a standard target: a jump to an offset, or the

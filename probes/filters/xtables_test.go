@@ -99,7 +99,7 @@ func TestParseXTables(t *testing.T) {
 		rules, packets := p.rules, p.packets
 		want := []string{
 			"INPUT rule 2 | tcp dport 8080 counter drop | tcp 8080 | 5",
-			"web rule 1 | statistic counter drop | random | 3",
+			"web rule 1 | meta l4proto udp statistic counter drop | random | 3",
 			"INPUT rule 4 | tcp dport 81 tcp flags 0x2/0x17 connlimit counter reject | tcp limit new 81 | 9",
 			"INPUT policy | chain INPUT policy drop | tcp catch-all | 7",
 		}

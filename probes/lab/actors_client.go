@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,18 +17,24 @@ import (
 
 // caller makes requests: on a new connection each, or on connections it keeps.
 type caller struct {
-	Target  string  // host:port
-	Local   string  // source address; "": the kernel's choice
-	Rate    float64 // new connections a second
-	Burst   int     // connections made at once; the rate stays; default 1
-	Keep    int     // connections kept open instead, each used again and again
-	Pause   float64 // seconds between two requests on a kept connection
-	Body    uint32  // bytes of a request
-	Reply   uint32  // bytes of the answer
-	Hold    uint32  // milliseconds that the service is asked to wait
-	Timeout float64 // seconds for connecting and for each answer; default 2
-	Total   int     // connections after which it stops; 0: never
-	Abandon bool    // reset connections that failed instead of closing them
+	Target  string   // host:port
+	Targets []string // several instead, called in turn
+	Local   string   // source address; "": the kernel's choice
+	Rate    float64  // new connections a second
+	Burst   int      // connections made at once; the rate stays; default 1
+	Keep    int      // connections kept open instead, each used again and again
+	Pause   float64  // seconds between two requests on a kept connection
+	Body    uint32   // bytes of a request
+	Reply   uint32   // bytes of the answer
+	Hold    uint32   // milliseconds that the service is asked to wait
+	Timeout float64  // seconds for connecting and for each answer; default 2
+	Total   int      // connections after which it stops; 0: never
+	Abandon bool     // reset connections that failed instead of closing them
+	Leave   float64  // seconds after which it resets the connection without its answer; 0: never
+	Dawdle  float64  // seconds for which it does not read, with a small receive buffer; then it leaves
+	Mute    bool     // connect only, and wait for Timeout
+
+	turn atomic.Int64 // of Targets
 }
 
 // run counts: ok, failed, and failed by kind (timeout, refused, reset,
@@ -53,7 +60,7 @@ func (c *caller) run(t *tally) error {
 			go func() {
 				conn, err := c.dial(t)
 				if err == nil {
-					err = c.request(conn)
+					err = c.ask(conn)
 					if err != nil && c.Abandon {
 						_ = conn.(*net.TCPConn).SetLinger(0)
 					}
@@ -74,9 +81,17 @@ func (c *caller) dial(t *tally) (net.Conn, error) {
 	if c.Local != "" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(c.Local)}
 	}
-	start := time.Now()
+	if c.Dawdle > 0 {
+		d.Control = func(_, _ string, raw syscall.RawConn) error {
+			return raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
+		}
+	}
+	start, target := time.Now(), c.Target
+	if n := len(c.Targets); n > 0 {
+		target = c.Targets[int(c.turn.Add(1))%n]
+	}
 	t.add("dialed", 1)
-	conn, err := d.Dial("tcp", c.Target)
+	conn, err := d.Dial("tcp", target)
 	if time.Since(start) > 900*time.Millisecond {
 		t.add("slow", 1)
 	}
@@ -100,6 +115,29 @@ func (c *caller) keep(t *tally, after float64) {
 		}
 		sleep(max(0.2, min(c.Pause, 1)))
 	}
+}
+
+// ask is a request, or what a caller without patience or manners makes of it.
+func (c *caller) ask(conn net.Conn) error {
+	switch {
+	case c.Mute:
+		sleep(c.Timeout)
+		return nil
+	case c.Dawdle > 0:
+		msg := make([]byte, headerSize)
+		header{0, c.Reply, 0}.put(msg)
+		_, err := conn.Write(msg)
+		sleep(c.Dawdle)
+		return err
+	case c.Leave > 0:
+		msg := make([]byte, headerSize)
+		header{0, c.Reply, c.Hold}.put(msg)
+		_, err := conn.Write(msg)
+		sleep(c.Leave)
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		return err
+	}
+	return c.request(conn)
 }
 
 // request asks once and reads the whole answer.
@@ -159,6 +197,7 @@ type stream struct {
 	ReadRate float64 // bytes a second a connection reads; 0: no limit
 	Chunk    int     // bytes a write or read; default 16384
 	RcvBuf   int     // SO_RCVBUF; 0: autotuning
+	SndBuf   int     // SO_SNDBUF; 0: autotuning
 	Burst    float64 // seconds between bursts; each sends Rate times it at once
 }
 
@@ -187,6 +226,9 @@ func (s *stream) transfer(t *tally) error {
 		return raw.Control(func(fd uintptr) {
 			if s.RcvBuf > 0 {
 				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, s.RcvBuf)
+			}
+			if s.SndBuf > 0 {
+				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, s.SndBuf)
 			}
 		})
 	}

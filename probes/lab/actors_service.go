@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -47,6 +48,9 @@ type service struct {
 	CloseIn   bool    // close after one answer: TIME_WAIT is on this side
 	Abort     float64 // share of connections closed with unread data, 0 to 1
 	Linger    bool    // abort by SO_LINGER zero in the middle of the answer instead
+	Share     bool    // SO_REUSEPORT: others listen at the same address
+	Work      float64 // seconds of CPU time that each answer takes
+	Spin      int     // threads that do nothing but use CPU time
 	Healed    float64 // seconds after which Backlog, Workers, Think and Pause end; 0: never
 }
 
@@ -63,6 +67,10 @@ func (v *service) run(t *tally) error {
 		return err
 	}
 	t.ready()
+	runtime.GOMAXPROCS(1 + v.Spin)
+	for range v.Spin {
+		go spin()
+	}
 	start := time.Now()
 	if v.Healed > 0 {
 		time.AfterFunc(time.Duration(v.Healed*float64(time.Second)), func() { _ = setBacklog(l, 4096) })
@@ -102,6 +110,27 @@ func (v *service) run(t *tally) error {
 	}
 }
 
+// work uses CPU time of this thread.
+func work(seconds float64) {
+	if seconds <= 0 {
+		return
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var start, now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &start)
+	now = start
+	for float64(now.Nano()-start.Nano()) < seconds*1e9 {
+		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now)
+	}
+}
+
+// spin keeps one thread busy.
+func spin() {
+	for {
+	}
+}
+
 // listen opens the socket with the wanted backlog and buffer.
 func (v *service) listen() (net.Listener, error) {
 	var config net.ListenConfig
@@ -110,6 +139,9 @@ func (v *service) listen() (net.Listener, error) {
 		return raw.Control(func(fd uintptr) {
 			if v.RcvBuf > 0 {
 				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, v.RcvBuf)
+			}
+			if v.Share {
+				_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 			}
 		})
 	}
@@ -160,6 +192,7 @@ func (v *service) serve(conn net.Conn, t *tally, abort bool, healed func() bool)
 		if !healed() {
 			sleep(v.Think)
 		}
+		work(v.Work)
 		sleep(float64(h.Hold) / 1000)
 		if abort {
 			_, _ = conn.Write(buf[:min(h.Reply/2, uint32(len(buf)))])

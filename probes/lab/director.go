@@ -179,7 +179,7 @@ var Supported = sync.OnceValue(func() error {
 	cmd.Env = []string{envDirector + "=probe"}
 	cmd.SysProcAttr = namespaceAttr()
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("%w: starting a process in a new network namespace: %v (needs CAP_SYS_ADMIN, or user namespaces allowed to ordinary users: sysctls user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)", ErrNeeds, err)
+		return fmt.Errorf("%w: starting a process in a new network namespace: %v (needs CAP_SYS_ADMIN, or user namespaces allowed to ordinary users: sysctls user.max_user_namespaces, user.max_net_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)", ErrNeeds, err)
 	}
 	_ = cmd.Wait() // it has no socket and ends at once
 	return nil

@@ -2,13 +2,38 @@
 
 package lab
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
-// doubleFaults are benches with two faults at once, both to be named.
+// doubleFaults are benches with two faults at once, both to be named. The first
+// builds the network.
 func doubleFaults() []Scenario {
 	return []Scenario{
 		both(appFaults, "slow-reader", filterFaults, "drop-rule"),
 		both(listenFaults, "accept-queue-full", filterFaults, "reject-rule-reset"),
+		// Loss on the path beside something local that must not explain it away.
+		both(pathFaults, "path-loss-sender", appFaults, "slow-reader"),
+		both(pathFaults, "path-loss-sender", listenFaults, "accept-queue-full"),
+		both(pathFaults, "path-loss-sender", filterFaults, "drop-rule"),
+		both(pathFaults, "path-loss-both-ways", peerFaults, "peer-refused"),
+		both(wireFaults, "loss-long-path", tcpFaults, "port-closed"),
+		both(wireFaults, "reordering", listenFaults, "accept-queue-full"),
+		both(wireFaults, "corruption", filterFaults, "reject-rule-reset"),
+		both(wireFaults, "duplication", appFaults, "app-aborts"),
+		// Neighbouring hops of one host.
+		both(listenFaults, "accept-queue-full", tcpFaults, "port-closed"),
+		both(listenFaults, "accept-queue-full", tcpFaults, "timewait-overflow"),
+		both(filterFaults, "drop-rule", filterFaults, "rate-limit-packets"),
+		both(appFaults, "app-aborts", tcpFaults, "timewait-overflow"),
+		both(queueFaults, "shaper", listenFaults, "accept-queue-full"),
+		both(ipFaults, "blackhole-route", filterFaults, "reject-rule-icmp"),
+		// Failing calls of several kinds from one client.
+		both(peerFaults, "peer-refused", ipFaults, "no-route"),
+		both(peerFaults, "peer-refused", pathFaults, "path-filtered"),
+		both(peerFaults, "peer-slow-reader", filterFaults, "drop-rule-output"),
+		both(pathFaults, "path-unreachable", peerFaults, "peer-resets"),
 	}
 }
 
@@ -24,8 +49,8 @@ func both(some []Scenario, first string, others []Scenario, second string) Scena
 	return Scenario{
 		Name: "two-" + a.Name + "+" + b.Name, Cause: a.Cause, And: b.Cause,
 		Also: slices.Concat(a.Also, b.Also), sick: a.sick, Needs: needs,
-		Settings: slices.Concat(a.Settings, b.Settings),
-		About:    a.About + "; and " + b.About,
+		Settings: slices.Concat(a.Settings, b.Settings), Alone: cmp.Or(a.Alone, b.Alone),
+		About: a.About + "; and " + b.About,
 		plan: func(s *site) error {
 			if err := a.plan(s); err != nil {
 				return err

@@ -5,6 +5,7 @@ package lab
 import (
 	"net/netip"
 
+	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
 
@@ -12,7 +13,7 @@ var ipFaults = []Scenario{
 	{
 		Name: "no-route", Cause: "ip.no-route", sick: "client",
 		About:  "an unreachable route hides a partner's network; seen from the client",
-		Unseen: "connect() fails before a socket or a counter shows it",
+		Unseen: "connect() fails before a socket or a counter shows it", UnseenBy: "nobody",
 		plan: func(s *site) error {
 			return s.lostNetwork(func() error { return s.client.routeType(s.lan(9), unix.RTN_UNREACHABLE) })
 		},
@@ -42,7 +43,7 @@ var ipFaults = []Scenario{
 	{
 		Name: "blackhole-route-client", Cause: "ip.blackhole-route", sick: "client",
 		About:  "a blackhole route swallows a client's connections to a partner; seen from the client",
-		Unseen: "connect() fails before a socket or a counter shows it",
+		Unseen: "connect() fails before a socket or a counter shows it", UnseenBy: "nobody",
 		plan: func(s *site) error {
 			return s.lostNetwork(func() error { return s.client.routeType(s.lan(9), unix.RTN_BLACKHOLE) })
 		},
@@ -53,43 +54,94 @@ var ipFaults = []Scenario{
 		plan:  rpFilter,
 	},
 	{
-		Name: "neigh-gateway", Cause: "neigh.unresolved", sick: "client",
-		About: "the gateway towards a partner does not answer ARP; seen from the client",
+		Name: "no-route-ipv6", Cause: "ip.no-route", sick: "client",
+		About: "a host with IPv6 networks has no IPv6 default route; seen from that host",
 		plan: func(s *site) error {
-			return s.lostNetwork(func() error { return s.client.route(s.lan(9), s.ip(1, 254)) })
+			return s.lostNetworkAt(s.ip6(9, 14), func() error {
+				return s.client.dropRoute(netip.MustParsePrefix("::/0"))
+			})
 		},
 	},
 	{
-		Name: "neigh-dead-host", Cause: "neigh.unresolved", sick: "server",
-		About: "a service calls a database on its own network that is gone; seen from the service's host",
+		Name: "no-route-router", Cause: "ip.no-route", sick: "router",
+		About: "a router without a default route gets packets for a network that it does not know; seen from the router",
+		plan:  func(s *site) error { return s.lostOnRouter(func() error { return nil }) },
+	},
+	{
+		Name: "no-route-router-refuses", Cause: "ip.no-route", sick: "router",
+		About: "a router refuses a partner's network by an unreachable route; seen from the router",
 		plan: func(s *site) error {
-			if err := s.quiet(); err != nil {
-				return err
-			}
-			s.grows("reporting.failed", 1)
-			at := netip.AddrPortFrom(s.ip(2, 77), 5432).String()
-			return s.server.cast("reporting", &caller{Target: at, Rate: 5, Timeout: 5})
+			return s.lostOnRouter(func() error { return s.router.routeType(s.lan(9), unix.RTN_UNREACHABLE) })
 		},
+	},
+	{
+		Name: "blackhole-route-router", Cause: "ip.blackhole-route", sick: "router",
+		About: "a router swallows a partner's network by a blackhole route; seen from the router",
+		plan: func(s *site) error {
+			return s.lostOnRouter(func() error { return s.router.routeType(s.lan(9), unix.RTN_BLACKHOLE) })
+		},
+	},
+	{
+		Name: "blackhole-route-ipv6", Cause: "ip.blackhole-route", sick: "client",
+		About:  "a blackhole route swallows a client's IPv6 connections to a partner; seen from the client",
+		Unseen: "connect() fails before a socket or a counter shows it", UnseenBy: "nobody",
+		plan: func(s *site) error {
+			return s.lostNetworkAt(s.ip6(9, 14), func() error {
+				return s.client.routeType(netip.PrefixFrom(s.ip6(9, 0), 64), unix.RTN_BLACKHOLE)
+			})
+		},
+	},
+	{
+		Name: "reassembly-memory", Cause: "ip.reassembly", sick: "server",
+		About: "the memory for IP fragments is far too small for large datagrams; seen from the host that receives them",
+		plan:  reassemblyMemory,
+	},
+	{
+		Name: "reassembly-lost", Cause: "ip.reassembly", sick: "server",
+		About: "a firewall on the path drops all but the first fragment of large datagrams; seen from the host that receives the rest",
+		plan:  reassemblyLost,
+	},
+	{
+		Name: "reassembly-tcp", Cause: "ip.reassembly", sick: "client",
+		About: "TCP without path MTU discovery over a small link, and no memory for the fragments; seen from the receiver",
+		plan:  reassemblyTCP,
 	},
 }
 
 // lostNetwork has a client that calls a partner in lan 9, which brk makes
 // unreachable.
-func (s *site) lostNetwork(brk func() error) error {
+func (s *site) lostNetwork(brk func() error) error { return s.lostNetworkAt(s.ip(9, 14), brk) }
+
+// lostNetworkAt is lostNetwork with the partner's address, of lan 9.
+func (s *site) lostNetworkAt(partner netip.Addr, brk func() error) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
-	return s.callPartner(brk)
+	return s.callPartner(partner, brk)
 }
 
-// callPartner breaks the way to lan 9 and lets a client call there.
-func (s *site) callPartner(brk func() error) error {
+// callPartner breaks the way to lan 9 and lets a client call the partner there.
+func (s *site) callPartner(partner netip.Addr, brk func() error) error {
 	if err := brk(); err != nil {
 		return err
 	}
 	s.grows("sync-agent.unreachable", 0.3) // ICMP answers are limited to one a second
-	at := netip.AddrPortFrom(s.ip(9, 14), 8883).String()
+	at := netip.AddrPortFrom(partner, 8883).String()
 	return s.client.cast("sync-agent", &caller{Target: at, Rate: 8, Timeout: 5})
+}
+
+// lostOnRouter has a client that calls a partner in lan 9 over the router, which
+// brk makes lose the way.
+func (s *site) lostOnRouter(brk func() error) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	if err := brk(); err != nil {
+		return err
+	}
+	s.grows("sync-agent.failed", 0.5)
+	at := netip.AddrPortFrom(s.ip(9, 14), 4222).String()
+	return s.client.cast("sync-agent", &caller{Target: at, Rate: 5, Timeout: 3})
 }
 
 // noRouteBack has clients in lan 31, behind the router, whose answers brk stops.
@@ -146,4 +198,74 @@ func rpFilter(s *site) error {
 	}
 	s.grows("kubelet.timeout", 2)
 	return s.client.cast("kubelet", &caller{Target: at, Rate: 9, Reply: 800})
+}
+
+// fragments sends datagrams that the network has to cut into pieces.
+func (s *site) fragments(bytes int, rate float64) error {
+	at := s.server.at(2055)
+	if err := s.server.cast("collector", &datagrams{Listen: at}); err != nil {
+		return err
+	}
+	s.grows("exporter.sent", rate/2)
+	s.stays("collector.received", rate/4)
+	return s.client.cast("exporter", &datagrams{Target: at, Bytes: bytes, Rate: rate})
+}
+
+func reassemblyMemory(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	err := s.server.sysctls("net.ipv4.ipfrag_low_thresh", "1500", "net.ipv4.ipfrag_high_thresh", "3000")
+	if err != nil {
+		return err
+	}
+	return s.fragments(20000, 20)
+}
+
+// isLaterFragment matches IPv4 fragments that have no transport header.
+func isLaterFragment() []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.NFPROTO_IPV4}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: 6, Len: 2},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 2, Mask: []byte{0x1f, 0xff}, Xor: []byte{0, 0}},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{0, 0}},
+	}
+}
+
+func reassemblyLost(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	s.grows("rule:no fragments", 3)
+	err := s.router.filter(forward("acl"), rule{name: "no fragments", counted: true, match: many(isLaterFragment()), does: drop})
+	if err != nil {
+		return err
+	}
+	return s.fragments(4000, 5)
+}
+
+// reassemblyTCP has a server that lets routers cut its segments, a link that
+// makes them, and a client with no room for the pieces.
+func reassemblyTCP(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	s.signs = nil // the ordinary answers are large, too
+	if err := s.server.sysctl("net.ipv4.ip_no_pmtu_disc", "1"); err != nil {
+		return err
+	}
+	if err := s.router.mtu("to-client", 1200); err != nil {
+		return err
+	}
+	err := s.client.sysctls("net.ipv4.ipfrag_low_thresh", "500", "net.ipv4.ipfrag_high_thresh", "1000")
+	if err != nil {
+		return err
+	}
+	at := s.server.at(9418)
+	if err := s.server.cast("mirror", &service{Addr: at}); err != nil {
+		return err
+	}
+	s.grows("fetch.timeout", 1)
+	return s.client.cast("fetch", &caller{Target: at, Rate: 4, Reply: 20000})
 }

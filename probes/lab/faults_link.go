@@ -14,9 +14,37 @@ var linkFaults = []Scenario{
 		plan:  linkDown,
 	},
 	{
+		Name: "link-off", Cause: "link.down", sick: "server",
+		About: "somebody switched off the interface to the storage network (ip link set down); seen from the host that needs it",
+		plan: func(s *site) error {
+			if err := s.storage("ens8"); err != nil {
+				return err
+			}
+			s.grows("volume-mgr.failed", 2)
+			return s.server.change("ens8", "switching off", s.server.link.LinkSetDown)
+		},
+	},
+	{
+		Name: "link-down-router", Cause: "link.down", sick: "router",
+		About: "a router's link to a server has no carrier; seen from the router, which only forwards",
+		plan: func(s *site) error {
+			if err := s.storage("san0"); err != nil {
+				return err
+			}
+			s.signs = nil
+			s.grows("browser.failed", 3)
+			return s.server.change(s.server.dev, "switching off", s.server.link.LinkSetDown)
+		},
+	},
+	{
 		Name: "link-flap", Cause: "link.flap", sick: "server",
 		About: "the link to the storage network goes down and up; seen from the host that needs it",
 		plan:  linkFlap,
+	},
+	{
+		Name: "mtu-mismatch-small", Cause: "link.mtu-mismatch", sick: "server",
+		About: "the other end of a server's link takes 1400 bytes, the server sends 1500; seen from the server",
+		plan:  mtuSmall,
 	},
 	{
 		Name: "mtu-mismatch", Cause: "link.mtu-mismatch", sick: "server",
@@ -101,4 +129,26 @@ func mtuMismatch(s *site) error {
 	s.grows("lookups.ok", 3)
 	s.grows("listings.timeout", 2)
 	return s.client.cast("listings", &caller{Target: at, Rate: 7, Reply: 40000, Timeout: 2})
+}
+
+// mtuSmall makes the router's end of the server's link smaller than the
+// server's; connections that stay open send small and large answers.
+func mtuSmall(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	if err := s.router.mtu("to-server", 1400); err != nil {
+		return err
+	}
+	s.signs = nil // the ordinary answers are large, too
+	at := s.server.at(8091)
+	if err := s.server.cast("buckets", &service{Addr: at}); err != nil {
+		return err
+	}
+	if err := s.client.cast("status", &caller{Target: at, Keep: 5, Pause: 0.5, Reply: 300}); err != nil {
+		return err
+	}
+	s.grows("status.ok", 3)
+	s.grows("reports.timeout", 1)
+	return s.client.cast("reports", &caller{Target: at, Keep: 8, Pause: 0.5, Reply: 25000, Timeout: 3})
 }

@@ -3,6 +3,8 @@
 package lab
 
 import (
+	"net/netip"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -62,6 +64,62 @@ var pathFaults = []Scenario{
 		Name: "pmtu-blackhole", Cause: "path.pmtu-blackhole", sick: "server",
 		About: "a link of 1400 bytes on the path and no ICMP that says so: large answers vanish; seen from the sender",
 		plan:  pmtuBlackhole,
+	},
+	{
+		Name: "path-filtered-ipv6", Cause: "path.filtered", sick: "client",
+		About: "a firewall on the path swallows two SYNs a second to an IPv6 service; seen from the client",
+		plan: func(s *site) error {
+			if err := s.quiet(); err != nil {
+				return err
+			}
+			at := s.server.at6(4433)
+			if err := s.server.cast("portal", &service{Addr: at}); err != nil {
+				return err
+			}
+			s.grows("visitor.timeout", 0.5)
+			s.grows("rule:acl", 1)
+			if err := s.client.cast("visitor", &caller{Target: at, Rate: 2, Timeout: 4}); err != nil {
+				return err
+			}
+			return s.router.filter(forward("acl"), rule{name: "acl", counted: true, match: many(toPort(4433)), does: drop})
+		},
+	},
+	{
+		Name: "path-unreachable-ipv6", Cause: "path.unreachable", sick: "client",
+		About: "a router on the path has no way to a partner's IPv6 network; seen from the client",
+		plan:  func(s *site) error { return s.lostNetworkAt(s.ip6(9, 14), func() error { return nil }) },
+	},
+	{
+		Name: "path-unreachable-near", Cause: "path.unreachable", sick: "client",
+		About: "the first router refuses a service by ICMP: the answer meets the socket within its connect(); seen from the client",
+		plan: func(s *site) error {
+			if err := s.outbound(8530); err != nil {
+				return err
+			}
+			s.grows("rule:acl", 2)
+			s.grows("worker.failed", 0.5)
+			return s.router.filter(forward("acl"), rule{name: "acl", counted: true, match: many(toPort(8530)), does: rejectWith(unix.NFT_REJECT_ICMPX_HOST_UNREACH)})
+		},
+	},
+	{
+		Name: "routing-loop-ipv6", Cause: "path.routing-loop", sick: "client",
+		About: "IPv6 packets to a partner go round between two routers until their hop limit ends; seen from the client",
+		plan:  routingLoop6,
+	},
+	{
+		Name: "pmtu-blackhole-upload", Cause: "path.pmtu-blackhole", sick: "client",
+		About: "a link of 1400 bytes on the path and no ICMP that says so: large uploads vanish; seen from the client",
+		plan:  pmtuUpload,
+	},
+	{
+		Name: "idle-timeout-reset", Cause: "path.idle-timeout", sick: "client",
+		About: "a device on the path forgets connections that rest for 3 s and resets what comes later; seen from the client",
+		plan:  func(s *site) error { return s.forgottenByWire(wire{Forget: 3, Reset: true}, "reset") },
+	},
+	{
+		Name: "idle-timeout-wire", Cause: "path.idle-timeout", sick: "client",
+		About: "a device on the path forgets connections that rest for 3 s and swallows what comes later; seen from the client",
+		plan:  func(s *site) error { return s.forgottenByWire(wire{Forget: 3}, "timeout") },
 	},
 	{
 		Name: "idle-timeout", Cause: "path.idle-timeout", sick: "client",
@@ -170,10 +228,64 @@ func (s *site) refusedFar(brk func() error) error {
 	if err := s.router.route(s.lan(9), s.server.addr); err != nil {
 		return err
 	}
-	return s.callPartner(brk)
+	return s.callPartner(s.ip(9, 14), brk)
 }
 
 // routingLoop sends lan 9 from the router to the server, which sends it back.
 func routingLoop(s *site) error {
 	return s.refusedFar(func() error { return nil })
+}
+
+// forgottenByWire has pooled connections that rest longer than the wire remembers.
+func (s *site) forgottenByWire(w wire, ends string) error {
+	if err := s.far(w, false); err != nil {
+		return err
+	}
+	at := s.server.at(1433)
+	if err := s.server.cast("warehouse", &service{Addr: at}); err != nil {
+		return err
+	}
+	s.grows("app-pool."+ends, 0.5)
+	return s.client.cast("app-pool", &caller{Target: at, Keep: 12, Pause: 5, Reply: 700, Timeout: 2.5})
+}
+
+// routingLoop6 sends lan 9 of IPv6 from the router to the server and back.
+func routingLoop6(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	if err := s.server.sysctl("net.ipv6.conf.all.forwarding", "1"); err != nil {
+		return err
+	}
+	// Forwarding switched on takes no route away that was set by hand.
+	if err := s.router.route(netip.PrefixFrom(s.ip6(9, 0), 64), s.server.addr6); err != nil {
+		return err
+	}
+	at := netip.AddrPortFrom(s.ip6(9, 14), 6514).String()
+	s.grows("shipper.failed", 0.5)
+	return s.client.cast("shipper", &caller{Target: at, Rate: 4, Timeout: 4})
+}
+
+func pmtuUpload(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	if err := s.router.mtu("to-server", 1400); err != nil {
+		return err
+	}
+	err := s.router.filter(output("icmp"), rule{name: "no icmp", counted: true, match: many(unreachable4(4)), does: drop})
+	if err != nil {
+		return err
+	}
+	at := s.server.at(9001)
+	if err := s.server.cast("store", &service{Addr: at}); err != nil {
+		return err
+	}
+	if err := s.client.cast("heartbeat", &caller{Target: at, Rate: 3, Body: 300, Reply: 100}); err != nil {
+		return err
+	}
+	s.grows("rule:no icmp", 2)
+	s.grows("backup.timeout", 0.5)
+	s.grows("heartbeat.ok", 1)
+	return s.client.cast("backup", &caller{Target: at, Rate: 2, Body: 40000, Reply: 100, Timeout: 6})
 }

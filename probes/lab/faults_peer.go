@@ -6,7 +6,7 @@ var peerFaults = []Scenario{
 	{
 		Name: "peer-refused", Cause: "peer.refused", sick: "client",
 		About: "the peer answers connections with resets: its port is closed; seen from the client",
-		plan:  func(s *site) error { return s.closedPort(7001) },
+		plan:  func(s *site) error { return s.closedPort(s.server.at, 7001, 12) },
 	},
 	{
 		Name: "peer-resets", Cause: "peer.resets", sick: "client",
@@ -23,6 +23,49 @@ var peerFaults = []Scenario{
 		About: "a client reads its downloads too slowly; seen from the server that sends",
 		plan:  slowDownload,
 	},
+	{
+		Name: "peer-refused-ipv6", Cause: "peer.refused", sick: "client",
+		About: "an IPv6 peer answers two connections a second with resets; seen from the client",
+		plan:  func(s *site) error { return s.closedPort(s.server.at6, 4505, 2) },
+	},
+	{
+		Name: "peer-refused-firewall", Cause: "peer.refused", sick: "client",
+		About: "a firewall on the path answers for the peer with resets; seen from the client",
+		plan:  refusedByFirewall,
+	},
+	{
+		Name: "peer-resets-kept", Cause: "peer.resets", sick: "client",
+		About: "the peer resets connections that a host keeps for many requests; seen from the client",
+		plan:  resetsKept,
+	},
+	{
+		Name: "peer-stops-reading", Cause: "peer.slow-reader", sick: "client",
+		About: "the service that a host uploads to reads a little now and then; seen from the sender",
+		plan: func(s *site) error {
+			return s.slowReader(9880, &service{ReadChunk: 2048, ReadPause: 2}, 2)
+		},
+	},
+}
+
+func refusedByFirewall(s *site) error {
+	if err := s.outbound(8089); err != nil {
+		return err
+	}
+	s.grows("worker.refused", 3)
+	s.grows("rule:acl", 3)
+	return s.router.filter(forward("acl"), rule{name: "acl", counted: true, match: many(toPort(8089)), does: rejectReset})
+}
+
+func resetsKept(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	at := s.server.at(5671)
+	if err := s.server.cast("queue", &service{Addr: at, Abort: 0.5, Linger: true}); err != nil {
+		return err
+	}
+	s.grows("consumers.reset", 1)
+	return s.client.cast("consumers", &caller{Target: at, Keep: 12, Pause: 0.8, Reply: 4000})
 }
 
 func slowDownload(s *site) error {

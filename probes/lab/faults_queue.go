@@ -22,6 +22,28 @@ var queueFaults = []Scenario{
 		plan:  func(s *site) error { return s.queued(s.htb(4e6, 24), &stream{Conns: 5, Down: true, ReadRate: 500e3}) },
 	},
 	{
+		Name: "shaper-bursts", Cause: "qdisc.shaper", sick: "server",
+		About: "answers larger than a slow token bucket's queue, a few a second: drops again and again, though the mean is below the rate",
+		plan:  shaperBursts,
+	},
+	{
+		Name: "shaper-offload", Cause: "qdisc.shaper", sick: "server",
+		About: "a token bucket below the demand on an interface with segmentation offload; seen from that server",
+		plan: func(s *site) error {
+			return s.queued(s.offloaded(s.tbf(8e6, 30<<10)), &stream{Conns: 5, Down: true, ReadRate: 500e3})
+		},
+	},
+	{
+		Name: "shaper-router", Cause: "qdisc.shaper", sick: "router",
+		About: "a token bucket on a router is below what passes it; seen from the router",
+		plan:  func(s *site) error { return s.routerQueue(5e6, 25<<10) },
+	},
+	{
+		Name: "queue-overflow-class", Cause: "qdisc.overflow", sick: "server",
+		About: "a fast HTB class with a queue of two packets drops in bursts; seen from the sender",
+		plan:  func(s *site) error { return s.bursts(s.htb(100e6, 2), &caller{Rate: 20, Burst: 10, Reply: 50000}) },
+	},
+	{
 		Name: "queue-overflow", Cause: "qdisc.overflow", sick: "server",
 		About: "a queue of six packets overflows on bursts, though the rate would do; seen from the sender",
 		plan:  queueOverflow,
@@ -93,14 +115,40 @@ func addHTB(h *host, l netlink.Link, rate uint64, queue int) error {
 	return h.link.ClassAdd(class)
 }
 
+// offloaded lets the server hand large segments to its queue, as most hosts do.
+func (s *site) offloaded(qdisc func() error) func() error {
+	return func() error {
+		if err := s.server.offload(s.server.dev, true); err != nil {
+			return err
+		}
+		return qdisc()
+	}
+}
+
+// shaperBursts has answers of 60 kB, three a second, which a bucket of 5 Mbit/s
+// carries on average and its queue of 20 ms cannot hold.
+func shaperBursts(s *site) error {
+	return s.bursts(s.tbf(5e6, 14<<10), &caller{Rate: 3, Reply: 60000, Timeout: 5})
+}
+
+// routerQueue shapes what the router sends to the client.
+func (s *site) routerQueue(rate, limit int) error {
+	readers := &stream{Conns: 4, Down: true, ReadRate: 400e3}
+	return s.queued(func() error {
+		return s.router.change("to-client", "shaping", func(l netlink.Link) error {
+			return s.router.link.QdiscAdd(newTBF(l, uint64(rate)/8, 3028, uint32(limit)))
+		})
+	}, readers)
+}
+
 // queueOverflow puts a short pfifo under a token bucket that is as fast as a
 // slow link: the average demand is a tenth of it, bursts do not fit the queue.
 func queueOverflow(s *site) error {
-	if err := s.quiet(); err != nil {
-		return err
-	}
-	s.signs = nil
-	err := s.server.change(s.server.dev, "queueing on", func(l netlink.Link) error {
+	return s.bursts(s.shortQueue, &caller{Rate: 20, Burst: 20, Reply: 14000})
+}
+
+func (s *site) shortQueue() error {
+	return s.server.change(s.server.dev, "queueing on", func(l netlink.Link) error {
 		if err := s.server.link.LinkSetTxQLen(l, 6); err != nil {
 			return err
 		}
@@ -112,14 +160,22 @@ func queueOverflow(s *site) error {
 			QdiscType:  "pfifo",
 		})
 	})
-	if err != nil {
+}
+
+// bursts has requests whose answers meet a queue on the server in bursts.
+func (s *site) bursts(qdisc func() error, requests *caller) error {
+	if err := s.quiet(); err != nil {
 		return err
 	}
-	at := s.server.at(9000)
-	if err := s.server.cast("object-store", &service{Addr: at}); err != nil {
+	s.signs = nil // the ordinary traffic shares the queue and suffers
+	if err := qdisc(); err != nil {
 		return err
 	}
-	s.grows("analytics.ok", 5)
-	s.grows("kernel:client:TcpExt.TCPOFOQueue", 5) // the receiver sees the holes
-	return s.client.cast("analytics", &caller{Target: at, Rate: 20, Burst: 20, Reply: 14000})
+	requests.Target = s.server.at(9000)
+	if err := s.server.cast("object-store", &service{Addr: requests.Target}); err != nil {
+		return err
+	}
+	s.grows("analytics.ok", requests.Rate/4)
+	s.grows("kernel:client:TcpExt.TCPOFOQueue", 1) // the receiver sees the holes
+	return s.client.cast("analytics", requests)
 }

@@ -2,6 +2,8 @@
 
 package lab
 
+import "fmt"
+
 var wireFaults = []Scenario{
 	{
 		Name: "congestion", Cause: "path.congestion", sick: "server",
@@ -73,13 +75,86 @@ var wireFaults = []Scenario{
 				"wire.down_lost", 8765, &stream{Conns: 8, Down: true, ReadRate: 150e3})
 		},
 	},
+	{
+		Name: "loss-bbr-receiver", Cause: "path.loss", sick: "client",
+		About: "a path of 20 ms loses two percent of what a client downloads from a sender with BBR; seen from the receiver",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Loss: 0.02}},
+				"wire.down_lost", 8043, &stream{Conns: 2, Down: true, ReadRate: 700e3}, bbr...)
+		},
+	},
+	{
+		Name: "loss-half-percent", Cause: "path.loss", sick: "server",
+		About: "a path of 16 ms loses one packet in two hundred; seen from a sender with BBR",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.008}, Down: way{Delay: 0.008, Loss: 0.006}},
+				"wire.down_lost", 8081, &stream{Conns: 3, Down: true, ReadRate: 600e3}, bbr...)
+		},
+	},
+	{
+		Name: "bursts-gilbert", Cause: "path.burst-drops", sick: "server",
+		About: "a path that turns bad for some twenty packets now and then; seen from a sender with BBR",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.007}, Down: way{Delay: 0.007, Bad: bad{Enter: 0.0015, Leave: 0.05, Loss: 1}}},
+				"wire.down_burst_lost", 9042, &stream{Conns: 4, Down: true, ReadRate: 500e3}, bbr...)
+		},
+	},
+	{
+		Name: "bursts-periodic", Cause: "path.burst-drops", sick: "server",
+		About: "twenty milliseconds of every seven tenths of a second are lost; seen from the sender",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Every: 0.7, Outage: 0.02}},
+				"wire.down_outage_lost", 8530, &stream{Conns: 6, Down: true, ReadRate: 350e3})
+		},
+	},
+	{
+		Name: "congestion-ecn", Cause: "path.congestion", sick: "server",
+		About: "a router on a full link marks instead of dropping; seen from the sender",
+		plan: func(s *site) error {
+			w := wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Rate: 900e3, Queue: 300, Mark: 15}}
+			return s.overWire(w, "wire.down_marked", 8446, &stream{Conns: 4, Down: true, ReadRate: 600e3}, "net.ipv4.tcp_ecn", "1")
+		},
+	},
+	{
+		Name: "congestion-bbr-receiver", Cause: "path.congestion", sick: "client",
+		About: "downloads of several senders with BBR fill the queue of a slow link; seen from the receiver",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Rate: 800e3, Queue: 40}},
+				"wire.down_queue_drops", 8084, &stream{Conns: 8, Down: true}, bbr...)
+		},
+	},
+	{
+		Name: "reordering-per-packet", Cause: "path.reordering", sick: "client",
+		About: "a router spreads packets over two paths, one of them 4 ms longer; seen from the receiver",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.015}, Down: way{Delay: 0.015, Late: 0.5, LateBy: 0.004}},
+				"wire.down_late", 8988, &stream{Conns: 2, Down: true, ReadRate: 500e3})
+		},
+	},
+	{
+		Name: "reordering-jitter", Cause: "path.reordering", sick: "server",
+		About: "jitter that lets packets overtake each other, both ways; seen from a sender with BBR",
+		plan: func(s *site) error {
+			w := way{Delay: 0.015, Jitter: 0.012, Overtake: true}
+			return s.overWire(wire{Up: w, Down: w}, "wire.down_frames", 8009, &stream{Conns: 3, Down: true, ReadRate: 300e3}, bbr...)
+		},
+	},
 }
 
+// bbr is what many hosts send with. A namespace may choose it where the kernel
+// lets everybody use it; BBR does not halve its window for a loss.
+var bbr = []string{"net.ipv4.tcp_congestion_control", "bbr"}
+
 // overWire moves bulk data over a wire between client and router; its own count
-// of what it did is the proof.
-func (s *site) overWire(w wire, proof string, port uint16, bulk *stream) error {
+// of what it did is the proof. settings are of both ends.
+func (s *site) overWire(w wire, proof string, port uint16, bulk *stream, settings ...string) error {
 	if err := s.far(w, true); err != nil {
 		return err
+	}
+	for _, h := range []*host{s.client, s.server} {
+		if err := h.sysctls(settings...); err != nil {
+			return fmt.Errorf("%w: %w", ErrNeeds, err)
+		}
 	}
 	s.signs = nil // ordinary traffic suffers too
 	bulk.Target = s.server.at(port)

@@ -62,6 +62,7 @@ func guard(name string) {
 	ward.wait(over)
 	err = kept.restore()
 	ward.sweep()
+	removeGroups(ward.cmd.Process.Pid)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
 		os.Exit(1)
@@ -191,6 +192,42 @@ func (w *ward) sweep() {
 	}
 }
 
+// Control groups of a bench are named groupPrefix, the director's process, and
+// whatever else, so that they can be found when it was killed.
+const groupPrefix = "whydrop-lab-"
+
+// groups lists control groups of benches: their paths, by director.
+func groups() map[int][]string {
+	found := map[int][]string{}
+	for _, pattern := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/*/"} { // version 2, and 1
+		paths, _ := filepath.Glob(pattern + groupPrefix + "*") // the pattern is well formed
+		for _, path := range paths {
+			number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(path), groupPrefix), "-")
+			if pid, err := strconv.Atoi(number); err == nil {
+				found[pid] = append(found[pid], path)
+			}
+		}
+	}
+	return found
+}
+
+// removeGroups removes the control groups of a director that has ended. A process
+// that was killed may take a moment to leave its group.
+func removeGroups(director int) {
+	for range 25 {
+		left := false
+		for _, path := range groups()[director] {
+			if err := unix.Rmdir(path); err != nil && err != unix.ENOENT {
+				left = true
+			}
+		}
+		if !left {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
 // processes lists the processes other than this one whose directory of /proc
 // pleases.
 func processes(pleases func(proc string) bool) []int {
@@ -250,6 +287,12 @@ func Clean() ([]string, error) {
 	}
 	if os.Geteuid() != 0 {
 		return did, nil
+	}
+	for director := range groups() {
+		if unix.Kill(director, 0) == unix.ESRCH {
+			removeGroups(director)
+			did = append(did, fmt.Sprintf("removed the control groups of bench %d", director))
+		}
 	}
 	restored, err := cleanSettings()
 	for _, key := range restored {

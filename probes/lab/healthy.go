@@ -2,21 +2,45 @@
 
 package lab
 
-import (
-	"time"
+import "slices"
 
-	"golang.org/x/sys/unix"
-)
+// healthyHosts are hosts that must not be accused: busy ones, those under the
+// noise of the internet, those with innocent settings or an old fault.
+var healthyHosts = slices.Concat(busyHosts, noisyHosts, innocentHosts)
 
-var healthyHosts = []Scenario{
+var busyHosts = []Scenario{
 	{Name: "healthy-web", sick: "server", About: "a web server with a connection for each request", plan: healthyWeb},
 	{Name: "healthy-bulk", sick: "server", About: "a host that receives and sends bulk data", plan: healthyBulk},
 	{Name: "healthy-long-poll", sick: "server", About: "a notification service with hundreds of idle and waiting connections", plan: healthyLongPoll},
-	{Name: "healthy-firewall", sick: "server", About: "a default-deny firewall under the usual scans, while its service works", plan: healthyFirewall},
 	{Name: "healthy-shaper", sick: "server", About: "a shaper whose rate is far above the demand", plan: healthyShaper},
-	{Name: "healthy-yesterday", sick: "server", About: "a service that overflowed earlier and works now: large old counts", plan: healthyYesterday},
 	{Name: "healthy-far", sick: "server", About: "a service whose users are 60 ms away on a path with jitter and no loss", plan: healthyFar},
 	{Name: "healthy-client", sick: "client", About: "a host that calls services, keeps connections and downloads", plan: healthyClient},
+	{
+		Name: "healthy-many-connections", sick: "server",
+		About: "a server that closes hundreds of connections a second and keeps their TIME-WAIT",
+		plan:  func(s *site) error { return s.manyConnections(8088, true) },
+	},
+	{
+		Name: "healthy-many-calls", sick: "client",
+		About: "a client that opens and closes hundreds of connections a second",
+		plan:  func(s *site) error { return s.manyConnections(9080, false) },
+	},
+	{
+		Name: "healthy-long-path", sick: "server",
+		About: "bulk transfers over a path of 80 ms, with windows that fill it",
+		plan: func(s *site) error {
+			return s.bulkFar(wire{Up: way{Delay: 0.04}, Down: way{Delay: 0.04}})
+		},
+	},
+	{
+		Name: "healthy-tiny-loss", sick: "server",
+		About: "bulk transfers over a path that loses one segment in ten thousand",
+		plan: func(s *site) error {
+			return s.bulkFar(wire{Up: way{Delay: 0.01, Loss: 0.0001}, Down: way{Delay: 0.01, Loss: 0.0001}})
+		},
+	},
+	{Name: "healthy-pool", sick: "client", About: "a pool of idle connections that are used twice a minute", plan: healthyPool},
+	{Name: "healthy-router", sick: "router", About: "a router with a stateful firewall that forwards web and bulk traffic", plan: healthyRouter},
 }
 
 func healthyWeb(s *site) error {
@@ -71,38 +95,6 @@ func healthyLongPoll(s *site) error {
 	return s.client.cast("busy-phones", &caller{Target: at, Keep: 150, Pause: 0.1, Hold: 9000, Reply: 900, Timeout: 5})
 }
 
-func healthyFirewall(s *site) error {
-	if err := s.quiet(); err != nil {
-		return err
-	}
-	at := s.server.at(443)
-	if err := s.server.cast("shop", &service{Addr: at}); err != nil {
-		return err
-	}
-	gate := input("filter")
-	gate.drop = true
-	// Ping, neighbour discovery and path MTU messages stay open, as they should.
-	if err := s.server.filter(gate,
-		rule{match: many(tracked(ctEstablished)), does: accept},
-		rule{name: "out of state", counted: true, match: many(tracked(ctInvalid)), does: drop},
-		rule{match: many(isProtocol(unix.IPPROTO_ICMP)), does: accept},
-		rule{match: many(isProtocol(unix.IPPROTO_ICMPV6)), does: accept},
-		rule{name: "https", counted: true, match: many(toPort(443)), does: accept},
-		rule{match: many(toPort(8000 + uint16(s.subnet))), does: accept},
-		rule{name: "ident", counted: true, match: many(toPort(113)), does: rejectReset},
-		rule{name: "scans", counted: true, match: many(isTCP()), does: drop},
-	); err != nil {
-		return err
-	}
-	noise := &scanner{Target: s.server.addr.String(), Ports: []uint16{22, 23, 113, 445, 1433, 3389, 5900, 8080}, Rate: 6}
-	if err := s.client.cast("scanner", noise); err != nil {
-		return err
-	}
-	s.grows("rule:scans", 3)
-	s.works("customers", 20)
-	return s.client.cast("customers", &caller{Target: at, Rate: 40, Body: 500, Reply: 15000})
-}
-
 func healthyShaper(s *site) error {
 	if err := s.quiet(); err != nil {
 		return err
@@ -120,27 +112,6 @@ func healthyShaper(s *site) error {
 	s.grows("dashboards.bytes", 1.2e6)
 	s.works("queries", 12)
 	return s.client.cast("queries", &caller{Target: at, Rate: 25, Reply: 4000})
-}
-
-// healthyYesterday overflows an accept queue for seconds, then the service
-// keeps up; the plan ends when the callers that gave up have stopped repeating their last
-// segments, which meet a full queue too.
-func healthyYesterday(s *site) error {
-	if err := s.quiet(); err != nil {
-		return err
-	}
-	at := s.server.at(8161)
-	if err := s.server.cast("broker", &service{Addr: at, Backlog: 4, Pause: 0.02, Healed: 3}); err != nil {
-		return err
-	}
-	crowd := &caller{Target: at, Rate: 200, Burst: 100, Reply: 300, Timeout: 1.2, Total: 500, Abandon: true}
-	if err := s.client.cast("yesterday", crowd); err != nil {
-		return err
-	}
-	time.Sleep(14 * time.Second)
-	s.works("producers", 15)
-	s.stays("yesterday.dialed", 0)
-	return s.client.cast("producers", &caller{Target: at, Keep: 10, Pause: 0.3, Reply: 800})
 }
 
 func healthyFar(s *site) error {
@@ -178,4 +149,77 @@ func healthyClient(s *site) error {
 	s.works("pool", 15)
 	s.works("jobs", 15)
 	return s.client.cast("jobs", &caller{Target: at, Rate: 30, Body: 2000, Reply: 2000})
+}
+
+// manyConnections has short connections at a rate that fills TIME-WAIT with
+// thousands of sockets, on the side that closes.
+func (s *site) manyConnections(port uint16, serverCloses bool) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	at := s.server.at(port)
+	if err := s.server.cast("api", &service{Addr: at, CloseIn: serverCloses}); err != nil {
+		return err
+	}
+	s.works("callers", 100)
+	return s.client.cast("callers", &caller{Target: at, Rate: 220, Body: 150, Reply: 700})
+}
+
+// bulkFar has bulk transfers in both directions over a wire.
+func (s *site) bulkFar(w wire) error {
+	if err := s.far(w, true); err != nil {
+		return err
+	}
+	at := s.server.at(8730)
+	if err := s.server.cast("replica", &service{Addr: at, SendRate: 700e3}); err != nil {
+		return err
+	}
+	if err := s.client.cast("fetch", &stream{Target: at, Conns: 2, Down: true}); err != nil {
+		return err
+	}
+	s.grows("fetch.bytes", 700e3)
+	s.grows("push.bytes", 250e3)
+	return s.client.cast("push", &stream{Target: at, Conns: 1, Rate: 500e3})
+}
+
+func healthyPool(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	at := s.server.at(5432)
+	if err := s.server.cast("postgres", &service{Addr: at}); err != nil {
+		return err
+	}
+	s.grows("pool.ok", 0.5)
+	s.stays("pool.failed", 0)
+	return s.client.cast("pool", &caller{Target: at, Keep: 60, Pause: 28, Reply: 300})
+}
+
+// healthyRouter forwards; its firewall lets connections of the inside out and
+// has rules that nothing meets.
+func healthyRouter(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	gate := forward("filter")
+	gate.drop = true
+	if err := s.router.filter(gate,
+		rule{match: many(tracked(ctEstablished)), does: accept},
+		rule{name: "out of state", counted: true, match: many(tracked(ctInvalid)), does: drop},
+		rule{match: many(fromNet(s.lan(1))), does: accept},
+		rule{name: "from outside", counted: true, match: many(isTCP()), does: drop},
+	); err != nil {
+		return err
+	}
+	at := s.server.at(2049)
+	if err := s.server.cast("nas", &service{Addr: at, SendRate: 500e3}); err != nil {
+		return err
+	}
+	if err := s.client.cast("backup", &stream{Target: at, Conns: 2, Down: true}); err != nil {
+		return err
+	}
+	s.grows("backup.bytes", 500e3)
+	s.stays("rule:from outside", 0)
+	s.works("office", 15)
+	return s.client.cast("office", &caller{Target: at, Rate: 30, Body: 400, Reply: 9000})
 }

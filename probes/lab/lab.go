@@ -35,6 +35,9 @@ type Scenario struct {
 	// Settings are the sysctls of the whole machine that the scenario changes
 	// while it runs, and puts back; such a scenario needs root and runs alone.
 	Settings []string
+	// Alone says what else it takes of the whole machine: "all CPUs". Such a
+	// scenario runs alone, too.
+	Alone string
 	// Unseen says why nothing that whydrop can read inside the host tells the
 	// cause; "" when it can be told. Then no answer is the right answer.
 	Unseen string
@@ -56,12 +59,16 @@ func (s Scenario) Told(root bool) bool {
 	return s.Unseen == "" || root && s.UnseenBy == "nobody"
 }
 
+// Disturbs reports whether the rest of the machine feels the scenario: then it
+// runs alone, and only when it was asked for.
+func (s Scenario) Disturbs() bool { return len(s.Settings) > 0 || s.Alone != "" }
+
 // All returns every scenario, in the order in which a packet meets the hops
 // from the application outwards; the healthy hosts come last.
 func All() []Scenario {
 	return slices.Concat(
-		appFaults, socketFaults, listenFaults, tcpFaults, ipFaults,
-		filterFaults, conntrackFaults, bpfFaults, queueFaults, linkFaults,
+		appFaults, hostFaults, socketFaults, listenFaults, tcpFaults, ipFaults, neighFaults,
+		filterFaults, conntrackFaults, bpfFaults, queueFaults, softnetFaults, linkFaults,
 		pathFaults, wireFaults, peerFaults, doubleFaults(), healthyHosts,
 	)
 }
@@ -74,4 +81,35 @@ func Find(name string) (Scenario, bool) {
 		return Scenario{}, false
 	}
 	return all[i], true
+}
+
+// mostRepresentatives bounds what the tests make of all scenarios.
+const mostRepresentatives = 90
+
+// Representative returns the scenarios that stand for all: the healthy hosts and
+// the first of every cause, then the second ones, and so on as far as they go.
+// None of them disturbs the rest of the machine.
+func Representative() []Scenario {
+	all := All()
+	rounds := make([][]Scenario, len(all)+1)
+	seen := map[string]int{}
+	for _, s := range all {
+		kind := s.Cause
+		if s.And != "" {
+			kind = "two faults"
+		}
+		switch {
+		case s.Disturbs():
+		case s.Cause == "":
+			rounds[0] = append(rounds[0], s)
+		default:
+			rounds[seen[kind]] = append(rounds[seen[kind]], s)
+			seen[kind]++
+		}
+	}
+	var out []Scenario
+	for _, r := range rounds {
+		out = append(out, r[:max(0, min(len(r), mostRepresentatives-len(out)))]...)
+	}
+	return out
 }

@@ -8,21 +8,31 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
 )
 
 var (
 	fault = flag.String("fault", "", "with -run TestShell: the scenario to build")
 	only  = flag.String("only", "", "with -run TestScenarios: only scenarios whose names contain this")
+	wide  = flag.Bool("wide", false, "with -run TestScenarios: also scenarios that the whole machine feels, one at a time")
 	soak  = flag.Duration("soak", 0, "with -run TestScenarios: how long a bench runs before its proof")
 )
 
 func TestMain(m *testing.M) {
+	healthyHosts = append(healthyHosts, Scenario{
+		Name: "healthy-" + setter, sick: "server", Settings: []string{testSetting}, plan: setSomething,
+		About: "a test's host that changes a setting of the whole machine",
+	})
 	Main()
 	flag.Parse()
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
@@ -45,18 +55,25 @@ func start(t *testing.T, s Scenario) *Bench {
 	return b
 }
 
-// TestScenarios starts every scenario a few at a time, asks for its proof and
-// closes it; nothing may stay behind.
+// TestScenarios starts scenarios a few at a time, asks for their proof and closes
+// them; nothing may stay behind. Without -only these are the scenarios that the
+// tests of the diagnosis do not start.
 func TestScenarios(t *testing.T) {
 	if err := Supported(); err != nil {
 		t.Skip(err)
 	}
+	others := map[string]bool{}
+	for _, s := range Representative() {
+		others[s.Name] = *only == ""
+	}
 	for _, s := range All() {
-		if !strings.Contains(s.Name, *only) {
+		if others[s.Name] || !strings.Contains(s.Name, *only) || s.Disturbs() && !*wide {
 			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {
-			t.Parallel()
+			if !s.Disturbs() {
+				t.Parallel()
+			}
 			b := start(t, s)
 			time.Sleep(*soak)
 			says, err := b.Proof()
@@ -171,46 +188,109 @@ func TestShell(t *testing.T) {
 	}
 }
 
-// TestKilledParent kills the process that holds a bench in the hard way: all
-// its processes must go, and with them the namespaces.
-func TestKilledParent(t *testing.T) {
-	if os.Getenv("LAB_TEST_HOLD") != "" {
-		s, _ := Find("port-closed")
-		b := start(t, s)
-		fmt.Printf("guard %d\n", b.guard.Process.Pid)
-		select {}
-	}
-	if err := Supported(); err != nil {
-		t.Skip(err)
-	}
-	parent := exec.Command("/proc/self/exe", "-test.run", "^TestKilledParent$")
-	parent.Env = append(os.Environ(), "LAB_TEST_HOLD=1")
-	out, err := parent.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := parent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var guard int
-	_, err = fmt.Fscanf(out, "guard %d\n", &guard)
-	alive := session(guard)
-	parent.Process.Kill()
-	parent.Wait()
-	if err != nil || len(alive) < 3 {
-		t.Fatalf("the bench did not start: %v, processes %v", err, alive)
-	}
-	for range 50 {
-		if len(session(guard)) == 0 {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Errorf("processes left after the parent was killed: %v", session(guard))
-}
-
 func TestStartRefusesStrangers(t *testing.T) {
 	if _, err := Start(context.Background(), Scenario{Name: "made-up"}); err == nil {
 		t.Error("a scenario without a plan starts")
 	}
+}
+
+func TestRepresentative(t *testing.T) {
+	part := Representative()
+	if len(part) > mostRepresentatives {
+		t.Errorf("%d scenarios, at most %d are to be made", len(part), mostRepresentatives)
+	}
+	names := map[string]bool{}
+	for _, s := range part {
+		if names[s.Name] || s.Disturbs() {
+			t.Errorf("%s stands there twice, or disturbs the machine", s.Name)
+		}
+		names[s.Name] = true
+	}
+	for _, s := range All() {
+		same := func(o Scenario) bool {
+			return s.And != "" && o.And != "" || s.And == "" && o.And == "" && o.Cause == s.Cause
+		}
+		if !s.Disturbs() && !slices.ContainsFunc(part, same) {
+			t.Errorf("nothing stands for %s", s.Name)
+		}
+	}
+}
+
+// TestMachineUntouched compares the machine's own network before and after some
+// benches of every kind: its links, addresses, routes, rules and settings.
+func TestMachineUntouched(t *testing.T) {
+	if err := Supported(); err != nil {
+		t.Skip(err)
+	}
+	before := machine(t)
+	for _, hop := range []string{"netfilter.conntrack", "netfilter.drop", "bpf", "link", "ip", "qdisc", "path", ""} {
+		all := All()
+		i := slices.IndexFunc(all, func(s Scenario) bool { return strings.HasPrefix(s.Cause, hop) && (hop != "" || len(s.Settings) > 0) })
+		if i < 0 {
+			t.Fatalf("no scenario for %q", hop)
+		}
+		s := all[i]
+		b, err := Start(context.Background(), s)
+		if errors.Is(err, ErrNeeds) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	var changed []string
+	for range 20 { // others may use the machine, too; what a bench leaves stays
+		changed = nil
+		after := machine(t)
+		for name, value := range before {
+			if after[name] != value {
+				changed = append(changed, fmt.Sprintf("%s was %q, is %q", name, value, after[name]))
+			}
+		}
+		if len(changed) == 0 {
+			return
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	t.Errorf("the machine has changed: %s", strings.Join(changed, "\n"))
+}
+
+// machine is the network of this machine in words.
+func machine(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	links, err := netlink.LinkList()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range links {
+		a := l.Attrs()
+		addrs, _ := netlink.AddrList(l, netlink.FAMILY_ALL)
+		out["link "+a.Name] = fmt.Sprint(a.Index, a.MTU, a.Flags, a.TxQLen, a.Xdp != nil && a.Xdp.Attached, addrs)
+	}
+	routes, err := netlink.RouteListFiltered(netlink.FAMILY_ALL, &netlink.Route{}, netlink.RT_FILTER_TABLE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := netlink.RuleList(netlink.FAMILY_ALL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out["routes"], out["rules"] = fmt.Sprint(routes), fmt.Sprint(rules)
+	if c, err := nftables.New(); err == nil {
+		if tables, err := c.ListTables(); err == nil {
+			out["tables of nftables"] = fmt.Sprint(len(tables))
+		}
+	}
+	_ = filepath.WalkDir("/proc/sys/net", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && filepath.Base(path) != "nf_conntrack_count" {
+			value, _ := os.ReadFile(path)
+			out[path] = string(value)
+		}
+		return nil
+	})
+	return out
 }

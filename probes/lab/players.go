@@ -26,14 +26,15 @@ type role interface {
 
 // roles make an empty role of each kind, for decoding.
 var roles = map[string]func() role{
-	"service": func() role { return &service{} },
-	"caller":  func() role { return &caller{} },
-	"stream":  func() role { return &stream{} },
-	"scanner": func() role { return &scanner{} },
-	"flood":   func() role { return &flood{} },
-	"wire":    func() role { return &wire{} },
-	"noise":   func() role { return &noise{} },
-	"visitor": func() role { return &visitor{} },
+	"service":   func() role { return &service{} },
+	"caller":    func() role { return &caller{} },
+	"stream":    func() role { return &stream{} },
+	"scanner":   func() role { return &scanner{} },
+	"flood":     func() role { return &flood{} },
+	"datagrams": func() role { return &datagrams{} },
+	"wire":      func() role { return &wire{} },
+	"noise":     func() role { return &noise{} },
+	"visitor":   func() role { return &visitor{} },
 }
 
 // actorSpec tells a process which actor it is.

@@ -70,6 +70,9 @@ func (s *site) read(source string) (float64, error) {
 		name, counter, _ := strings.Cut(rest, ":")
 		return s.kernelCount(s.host(name), counter)
 	}
+	if name, ok := strings.CutPrefix(source, "quota:"); ok {
+		return s.stopped(name)
+	}
 	name, counter, _ := strings.Cut(source, ".")
 	p, ok := s.cast[name]
 	if !ok {

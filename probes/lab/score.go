@@ -85,7 +85,7 @@ type bin struct {
 	sum           float64 // of the probabilities
 }
 
-// tally is right answers of all answers.
+// tallied is right answers of all answers.
 type tallied struct{ right, all int }
 
 func (t tallied) String() string {

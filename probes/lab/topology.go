@@ -29,8 +29,9 @@ type site struct {
 	cast     map[string]*player
 	rules    map[string]ruleRef
 	signs    []sign
-	subnet   byte     // second octet of this site's addresses, 10.subnet.0.0/16
-	undo     []func() // what does not go with the namespaces, last first
+	subnet   byte              // second octet of this site's addresses, 10.subnet.0.0/16
+	quotas   map[string]string // control group by player
+	undo     []func()          // what does not go with the namespaces, last first
 }
 
 // host is one network namespace.
@@ -209,6 +210,14 @@ func (s *site) address(h *host, dev, far string, lan byte) error {
 // plain brings dev up with segmentation offloads off, so that one packet on the
 // link is one segment, as on a real wire.
 func (h *host) plain(dev string) error {
+	if err := h.offload(dev, false); err != nil {
+		return err
+	}
+	return h.up(dev)
+}
+
+// offload turns the segmentation offloads of dev on or off.
+func (h *host) offload(dev string, on bool) error {
 	err := h.do(func() error {
 		e, err := ethtool.NewEthtool()
 		if err != nil {
@@ -216,14 +225,14 @@ func (h *host) plain(dev string) error {
 		}
 		defer e.Close()
 		return e.Change(dev, map[string]bool{
-			"tx-tcp-segmentation": false, "tx-tcp6-segmentation": false,
-			"tx-generic-segmentation": false, "rx-gro": false,
+			"tx-tcp-segmentation": on, "tx-tcp6-segmentation": on,
+			"tx-generic-segmentation": on, "rx-gro": on,
 		})
 	})
 	if err != nil {
 		return fmt.Errorf("%s: offloads of %s: %w", h.name, dev, err)
 	}
-	return h.up(dev)
+	return nil
 }
 
 func (h *host) up(dev string) error {

@@ -31,6 +31,7 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	defaultRoute("route.default", last.Default4 || last.Default6)
 	defaultRoute("route.default_ipv4", last.Default4)
 	defaultRoute("route.default_ipv6", last.Default6)
+	defaultRoute("route.ipv6", last.IPv6)
 	if last.NoSockets != "" {
 		f.CannotSee("routes", "which sockets need a route: "+last.NoSockets,
 			"NETLINK_SOCK_DIAG: the kernel module tcp_diag, or a seccomp profile that allows it")

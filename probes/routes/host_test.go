@@ -280,3 +280,76 @@ func TestHealthyHost(t *testing.T) {
 	}
 	expect(t, "route.default", f.Values["route.default"], f.Values["route.default"].Now == false)
 }
+
+// TestConnectRefusedAtOnce: a connect() that a route refuses leaves nothing but what
+// BPF counts.
+func TestConnectRefusedAtOnce(t *testing.T) {
+	for name, kind := range map[string]int{
+		"blackhole": unix.RTN_BLACKHOLE, "unreachable": unix.RTN_UNREACHABLE, "prohibit": unix.RTN_PROHIBIT,
+	} {
+		t.Run(name, func(t *testing.T) {
+			twoHosts(t)
+			address(t, "va", "fd09::1/64")
+			addRoute(t, kind, "10.200.0.0/16")
+			addRoute(t, unix.RTN_BLACKHOLE, "10.201.0.0/16") // nobody goes there
+			addRoute(t, kind, "fd0a::/64")
+			s := New(nil, false)
+			t.Cleanup(func() { s.Close() })
+			var readings []fact.Reading
+			for range 2 {
+				data, err := s.Look(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if look := data.(*Reading); !look.Watched {
+					t.Skip(look.NoWatch)
+				}
+				readings = append(readings, fact.Reading{At: time.Now(), Data: data})
+				refusedConnect(t, unix.AF_INET, &unix.SockaddrInet4{Port: 443, Addr: [4]byte{10, 200, 0, 7}})
+				refusedConnect(t, unix.AF_INET6, &unix.SockaddrInet6{Port: 443, Addr: [16]byte{0: 0xfd, 1: 0x0a, 15: 7}})
+			}
+			f := fact.New(readings[0].At, 1)
+			s.Facts(readings, f)
+			facttest.InVocabulary(t, "../../content/facts/routes.yaml", f)
+			for _, row := range f.Tables["route"] {
+				switch row["destination"] {
+				case "10.201.0.0/16":
+					expect(t, "the other route", row, row["refused"] == 0.0)
+				case "10.200.0.0/16":
+					expect(t, "IPv4", row, row["refused"] == 1.0 && row["refused_to"] == "10.200.0.7:443")
+				case "fd0a::/64":
+					expect(t, "IPv6", row, row["refused"].(float64) >= 1 && row["refused_to"] == "[fd0a::7]:443")
+				}
+			}
+			expect(t, "routes", f.Tables["route"], len(f.Tables["route"]) == 3)
+		})
+	}
+}
+
+func refusedConnect(t *testing.T, family int, to unix.Sockaddr) {
+	t.Helper()
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Connect(fd, to); err == nil {
+		t.Error("the route does not refuse")
+	}
+}
+
+// TestWithoutBPF: nothing is attached, and nothing is said of it.
+func TestWithoutBPF(t *testing.T) {
+	twoHosts(t)
+	addRoute(t, unix.RTN_BLACKHOLE, "10.200.0.0/16")
+	s := New(nil, true)
+	t.Cleanup(func() { s.Close() })
+	data, err := s.Look(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fact.New(time.Now(), 0)
+	s.Facts([]fact.Reading{{At: time.Now(), Data: data}}, f)
+	_, told := f.Tables["route"][0]["refused_total"]
+	expect(t, "refused", f.Tables["route"], !told && s.watch == nil && len(f.Blind) == 0)
+}

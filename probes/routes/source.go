@@ -42,6 +42,7 @@ type Reading struct {
 	// of the address space, as VPNs set them up, count as one.
 	Default4  bool   `json:"default4"`
 	Default6  bool   `json:"default6"`
+	IPv6      bool   `json:"ipv6"`      // a unicast route beyond link-local addresses
 	Truncated bool   `json:"truncated"` // more than maxRoutes routes: the rest was not read
 	NoSockets string `json:"no_sockets,omitempty"`
 	// Watched: the Refused of the refusals are counted. NoWatch is why they could
@@ -79,6 +80,7 @@ type Source struct {
 	gateways   map[netip.Addr]bool
 	default4   bool
 	default6   bool
+	ipv6       bool
 	truncated  bool
 	nextRoutes time.Time
 
@@ -142,7 +144,7 @@ func (s *Source) look(ctx context.Context) (*Reading, error) {
 		s.nextRoutes = time.Now().Add(max(routesRest, restFactor*time.Since(now)))
 	}
 	s.readSockets(ctx)
-	r.Default4, r.Default6 = s.default4, s.default6
+	r.Default4, r.Default6, r.IPv6 = s.default4, s.default6, s.ipv6
 	r.Truncated, r.NoSockets = s.truncated, s.noSockets
 	r.Refusals = slices.Clone(s.refusals)
 	s.readRefused(r)
@@ -230,7 +232,7 @@ func linkName(ifindex int) string {
 // readRoutes lists the routes and rules that refuse packets, and the gateways.
 func (s *Source) readRoutes(ctx context.Context) error {
 	s.refusals, s.gateways = nil, map[netip.Addr]bool{}
-	s.default4, s.default6, s.truncated = false, false, false
+	s.default4, s.default6, s.ipv6, s.truncated = false, false, false, false
 	n := 0
 	err := s.conn.dump(ctx, unix.RTM_GETROUTE, make([]byte, unix.SizeofRtMsg), func(b []byte) error {
 		if n++; n > maxRoutes {
@@ -283,6 +285,10 @@ func (s *Source) addRoute(r *route) {
 	if r.kind == unix.RTN_UNICAST && r.destination.Bits() <= 1 {
 		s.default4 = s.default4 || r.destination.Addr().Is4()
 		s.default6 = s.default6 || r.destination.Addr().Is6()
+	}
+	to := r.destination.Addr()
+	if r.kind == unix.RTN_UNICAST && to.Is6() && !to.IsLinkLocalUnicast() && !to.IsMulticast() && !to.IsLoopback() {
+		s.ipv6 = true
 	}
 	// Older kernels list the entry that stands for "no route" as a route.
 	const noRoute = ^uint32(0)

@@ -4,23 +4,40 @@ import "math"
 
 // Losses sums up how unevenly the retransmissions fall on the connections and on
 // the time from look to look: for each connection and look, the segments it sent
-// and those of them that it sent again.
+// and those of them that it sent again. Connections that send little are taken
+// together.
 type Losses struct {
 	Parts   uint64  // connections and looks, taken one by one, in which data was sent
 	Sent    uint64  // segments in them
 	Retrans uint64  // of these, sent again
 	Squares float64 // sum over the parts of the square of retrans by sent
+
+	pool batch // of connections that sent little, until it is enough for a part
 }
+
+type batch struct{ sent, again uint64 }
+
+// partSize is how many segments make a part: of a connection that sends two, a
+// single loss is half.
+const partSize = 20
 
 func (l *Losses) add(growth *Counters) {
 	if growth.SegsOut == 0 {
 		return
 	}
-	again := min(growth.Retrans, growth.SegsOut)
+	p := batch{uint64(growth.SegsOut), uint64(min(growth.Retrans, growth.SegsOut))}
+	if p.sent < partSize {
+		l.pool.sent += p.sent
+		l.pool.again += p.again
+		if l.pool.sent < partSize {
+			return
+		}
+		p, l.pool = l.pool, batch{}
+	}
 	l.Parts++
-	l.Sent += uint64(growth.SegsOut)
-	l.Retrans += uint64(again)
-	l.Squares += float64(again) * float64(again) / float64(growth.SegsOut)
+	l.Sent += p.sent
+	l.Retrans += p.again
+	l.Squares += float64(p.again) * float64(p.again) / float64(p.sent)
 }
 
 func (l *Losses) addLosses(o *Losses) {
@@ -32,7 +49,7 @@ func (l *Losses) addLosses(o *Losses) {
 
 // What dispersion needs to tell anything.
 const (
-	leastParts   = 8
+	leastParts   = 5
 	leastRetrans = 8
 )
 

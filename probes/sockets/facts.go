@@ -127,6 +127,7 @@ func (w *window) activity(f *fact.Facts) {
 	growth("tcp.segs_out_data", t.SegsOut, inetdiag.LenDataSegsOut)
 	growth("tcp.segs_in_data", t.SegsIn, inetdiag.LenDataSegsOut)
 	growth("tcp.ooo_segments", t.OutOfOrder, inetdiag.LenRcvOoopack)
+	growth("tcp.ooo_events", t.Disturbed, inetdiag.LenRcvOoopack)
 	growth("tcp.dsack_dups", t.DsackDups, inetdiag.LenReordSeen)
 	growth("tcp.reord_seen", t.ReordSeen, inetdiag.LenReordSeen)
 	growth("tcp.delivered_ce", t.DeliveredCE, inetdiag.LenDeliveredCE)
@@ -145,6 +146,7 @@ func (w *window) activity(f *fact.Facts) {
 		f.Gauge("retrans.dispersion", d)
 	}
 	f.Gauge("tcp.peer_resets", w.sum(func(r *Reading) uint32 { return r.Vanished }))
+	f.Gauge("tcp.quiet_vanished", w.sum(func(r *Reading) uint32 { return r.VanishedQuiet }))
 }
 
 func share(part, whole float64) float64 { return min(part/whole, 1) }
@@ -280,6 +282,9 @@ func (w *window) holes(f *fact.Facts) {
 		f.Gauge("holes.wait_rtts", median(h.Waits, func(n float32) float64 { return float64(n) }))
 	}
 	if len(h.Missing) > 0 {
+		if t := &w.total; w.knows(inetdiag.LenRcvOoopack) && t.SegsIn > 0 && h.Late > 0 {
+			f.Gauge("holes.lost_share", min(1, float64(h.Lost)/float64(h.Late)*float64(t.OutOfOrder)/float64(t.SegsIn)))
+		}
 		f.Gauge("holes.missing", median(h.Missing, func(n uint16) float64 { return float64(n) }))
 	}
 }
@@ -304,7 +309,10 @@ func (w *window) ports(f *fact.Facts) {
 		if look.PortRange[1] == 0 {
 			continue
 		}
-		size := float64(look.PortRange[1]-look.PortRange[0]) + 1
+		size := float64(look.PortRange[1]-look.PortRange[0]) + 1 - float64(look.PortsReserved)
+		if size < 1 {
+			continue
+		}
 		if look.PortUse >= most {
 			most, portShare = look.PortUse, min(float64(look.PortUse)/size, 1)
 			if most > 0 {

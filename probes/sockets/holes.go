@@ -19,6 +19,10 @@ type Holes struct {
 	// Missing holds, for slow gaps that were seen to the end, how many segments
 	// were missing in each.
 	Missing []uint16 `json:"missing,omitempty"`
+	// Late and Lost sum up over these gaps the segments that arrived behind them and
+	// the ones that were missing.
+	Late uint32 `json:"late"`
+	Lost uint32 `json:"lost"`
 	// Waits holds, for slow gaps, how long the first missing segment took, in
 	// least round-trip times.
 	Waits []float32 `json:"waits,omitempty"`
@@ -28,6 +32,8 @@ func (h *Holes) add(o *Holes) {
 	h.Quick += o.Quick
 	h.Slow += o.Slow
 	h.Unclear += o.Unclear
+	h.Late += o.Late
+	h.Lost += o.Lost
 	h.Missing = append(h.Missing, o.Missing...)
 	h.Waits = append(h.Waits, o.Waits...)
 }
@@ -91,7 +97,10 @@ func (w *watcher) begin(flows []Flow, least *leastRTTs) {
 	gaps := make([]gap, len(worst))
 	for i := range worst {
 		gaps[i].socket = worst[i].Socket
-		gaps[i].socket.Info.MinRTT = least.of(&worst[i].Socket, roundTrip(&worst[i].Socket))
+		gaps[i].fastest = least.of(&worst[i].Socket, roundTrip(&worst[i].Socket))
+		if heard := worst[i].Socket.Info.RcvRTT; heard > 0 {
+			gaps[i].fastest = min(gaps[i].fastest, heard) // a single handshake may have been slow
+		}
 	}
 	go func(conn asker, done chan Holes) { done <- watch(ctx, conn, gaps) }(w.conn, w.done)
 }
@@ -124,7 +133,7 @@ func roundTrip(k *inetdiag.Socket) uint32 {
 func watch(ctx context.Context, conn asker, gaps []gap) (h Holes) {
 	step := watchStepMax
 	for i := range gaps {
-		step = min(step, time.Duration(roundTrip(&gaps[i].socket))*time.Microsecond/16)
+		step = min(step, time.Duration(gaps[i].fastest)*time.Microsecond/16)
 	}
 	tick := time.NewTicker(max(step, watchStep))
 	defer tick.Stop()
@@ -150,14 +159,22 @@ func watch(ctx context.Context, conn asker, gaps []gap) (h Holes) {
 
 // gap follows one connection from look to look.
 type gap struct {
-	socket inetdiag.Socket
-	over   bool // the socket can't be looked at any more
-	before glance
-	looked bool
+	socket  inetdiag.Socket
+	fastest uint32 // no retransmission comes sooner, microseconds
+	over    bool   // the socket can't be looked at any more
+	before  glance
+	looked  bool
+	// still is since when no data has arrived in order, and arrivals how much had
+	// arrived out of order by then; told is set when that has been counted.
+	still    time.Time
+	arrivals uint32
+	told     bool
 	// open is set while a gap is there that was watched from its beginning:
-	// received is where it stands, and it began between earliest and latest.
+	// received is where it stands, it began between earliest and latest, and late
+	// is what had arrived out of order by then.
 	open             bool
 	received         uint64
+	late             uint32
 	earliest, latest time.Time
 	filling          bool // it was filled once, other segments may miss
 	missing          uint32
@@ -180,46 +197,59 @@ func (g *gap) see(k *inetdiag.Socket, from, to time.Time, h *Holes) {
 	}
 	before := g.before
 	g.before = now
-	if !g.looked {
-		g.looked = true
-		return
-	}
-	inOrder := (now.segments - before.segments) - (now.late - before.late)
-	if inOrder > 1<<31 {
-		inOrder = 0
+	if !g.looked || now.received != before.received {
+		g.still, g.arrivals, g.told = to, now.late, false
 	}
 	switch {
+	case !g.looked:
+		g.looked = true
 	case g.open:
-		g.follow(&before, &now, inOrder, h)
+		g.follow(&before, &now, h)
 	case now.late != before.late && before.empty:
-		g.open, g.filling, g.missing = true, false, 0
-		g.received, g.earliest, g.latest = now.received, before.from, now.to
-		if now.empty { // it came and went between two looks
-			g.filled(now.to.Sub(before.from), 0, h)
-			g.open = false
-		}
+		g.begin(&before, &now, h)
+	case !g.told && now.late != g.arrivals && now.from.Sub(g.still) >= g.quick():
+		// Its beginning was not seen, but it has been there for long enough.
+		g.told = true
+		h.Slow++
 	}
 }
 
+// begin takes the look at which a gap has appeared.
+func (g *gap) begin(before, now *glance, h *Holes) {
+	if now.empty { // it came and went between two looks
+		g.filled(now.to.Sub(before.from), 0, h)
+		return
+	}
+	g.open, g.filling, g.missing = true, false, 0
+	g.received, g.late, g.earliest, g.latest = now.received, before.late, before.from, now.to
+}
+
 // follow takes a look at a connection whose gap is open.
-func (g *gap) follow(before, now *glance, inOrder uint32, h *Holes) {
+func (g *gap) follow(before, now *glance, h *Holes) {
 	if !g.filling && now.received != g.received {
 		g.filled(now.to.Sub(g.earliest), before.from.Sub(g.latest), h)
 		g.filling = true
 	}
-	g.missing += inOrder
-	if now.empty {
-		if len(h.Missing) < mostMissing && now.from.Sub(g.latest) >= g.quick() {
-			h.Missing = append(h.Missing, uint16(min(g.missing, 1<<16-1)))
-		}
-		g.open = false
+	g.missing += grown(now.segments, before.segments) - min(grown(now.late, before.late), grown(now.segments, before.segments))
+	if !now.empty {
+		return
+	}
+	g.open = false
+	if lasted := now.from.Sub(g.latest); lasted >= g.quick() && len(h.Missing) < mostMissing {
+		late := grown(now.late, g.late)
+		// About half of the last step was after the end, with data in order again.
+		after := float64(late) / lasted.Seconds() * now.from.Sub(before.from).Seconds() / 2
+		missing := max(1, g.missing-min(g.missing, uint32(after+0.5)))
+		h.Missing = append(h.Missing, uint16(min(missing, 1<<16-1)))
+		h.Late += late
+		h.Lost += missing
 	}
 }
 
 // quick is the time within which no retransmission can arrive, less what the
 // measurement of the least round-trip time may be wrong by.
 func (g *gap) quick() time.Duration {
-	return time.Duration(g.socket.Info.MinRTT) * time.Microsecond * 4 / 5
+	return time.Duration(g.fastest) * time.Microsecond * 4 / 5
 }
 
 // filled judges a gap that was open for no longer than most and no shorter than
@@ -231,7 +261,7 @@ func (g *gap) filled(most, least time.Duration, h *Holes) {
 	case least >= g.quick():
 		h.Slow++
 		if len(h.Waits) < mostMissing {
-			h.Waits = append(h.Waits, float32((least+most).Microseconds())/2/float32(max(g.socket.Info.MinRTT, 1)))
+			h.Waits = append(h.Waits, float32((least+most).Microseconds())/2/float32(max(g.fastest, 1)))
 		}
 	default:
 		h.Unclear++

@@ -77,6 +77,7 @@ type remembered struct {
 	pending  bool   // established with data in flight or unread at the last look
 	opening  bool   // in SYN-SENT at the last look
 	gone     bool   // the last look did not show it
+	quiet    bool   // established, with nothing to send or read, and silent for quietFor at the last look
 	peer     uint32 // place of its remote address in peers, if that has not moved
 	class    Class
 	score    float32

@@ -26,7 +26,8 @@ type Reading struct {
 	Backoff         uint32     `json:"backoff"`
 	WindowClosed    uint32     `json:"window_closed"`
 	SendFails       uint32     `json:"send_fails"`
-	Vanished        uint32     `json:"vanished"` // see tcp.peer_resets
+	Vanished        uint32     `json:"vanished"`       // see tcp.peer_resets
+	VanishedQuiet   uint32     `json:"vanished_quiet"` // see tcp.quiet_vanished
 
 	// Ended counts the connections that ended since the previous look, of which the
 	// kernel told the last figures. MissedEnds says that there were more.
@@ -64,12 +65,13 @@ type Reading struct {
 	// Holes is what was watched between the previous look and this one.
 	Holes Holes `json:"holes"`
 
-	PortRange   [2]uint16      `json:"port_range"` // zero if unknown
-	PortUse     uint32         `json:"port_use"`   // most ports used towards PortUseTo
-	PortUseTo   netip.AddrPort `json:"port_use_to"`
-	Somaxconn   uint32         `json:"somaxconn"`    // 0 if unknown
-	RmemDefault uint32         `json:"rmem_default"` // tcp_rmem[1], bytes; 0 if unknown
-	RmemMax     uint32         `json:"rmem_max"`     // tcp_rmem[2], bytes; 0 if unknown
+	PortRange     [2]uint16      `json:"port_range"`     // zero if unknown
+	PortsReserved uint32         `json:"ports_reserved"` // of PortRange
+	PortUse       uint32         `json:"port_use"`       // most ports used towards PortUseTo
+	PortUseTo     netip.AddrPort `json:"port_use_to"`
+	Somaxconn     uint32         `json:"somaxconn"`    // 0 if unknown
+	RmemDefault   uint32         `json:"rmem_default"` // tcp_rmem[1], bytes; 0 if unknown
+	RmemMax       uint32         `json:"rmem_max"`     // tcp_rmem[2], bytes; 0 if unknown
 
 	Listeners []Listener `json:"listeners"`
 	Flows     []Flow     `json:"flows"`
@@ -93,6 +95,8 @@ type Totals struct {
 	OutOfOrder, DsackDups, ReordSeen uint64
 	DeliveredCE, Drops, Timeouts     uint64
 	Losses                           Losses
+	// Disturbed counts, look by look, the connections with arrivals out of order.
+	Disturbed uint64
 }
 
 func (t *Totals) add(c *Counters) {
@@ -108,6 +112,9 @@ func (t *Totals) add(c *Counters) {
 	t.DsackDups += uint64(c.DsackDups)
 	t.ReordSeen += uint64(c.ReordSeen)
 	t.DeliveredCE += uint64(c.DeliveredCE)
+	if c.OutOfOrder > 0 {
+		t.Disturbed++
+	}
 	t.Drops += uint64(c.Drops)
 	t.Timeouts += uint64(c.Timeouts)
 }
@@ -128,6 +135,7 @@ func (t *Totals) addTotals(u *Totals) {
 	t.Drops += u.Drops
 	t.Timeouts += u.Timeouts
 	t.Losses.addLosses(&u.Losses)
+	t.Disturbed += u.Disturbed
 }
 
 // RTT is a connection's smoothed and least round-trip time, microseconds.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -188,6 +189,7 @@ const emptyFor = 8
 func (s *Source) settings(r *Reading) {
 	if n := s.sysctl("net/ipv4/ip_local_port_range"); len(n) == 2 && n[0] <= n[1] && n[1] <= 0xffff {
 		r.PortRange = [2]uint16{uint16(n[0]), uint16(n[1])}
+		r.PortsReserved = s.reservedPorts(n[0], n[1])
 	}
 	if n := s.sysctl("net/core/somaxconn"); len(n) == 1 {
 		r.Somaxconn = uint32(n[0])
@@ -195,6 +197,29 @@ func (s *Source) settings(r *Reading) {
 	if n := s.sysctl("net/ipv4/tcp_rmem"); len(n) == 3 {
 		r.RmemDefault, r.RmemMax = uint32(n[1]), uint32(n[2])
 	}
+}
+
+// reservedPorts is how many of the ports from first to last the kernel gives to
+// nobody by itself: ip_local_reserved_ports, which it prints in order and without
+// overlaps, as in "8080,9148-9150".
+func (s *Source) reservedPorts(first, last uint64) uint32 {
+	b, err := os.ReadFile(filepath.Join(s.procRoot, "sys/net/ipv4/ip_local_reserved_ports"))
+	if err != nil {
+		return 0
+	}
+	var reserved uint64
+	for part := range strings.SplitSeq(strings.TrimSpace(string(b)), ",") {
+		low, high, isRange := strings.Cut(part, "-")
+		if !isRange {
+			high = low
+		}
+		from, err1 := strconv.ParseUint(low, 10, 16)
+		to, err2 := strconv.ParseUint(high, 10, 16)
+		if from, to = max(from, first), min(to, last); err1 == nil && err2 == nil && from <= to {
+			reserved += to - from + 1
+		}
+	}
+	return uint32(min(reserved, last-first+1))
 }
 
 // sysctl reads the numbers of a file below /proc/sys, or none.

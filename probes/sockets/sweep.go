@@ -79,7 +79,7 @@ func (s *sweep) abandon() {
 	s.memory = memory{}
 	s.groups.peers.init()
 	settings := Reading{
-		PortRange: s.r.PortRange, Somaxconn: s.r.Somaxconn, RmemDefault: s.r.RmemDefault, RmemMax: s.r.RmemMax,
+		PortRange: s.r.PortRange, PortsReserved: s.r.PortsReserved, Somaxconn: s.r.Somaxconn, RmemDefault: s.r.RmemDefault, RmemMax: s.r.RmemMax,
 	}
 	*s.r = settings
 }
@@ -208,10 +208,10 @@ func (s *sweep) ended(k *inetdiag.Socket) {
 	now.Drops = before.Drops // not told
 	m.counters = now
 	growth := now.since(&before)
-	pending := m.pending
+	pending, quiet := m.pending, m.quiet
 	port := k.Local.Port()
 	s.account(k, m, &growth, s.listening.has(port) || s.listened.has(port))
-	m.pending, m.standing = pending, 0
+	m.pending, m.quiet, m.standing = pending, quiet, 0
 }
 
 // handshake notes what a connection sent again before it was established. A child of
@@ -265,7 +265,8 @@ func (s *sweep) activity(k *inetdiag.Socket, m *remembered, growth *Counters) (t
 	}
 	if growth.Retrans > 0 {
 		s.retransmitting.did(s.look, &m.retrans)
-		if rtt, ok := rttOf(k); ok {
+		// The round-trip time of one that only had to repeat its SYN holds the wait.
+		if rtt, ok := rttOf(k); ok && (k.Info.BytesRetrans > 0 || !k.Has(inetdiag.LenReordSeen)) {
 			s.retransmitters.add(RTT{Now: rtt.Now, Min: s.least.of(k, rtt.Min)})
 		}
 	}
@@ -279,6 +280,7 @@ func (s *sweep) activity(k *inetdiag.Socket, m *remembered, growth *Counters) (t
 		s.unread[m.standing-1]++
 	}
 	m.pending = k.State == inetdiag.Established && (k.Info.Unacked > 0 || k.RQueue > 0) && m.born < s.look
+	m.quiet = isQuiet(k)
 	return total
 }
 
@@ -304,6 +306,9 @@ func (s *sweep) finish() {
 	s.memory.forget(s.look, func(m *remembered) {
 		if m.pending {
 			r.Vanished++
+		}
+		if m.quiet {
+			r.VanishedQuiet++
 		}
 	})
 	s.groups.report(&r.Groups)

@@ -31,6 +31,9 @@ func (s *sweep) trouble(k *inetdiag.Socket, m *remembered, growth *Counters) (sc
 		worse(20+min(float32(m.standing), 10), Reader)
 	}
 	growthTrouble(growth, worse)
+	if growth.Acked > 0 && sendBufferSmall(k) {
+		worse(5, Buffer)
+	}
 	if growth.Received > 0 && s.bufferFixed(k) {
 		worse(2, Window)
 	}
@@ -116,6 +119,16 @@ func silentBefore(k *inetdiag.Socket) uint64 {
 	return uint64(k.Info.LastAckRecv) - min(retrying, uint64(k.Info.LastAckRecv))
 }
 
+// quietFor is the silence in milliseconds after which a connection counts as at rest.
+const quietFor = 2000
+
+// isQuiet says whether a connection is at rest: established, with nothing to send
+// or to read, and for a while without data either way.
+func isQuiet(k *inetdiag.Socket) bool {
+	return k.State == inetdiag.Established && k.Info.Unacked == 0 && k.RQueue == 0 && k.WQueue == 0 &&
+		k.Info.LastDataSent >= quietFor && k.Info.LastDataRecv >= quietFor
+}
+
 // windowClosed says whether the peer's receive window stops the sender. The
 // persist timer also runs for a moment when a transmission failed on this host or
 // pacing delays it, so the window is looked at where the kernel tells it, and
@@ -140,6 +153,16 @@ func windowClosed(k *inetdiag.Socket) bool {
 func sendFails(k *inetdiag.Socket) bool {
 	return k.Timer == inetdiag.TimerProbe && k.Has(inetdiag.LenSndWnd) && !windowClosed(k) &&
 		k.Retrans > 0 && k.Info.Unacked == 0 && k.WQueue > 0
+}
+
+// sendBufferSmall says whether the send buffer is full and holds less than the
+// congestion window allows: autotuning gives room for twice the window
+// (tcp_sndbuf_expand in net/ipv4/tcp_input.c). The kernel's own count of such
+// time, tcpi_sndbuf_limited, misses senders that write in large pieces.
+func sendBufferSmall(k *inetdiag.Socket) bool {
+	window := uint64(k.Info.SndCwnd) * uint64(k.Info.SndMSS)
+	return k.HasMem && k.State == inetdiag.Established && uint64(k.WQueue)*2 >= uint64(k.Mem.SndBuf) &&
+		window*2 > uint64(k.Mem.SndBuf)*3
 }
 
 // leftUnread says whether in-order data fills half of the receive buffer or more.
