@@ -21,6 +21,7 @@ func (w *writer) cause(c *content.Cause) {
 		mistaken = append(mistaken, Item{Label: m.Cause, Text: w.title(m.Cause), More: []Item{paragraph(m.Tell)}})
 	}
 	w.section("Easily mistaken for", mistaken...)
+	w.section("What else can account for some of its evidence", w.causes(c.Explainers())...)
 	w.section("To settle it", paragraph(c.Settle))
 	var remedies []Item
 	for i, r := range c.Remedies {
@@ -82,15 +83,24 @@ func (w *writer) rules(rules []*content.Rule) []Item {
 		}
 		more := []Item{about("when", condition)}
 		if len(r.Unless) > 0 {
-			who := strings.Join(r.Unless, ", ")
-			if len(r.Unless) > 1 {
-				who = "one of " + who
-			}
-			more = append(more, labelled("unless", who+" accounts for it"))
+			more = append(more, labelled("unless", accounts(r.Unless)))
 		}
 		items = append(items, Item{Label: strength(r.Weight), Text: oneLine(r.Says.Outline(w.book.Facts, r.Each)), More: more})
 	}
 	return items
+}
+
+// accounts says who else can account for a rule. Long lists are told once for all
+// rules.
+func accounts(causes []string) string {
+	switch n := len(causes); {
+	case n > 4:
+		return fmt.Sprintf("one of %d other causes accounts for it", n)
+	case n > 1:
+		return "one of " + strings.Join(causes, ", ") + " accounts for it"
+	default:
+		return causes[0] + " accounts for it"
+	}
 }
 
 // byHand are the commands that show what the rules of a cause look at, each with
@@ -105,7 +115,7 @@ func (w *writer) byHand(c *content.Cause) []Item {
 				continue
 			}
 			command := d.ByHand
-			if t := w.book.Facts.TableOf(r.Each); command == "" && t != nil {
+			if t := w.book.Facts.TableOf(r.Each); command == "" && t != nil && strings.HasPrefix(name, r.Each+".") {
 				command = t.ByHand
 			}
 			if shows[command] == nil {

@@ -102,6 +102,9 @@ func (iv *interview) facts() *fact.Facts {
 			f.Values[name] = v
 		}
 	}
+	if iv.seen["counters"] && !iv.seen["filters"] {
+		f.Values["filter.readable"] = fact.Value{Now: false} // what an ordinary user is told
+	}
 	for name, rows := range whole.Tables {
 		if d := words.TableOf(name); d != nil && iv.seen[d.Probe] {
 			f.Tables[name] = rows
@@ -244,6 +247,12 @@ func TestSuggestedOrder(t *testing.T) {
 	}
 	truth := readTruth(t, book)
 	faults := telling(t, book)
+	for name, r := range faults {
+		if truth[r.Cause] == nil {
+			t.Logf("left out: %s, because operator.yaml has no answers for %s", name, r.Cause)
+			delete(faults, name)
+		}
+	}
 	limit := len(book.Questions())
 	var out, loses strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
@@ -256,9 +265,6 @@ func TestSuggestedOrder(t *testing.T) {
 			var s, d tally
 			for _, name := range slices.Sorted(maps.Keys(faults)) {
 				iv := &interview{book: book, name: name, recorded: faults[name], level: l, by: by}
-				if truth[iv.Cause] == nil {
-					continue
-				}
 				n, m := iv.run(suggested, limit), iv.run(documented, limit)
 				s.add(n, limit)
 				d.add(m, limit)

@@ -271,13 +271,13 @@ func (f *Finding) counted(group string, against bool) content.Decibans {
 }
 
 // longerBits is what it would tell to observe so many times as long, of the
-// causes for which something was measured: so many times the events are so much
-// stronger evidence.
+// causes for which something was measured: what is left to chance shrinks with the
+// square root of the events.
 func longerBits(open []*Finding, times float64) map[string]float64 {
 	parts := map[string]float64{}
 	for _, f := range open {
 		if slices.ContainsFunc(f.For, func(r Reason) bool { return !r.Answer }) {
-			parts[f.Cause.ID] = ruleBits(f.Probability, 10*math.Log10(times), false)
+			parts[f.Cause.ID] = ruleBits(f.Probability, 5*math.Log10(times), false)
 		}
 	}
 	return parts

@@ -176,8 +176,12 @@ func (p *page) blind(f *fact.Facts) {
 	}
 }
 
+// suspicious is what a step has to tell, in bits, to be suggested although the
+// host looks healthy: something may be at work that could not be seen.
+const suspicious = 0.25
+
 func (p *page) next(c *Case, d *Diagnosis) {
-	if d.Verdict == Healthy || len(d.Next) == 0 {
+	if len(d.Next) == 0 || d.Verdict == Healthy && d.Next[0].Bits < suspicious {
 		return
 	}
 	p.heading("What would tell most next")

@@ -48,7 +48,7 @@ func TestACauseIsToldWhole(t *testing.T) {
 		page := strings.Join(strings.Fields(written(t, checklist.Explain(book, content.Entry{Kind: content.KindCause, Name: c.ID}), maxWidth, false)), " ")
 		want := append([]string{c.Happens, c.Notice, c.Believed, c.Settle}, c.Sources...)
 		for _, r := range append(append([]*content.Rule{}, c.For...), c.Against...) {
-			want = append(want, r.When.Source)
+			want = append(append(want, r.When.Source), r.Unless...)
 		}
 		for _, x := range c.ConfusedWith {
 			want = append(want, x.Cause, x.Tell)

@@ -151,7 +151,8 @@ func ruleFacts(looks []*Reading, f *fact.Facts) {
 	}
 	f.Table("rule")
 	f.Gauge("filter.rules", float64(last.Total))
-	silent, silentDevice, silentDefaults, drops, rejects := 0.0, 0.0, 0.0, hits{}, hits{}
+	var silent silence
+	var drops, rejects hits
 	var rows [classes][]ranked
 	for i := range last.Rules {
 		r, h := &last.Rules[i], &sums[i]
@@ -161,26 +162,20 @@ func ruleFacts(looks []*Reading, f *fact.Facts) {
 		switch {
 		case !r.TCP:
 		case h == nil || r.Verdict == verdictQueue:
-			silent++
-			if r.besideIP() {
-				silentDevice++
-			}
-			if r.CatchAll {
-				silentDefaults++
-			}
+			silent.add(r)
 		case r.Verdict == verdictReject:
 			rejects.add(h)
 		default:
 			drops.add(h)
 		}
-		if h == nil || h.growth > 0 || h.looks < 2 && h.total > 0 {
+		if h.told() {
 			row := ranked{r, h}
 			rows[row.class()] = append(rows[row.class()], row)
 		}
 	}
-	f.Gauge("filter.silent_drops", silent)
-	f.Gauge("filter.silent_device_drops", silentDevice)
-	f.Gauge("filter.silent_defaults", silentDefaults)
+	f.Gauge("filter.silent_drops", silent.all)
+	f.Gauge("filter.silent_device_drops", silent.besideIP)
+	f.Gauge("filter.silent_defaults", silent.defaults)
 	if timesRead(looks) > 1 {
 		f.Count("filter.drops", drops.growth, float64(drops.total))
 		f.Count("filter.rejects", rejects.growth, float64(rejects.total))
@@ -188,11 +183,27 @@ func ruleFacts(looks []*Reading, f *fact.Facts) {
 	addRules(rows, f)
 }
 
+// silence counts rules that may drop and that no counter shows.
+type silence struct{ all, besideIP, defaults float64 }
+
+func (s *silence) add(r *Rule) {
+	s.all++
+	if r.besideIP() {
+		s.besideIP++
+	}
+	if r.CatchAll {
+		s.defaults++
+	}
+}
+
 // besideIP tells whether the rule takes packets before IP has received them or
 // after it has sent them: at a device or a bridge.
 func (r *Rule) besideIP() bool {
 	return r.Hook == "ingress" || r.Hook == "egress" || strings.HasPrefix(r.Name, "bridge ")
 }
+
+// told says whether a rule is worth a row: it matched, or nothing tells.
+func (h *hits) told() bool { return h == nil || h.growth > 0 || h.looks < 2 && h.total > 0 }
 
 func (h *hits) add(other *hits) {
 	h.growth += other.growth

@@ -67,10 +67,7 @@ func (v *service) run(t *tally) error {
 		return err
 	}
 	t.ready()
-	runtime.GOMAXPROCS(1 + v.Spin)
-	for range v.Spin {
-		go spin()
-	}
+	spin(v.Spin)
 	start := time.Now()
 	if v.Healed > 0 {
 		time.AfterFunc(time.Duration(v.Healed*float64(time.Second)), func() { _ = setBacklog(l, 4096) })
@@ -125,9 +122,14 @@ func work(seconds float64) {
 	}
 }
 
-// spin keeps one thread busy.
-func spin() {
-	for {
+// spin keeps that many threads busy for good.
+func spin(threads int) {
+	runtime.GOMAXPROCS(1 + threads)
+	for range threads {
+		go func() {
+			for {
+			}
+		}()
 	}
 }
 

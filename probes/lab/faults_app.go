@@ -58,7 +58,7 @@ var appFaults = []Scenario{
 		Unseen: "the control groups of root's processes", UnseenBy: "nobody",
 		About: "a CPU quota with a long period delays the answers of a service, no queue overflows; seen from its host",
 		plan: func(s *site) error {
-			return s.throttled(s.serverAt6, 3033, 0.1, 0.5, &service{Spin: 1}, &caller{Rate: 8, Reply: 900, Timeout: 8})
+			return s.throttled(s.serverAt6, 3033, 0.02, 0.4, &service{Spin: 1}, &caller{Rate: 8, Reply: 900, Timeout: 8})
 		},
 	},
 	{

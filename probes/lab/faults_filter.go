@@ -43,6 +43,79 @@ var filterFaults = []Scenario{
 		},
 	},
 	{
+		Name: "drop-rule-ipv6", Cause: "netfilter.drop-rule", sick: "server",
+		About: "an input rule without a counter drops a service's IPv6 clients; seen from its host",
+		plan: func(s *site) error {
+			return s.filteredAt(true, 9200, input("fw6"), "timeout", rule{match: many(toPort(9200)), does: drop})
+		},
+	},
+	{
+		Name: "drop-rule-output-ipv6", Cause: "netfilter.drop-rule", sick: "client",
+		About: "an output rule without a counter drops what a client sends to one service over IPv6; seen from the client",
+		plan: func(s *site) error {
+			if err := s.outboundAt(true, 4317); err != nil {
+				return err
+			}
+			s.grows("worker.failed", 1)
+			return s.client.filter(output("egress"), rule{match: many(toPort(4317)), does: drop})
+		},
+	},
+	{
+		Name: "drop-rule-default", Cause: "netfilter.drop-rule", sick: "server",
+		About:  "a default-deny firewall in which a new service's port was forgotten; seen from its host",
+		Unseen: "without the kernel's reasons a port that was forgotten looks like a default-deny that does its work", UnseenBy: "nobody",
+		plan: func(s *site) error {
+			if err := s.quiet(); err != nil {
+				return err
+			}
+			gate := input("filter")
+			gate.drop = true
+			return s.filtered(9418, gate, "timeout",
+				rule{match: many(tracked(ctEstablished)), does: accept},
+				rule{match: many(isProtocol(unix.IPPROTO_ICMP)), does: accept},
+				rule{match: many(isProtocol(unix.IPPROTO_ICMPV6)), does: accept},
+				rule{match: many(toPort(8000 + uint16(s.subnet))), does: accept})
+		},
+	},
+	{
+		Name: "drop-rule-router", Cause: "netfilter.drop-rule", sick: "router",
+		About: "a forward rule without a counter drops the way to one service; seen from the router",
+		plan: func(s *site) error {
+			if err := s.outbound(1883); err != nil {
+				return err
+			}
+			s.grows("worker.failed", 1)
+			return s.router.filter(forward("transit"), rule{match: many(toPort(1883)), does: drop})
+		},
+	},
+	{
+		Name: "reject-rule-output", Cause: "netfilter.reject-rule", sick: "client",
+		About: "an output rule without a counter rejects what a client sends to one service; seen from the client",
+		plan: func(s *site) error {
+			if err := s.outbound(2181); err != nil {
+				return err
+			}
+			s.grows("worker.failed", 3)
+			return s.client.filter(output("egress"), rule{match: many(toPort(2181)), does: rejectWith(unix.NFT_REJECT_ICMPX_ADMIN_PROHIBITED)})
+		},
+	},
+	{
+		Name: "drop-and-reject", Cause: "netfilter.drop-rule", And: "netfilter.reject-rule", sick: "server",
+		About:  "one silent rule drops a service's port and another rejects another's; seen from their host",
+		Unseen: "without the kernel's reasons nothing tells which of two silent rules took the packets", UnseenBy: "nobody",
+		plan: func(s *site) error {
+			if err := s.filtered(3100, input("fw"), "timeout",
+				rule{match: many(toPort(3100)), does: drop}, rule{match: many(toPort(3200)), does: rejectReset}); err != nil {
+				return err
+			}
+			if err := s.server.cast("second", &service{Addr: s.server.at(3200)}); err != nil {
+				return err
+			}
+			s.grows("others.refused", 0.4)
+			return s.client.cast("others", &caller{Target: s.server.at(3200), Rate: 8, Body: 300, Reply: 900})
+		},
+	},
+	{
 		Name: "reject-rule-reset", Cause: "netfilter.reject-rule", sick: "server",
 		About: "an input rule answers a service's clients with resets; seen from its host",
 		plan: func(s *site) error {
@@ -73,10 +146,14 @@ var filterFaults = []Scenario{
 // filtered has clients of a service whose packets meet rules on its host; the
 // clients' failures of that kind are the proof.
 func (s *site) filtered(port uint16, at chainAt, kind string, rules ...rule) error {
+	return s.filteredAt(false, port, at, kind, rules...)
+}
+
+func (s *site) filteredAt(ipv6 bool, port uint16, at chainAt, kind string, rules ...rule) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
-	v := &service{Addr: s.server.at(port)}
+	v := &service{Addr: s.server.over(ipv6, port)}
 	if err := s.server.cast("backend", v); err != nil {
 		return err
 	}
@@ -88,15 +165,25 @@ func (s *site) filtered(port uint16, at chainAt, kind string, rules ...rule) err
 }
 
 // outbound has a worker on the client that calls a service.
-func (s *site) outbound(port uint16) error {
+func (s *site) outbound(port uint16) error { return s.outboundAt(false, port) }
+
+func (s *site) outboundAt(ipv6 bool, port uint16) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
-	v := &service{Addr: s.server.at(port)}
+	v := &service{Addr: s.server.over(ipv6, port)}
 	if err := s.server.cast("queue", v); err != nil {
 		return err
 	}
 	return s.client.cast("worker", &caller{Target: v.Addr, Rate: 8, Body: 400, Reply: 400})
+}
+
+// over is the host's endpoint for a port, of IPv4 or IPv6.
+func (h *host) over(ipv6 bool, port uint16) string {
+	if ipv6 {
+		return h.at6(port)
+	}
+	return h.at(port)
 }
 
 func rateLimitPackets(s *site) error {

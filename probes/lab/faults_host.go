@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// hostFaults are faults of the whole machine. That the kernel finds no memory for
+// packets (host.memory-pressure) is not among them: it takes all of the machine's
+// memory, and would end what else runs on it.
 var hostFaults = []Scenario{
 	{
 		Name: "cpu-saturated", Cause: "host.cpu-saturated", Also: []string{"listen.accept-queue-full"}, sick: "server",

@@ -57,7 +57,7 @@ var ipFaults = []Scenario{
 		Name: "no-route-ipv6", Cause: "ip.no-route", sick: "client",
 		About: "a host with IPv6 networks has no IPv6 default route; seen from that host",
 		plan: func(s *site) error {
-			return s.lostNetworkAt(s.ip6(9, 14), func() error {
+			return s.lostNetworkOf(func() netip.Addr { return s.ip6(9, 14) }, func() error {
 				return s.client.dropRoute(netip.MustParsePrefix("::/0"))
 			})
 		},
@@ -86,7 +86,7 @@ var ipFaults = []Scenario{
 		About:  "a blackhole route swallows a client's IPv6 connections to a partner; seen from the client",
 		Unseen: "connect() fails before a socket or a counter shows it", UnseenBy: "nobody",
 		plan: func(s *site) error {
-			return s.lostNetworkAt(s.ip6(9, 14), func() error {
+			return s.lostNetworkOf(func() netip.Addr { return s.ip6(9, 14) }, func() error {
 				return s.client.routeType(netip.PrefixFrom(s.ip6(9, 0), 64), unix.RTN_BLACKHOLE)
 			})
 		},
@@ -110,14 +110,16 @@ var ipFaults = []Scenario{
 
 // lostNetwork has a client that calls a partner in lan 9, which brk makes
 // unreachable.
-func (s *site) lostNetwork(brk func() error) error { return s.lostNetworkAt(s.ip(9, 14), brk) }
+func (s *site) lostNetwork(brk func() error) error {
+	return s.lostNetworkOf(func() netip.Addr { return s.ip(9, 14) }, brk)
+}
 
-// lostNetworkAt is lostNetwork with the partner's address, of lan 9.
-func (s *site) lostNetworkAt(partner netip.Addr, brk func() error) error {
+// lostNetworkOf is lostNetwork with the partner's address, known when the hosts are.
+func (s *site) lostNetworkOf(partner func() netip.Addr, brk func() error) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
-	return s.callPartner(partner, brk)
+	return s.callPartner(partner(), brk)
 }
 
 // callPartner breaks the way to lan 9 and lets a client call the partner there.

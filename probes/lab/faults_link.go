@@ -14,15 +14,10 @@ var linkFaults = []Scenario{
 		plan:  linkDown,
 	},
 	{
-		Name: "link-off", Cause: "link.down", sick: "server",
-		About: "somebody switched off the interface to the storage network (ip link set down); seen from the host that needs it",
-		plan: func(s *site) error {
-			if err := s.storage("ens8"); err != nil {
-				return err
-			}
-			s.grows("volume-mgr.failed", 2)
-			return s.server.change("ens8", "switching off", s.server.link.LinkSetDown)
-		},
+		Name: "link-off", Cause: "link.down", sick: "client",
+		Also:  []string{"ip.no-route"}, // its default route went with the link
+		About: "somebody switched off a host's only interface (ip link set down); seen from that host",
+		plan:  linkOff,
 	},
 	{
 		Name: "link-down-router", Cause: "link.down", sick: "router",
@@ -80,6 +75,16 @@ func linkDown(s *site) error {
 	}
 	s.grows("volume-mgr.failed", 2)
 	return s.router.change("to-server3", "taking down", s.router.link.LinkSetDown)
+}
+
+func linkOff(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	time.Sleep(time.Second) // in which the link is used
+	s.signs = nil
+	s.grows("browser.failed", 3)
+	return s.client.change(s.client.dev, "switching off", s.client.link.LinkSetDown)
 }
 
 func linkFlap(s *site) error {

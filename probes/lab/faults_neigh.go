@@ -30,7 +30,7 @@ var neighFaults = []Scenario{
 		Name: "neigh-ipv6", Cause: "neigh.unresolved", sick: "client",
 		About: "a host on the same network does not answer neighbour solicitations; seen from the client",
 		plan: func(s *site) error {
-			return s.lostNetworkAt(s.ip6(1, 99), func() error { return nil })
+			return s.lostNetworkOf(func() netip.Addr { return s.ip6(1, 99) }, func() error { return nil })
 		},
 	},
 	{

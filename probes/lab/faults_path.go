@@ -87,7 +87,9 @@ var pathFaults = []Scenario{
 	{
 		Name: "path-unreachable-ipv6", Cause: "path.unreachable", sick: "client",
 		About: "a router on the path has no way to a partner's IPv6 network; seen from the client",
-		plan:  func(s *site) error { return s.lostNetworkAt(s.ip6(9, 14), func() error { return nil }) },
+		plan: func(s *site) error {
+			return s.lostNetworkOf(func() netip.Addr { return s.ip6(9, 14) }, func() error { return nil })
+		},
 	},
 	{
 		Name: "path-unreachable-near", Cause: "path.unreachable", sick: "client",
@@ -267,14 +269,7 @@ func routingLoop6(s *site) error {
 }
 
 func pmtuUpload(s *site) error {
-	if err := s.quiet(); err != nil {
-		return err
-	}
-	if err := s.router.mtu("to-server", 1400); err != nil {
-		return err
-	}
-	err := s.router.filter(output("icmp"), rule{name: "no icmp", counted: true, match: many(unreachable4(4)), does: drop})
-	if err != nil {
+	if err := s.far(wire{Up: way{MaxSize: 1400}}, false); err != nil {
 		return err
 	}
 	at := s.server.at(9001)
@@ -284,7 +279,6 @@ func pmtuUpload(s *site) error {
 	if err := s.client.cast("heartbeat", &caller{Target: at, Rate: 3, Body: 300, Reply: 100}); err != nil {
 		return err
 	}
-	s.grows("rule:no icmp", 2)
 	s.grows("backup.timeout", 0.5)
 	s.grows("heartbeat.ok", 1)
 	return s.client.cast("backup", &caller{Target: at, Rate: 2, Body: 40000, Reply: 100, Timeout: 6})

@@ -6,7 +6,7 @@ var peerFaults = []Scenario{
 	{
 		Name: "peer-refused", Cause: "peer.refused", sick: "client",
 		About: "the peer answers connections with resets: its port is closed; seen from the client",
-		plan:  func(s *site) error { return s.closedPort(s.server.at, 7001, 12) },
+		plan:  func(s *site) error { return s.closedPort((*host).at, 7001, 12) },
 	},
 	{
 		Name: "peer-resets", Cause: "peer.resets", sick: "client",
@@ -26,7 +26,7 @@ var peerFaults = []Scenario{
 	{
 		Name: "peer-refused-ipv6", Cause: "peer.refused", sick: "client",
 		About: "an IPv6 peer answers two connections a second with resets; seen from the client",
-		plan:  func(s *site) error { return s.closedPort(s.server.at6, 4505, 2) },
+		plan:  func(s *site) error { return s.closedPort((*host).at6, 4505, 2) },
 	},
 	{
 		Name: "peer-refused-firewall", Cause: "peer.refused", sick: "client",

@@ -125,10 +125,10 @@ func (s *site) offloaded(qdisc func() error) func() error {
 	}
 }
 
-// shaperBursts has answers of 60 kB, three a second, which a bucket of 5 Mbit/s
-// carries on average and its queue of 20 ms cannot hold.
+// shaperBursts has answers of 60 kB, three a second, which a bucket of 8 Mbit/s
+// carries on average and its queue of 25 ms cannot hold.
 func shaperBursts(s *site) error {
-	return s.bursts(s.tbf(5e6, 14<<10), &caller{Rate: 3, Reply: 60000, Timeout: 5})
+	return s.bursts(s.tbf(8e6, 24<<10), &caller{Rate: 3, Reply: 60000, Timeout: 5})
 }
 
 // routerQueue shapes what the router sends to the client.

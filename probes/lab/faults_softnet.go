@@ -4,15 +4,15 @@ package lab
 
 var softnetFaults = []Scenario{
 	{
-		Name: "backlog-full", Cause: "softnet.backlog-full", sick: "server", Needs: "root",
+		Name: "backlog-full", Cause: "softnet.backlog-full", sick: "router", Needs: "root",
 		Settings: []string{"net.core.netdev_max_backlog"},
-		About:    "the input backlog of each CPU holds four packets, and bursts of uploads arrive over a virtual link; seen from the receiver",
+		About:    "the input backlog of each CPU holds four packets, and bursts of uploads arrive over a virtual link; seen from the router that receives them",
 		plan: func(s *site) error {
 			return s.backlog("4", &stream{Conns: 5, Rate: 600e3, Chunk: 60 << 10}, "kernel:server:TcpExt.TCPOFOQueue")
 		},
 	},
 	{
-		Name: "backlog-full-router", Cause: "softnet.backlog-full", sick: "router", Needs: "root",
+		Name: "backlog-full-downloads", Cause: "softnet.backlog-full", sick: "router", Needs: "root",
 		Settings: []string{"net.core.netdev_max_backlog"},
 		About:    "the input backlog of each CPU holds three packets, and bursts of downloads pass a router; seen from the router",
 		plan: func(s *site) error {

@@ -2,26 +2,18 @@
 
 package lab
 
-import (
-	"fmt"
-	"net/netip"
-
-	"github.com/google/nftables"
-	"github.com/google/nftables/binaryutil"
-	"github.com/google/nftables/expr"
-)
-
 var tcpFaults = []Scenario{
 	{
 		Name: "port-closed", Cause: "tcp.port-closed", sick: "server",
-		About: "clients connect to a port on which nothing listens; seen from the host that answers with resets",
-		plan:  func(s *site) error { return s.closedPort(s.server.at, 9200, 12) },
+		About:  "clients connect to a port on which nothing listens; seen from the host that answers with resets",
+		Unseen: "without drop reasons resets look like background noise", UnseenBy: "nobody",
+		plan: func(s *site) error { return s.closedPort((*host).at, 9200, 12) },
 	},
 	{
 		Name: "port-closed-ipv6", Cause: "tcp.port-closed", sick: "server",
 		About:  "a few IPv6 clients a second connect to a port on which nothing listens; seen from the host that answers with resets",
 		Unseen: "without drop reasons a few resets a second look like background noise", UnseenBy: "nobody",
-		plan: func(s *site) error { return s.closedPort(s.server.at6, 5601, 3) },
+		plan: func(s *site) error { return s.closedPort((*host).at6, 5601, 3) },
 	},
 	{
 		Name: "port-exhaustion", Cause: "tcp.port-exhaustion", sick: "client",
@@ -48,21 +40,16 @@ var tcpFaults = []Scenario{
 		About: "connections that stay open hold all ephemeral ports towards a service; seen from the client",
 		plan:  portsHeld,
 	},
-	{
-		Name: "paws-nat", Cause: "tcp.paws-reject", sick: "server",
-		About: "two clients behind one NAT address, whose timestamps differ, use the same ports in turn; seen from the server",
-		plan:  pawsNAT,
-	},
 }
 
 // closedPort has a client that connects to a port of the server on which nothing
 // listens, by the address that at gives.
-func (s *site) closedPort(at func(uint16) string, port uint16, rate float64) error {
+func (s *site) closedPort(at func(*host, uint16) string, port uint16, rate float64) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
 	s.grows("indexer.refused", rate*0.4)
-	return s.client.cast("indexer", &caller{Target: at(port), Rate: rate})
+	return s.client.cast("indexer", &caller{Target: at(s.server, port), Rate: rate})
 }
 
 func portExhaustion(s *site) error {
@@ -157,65 +144,4 @@ func portsHeld(s *site) error {
 	}
 	s.grows("gateway.no_port", 2)
 	return s.client.cast("gateway", &caller{Target: at, Keep: 90, Pause: 2, Reply: 100})
-}
-
-// pawsNAT has a router that gives two addresses of the client its own address and
-// one of a few ports. The server keeps the ports in TIME-WAIT with the timestamps
-// of one; the kernel gives each address timestamps of its own, so that a SYN of the
-// other may be the older one.
-func pawsNAT(s *site) error {
-	if err := s.quiet(); err != nil {
-		return err
-	}
-	second := s.ip(31, 5)
-	if err := s.client.address("lo", netip.PrefixFrom(second, 32)); err != nil {
-		return err
-	}
-	if err := s.router.route(s.lan(31), s.client.addr); err != nil {
-		return err
-	}
-	const port = 8200
-	if err := s.router.masquerade(port, 20000, 20007); err != nil {
-		return err
-	}
-	// A conntrack entry in TIME-WAIT would keep the port from the other client.
-	if err := s.router.sysctl("net.netfilter.nf_conntrack_tcp_timeout_time_wait", "1"); err != nil {
-		return err
-	}
-	at := s.server.at(port)
-	if err := s.server.cast("vault", &service{Addr: at, CloseIn: true}); err != nil {
-		return err
-	}
-	for name, local := range map[string]string{"floor-1": s.client.addr.String(), "floor-2": second.String()} {
-		if err := s.client.cast(name, &caller{Target: at, Local: local, Rate: 2.5, Reply: 300, Timeout: 4}); err != nil {
-			return err
-		}
-	}
-	s.grows("floor-1.ok", 0.3)
-	s.grows("floor-2.ok", 0.3)
-	s.grows("kernel:client:TcpExt.TCPSynRetrans", 0.3)
-	return nil
-}
-
-// masquerade gives connections to a TCP port the host's own address, and source
-// ports from low to high.
-func (h *host) masquerade(port, low, high uint16) error {
-	conn, err := nftables.New(nftables.WithNetNSFd(int(h.ns)))
-	if err != nil {
-		return err
-	}
-	table := conn.AddTable(&nftables.Table{Name: "nat", Family: nftables.TableFamilyIPv4})
-	chain := conn.AddChain(&nftables.Chain{
-		Name: "postrouting", Table: table, Type: nftables.ChainTypeNAT,
-		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource,
-	})
-	does := append(toPort(port),
-		&expr.Immediate{Register: 1, Data: binaryutil.BigEndian.PutUint16(low)},
-		&expr.Immediate{Register: 2, Data: binaryutil.BigEndian.PutUint16(high)},
-		&expr.Masq{ToPorts: true, RegProtoMin: 1, RegProtoMax: 2})
-	conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: does})
-	if err := conn.Flush(); err != nil {
-		return fmt.Errorf("%s: masquerading: %w", h.name, err)
-	}
-	return nil
 }

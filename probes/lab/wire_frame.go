@@ -168,7 +168,7 @@ func resets(f []byte) (ahead, back []byte) {
 	if tcp == nil || tcp[13]&flagRST != 0 {
 		return nil, nil
 	}
-	seq, ack := binary.BigEndian.Uint32(tcp), binary.BigEndian.Uint32(tcp[4:])
+	seq, ack := binary.BigEndian.Uint32(tcp[4:]), binary.BigEndian.Uint32(tcp[8:])
 	return bareReset(f, false, seq), bareReset(f, true, ack)
 }
 
@@ -188,8 +188,8 @@ func bareReset(f []byte, back bool, seq uint32) []byte {
 			swap(ip[12:16], ip[16:20])
 		}
 	}
-	binary.BigEndian.PutUint32(tcp[4:], 0)
-	binary.BigEndian.PutUint32(tcp, seq)
+	binary.BigEndian.PutUint32(tcp[4:], seq)
+	binary.BigEndian.PutUint32(tcp[8:], 0)
 	tcp[12], tcp[13] = 5<<4, flagRST
 	copy(tcp[14:20], make([]byte, 6))
 	src, dst := ip[12:16], ip[16:20]

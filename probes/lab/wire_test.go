@@ -35,6 +35,12 @@ func TestWireWays(t *testing.T) {
 		{"late", way{Late: 1, LateBy: 0.01}, tcpFrame(1514), "late", 1, 10 * time.Millisecond},
 		{"rate", way{Rate: 1000}, tcpFrame(500), "", 1, 500 * time.Millisecond},
 		{"corruption", way{Corrupt: 1}, tcpFrame(1514), "corrupted", 1, 0},
+		{"a bad state loses", way{Bad: bad{Enter: 1, Loss: 1}}, tcpFrame(1514), "burst_lost", 0, 0},
+		{"a good state does not", way{Bad: bad{Leave: 1, Loss: 1}}, tcpFrame(1514), "", 1, 0},
+		{"an outage", way{Every: 1, Outage: 1}, tcpFrame(1514), "outage_lost", 0, 0},
+		{"between outages", way{Every: 0.3, Outage: 0.05}, tcpFrame(1514), "", 1, 0},
+		{"too large", way{MaxSize: 1400}, tcpFrame(1514), "too_large", 0, 0},
+		{"not too large", way{MaxSize: 1500}, tcpFrame(1514), "", 1, 0},
 		{"corruption spares segments without data", way{Corrupt: 1}, tcpFrame(66), "", 1, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -121,6 +121,73 @@ func TestDownInUse(t *testing.T) {
 	}
 }
 
+// A link that was switched off keeps its addresses; one that works is counted.
+func TestLinkSwitchedOff(t *testing.T) {
+	used := counters("tx_packets", 40)
+	f := observed(&Reading{Links: []Link{
+		{Index: 1, Name: "lo", Loopback: true, Up: true, Carrier: true, Addresses: 1, Stats: used},
+		{Index: 2, Name: "off", Addresses: 1, Stats: used},
+		{Index: 3, Name: "never", Addresses: 1, Stats: counters("tx_packets", 0)},
+		{Index: 4, Name: "spare", Stats: used},
+		{Index: 5, Name: "works", Up: true, Carrier: true, Addresses: 1, Stats: used},
+		{Index: 6, Name: "bare", Up: true, Carrier: true, Stats: used},
+	}})
+	for _, l := range []string{"lo", "never", "spare", "works", "bare"} {
+		want(t, row(t, f, "link", l), fact.Row{"off_in_use": false})
+	}
+	want(t, row(t, f, "link", "off"), fact.Row{"off_in_use": true, "down_in_use": false})
+	for name, n := range map[string]float64{"link.off_with_addresses": 1, "link.usable": 1, "link.down_with_routes": 0} {
+		if have, ok := f.Num(name); !ok || have != n {
+			t.Errorf("%s = %v, want %v", name, have, n)
+		}
+	}
+}
+
+// How long a shaper's queue holds is told by its own limit or that of the queue
+// below it, whichever is less; a queue with no rate above it has no such time.
+func TestQueueHold(t *testing.T) {
+	look := func(packets uint64) *Reading {
+		return &Reading{
+			Links: []Link{{Index: 2, Name: "eth0"}, {Index: 3, Name: "eth1"}},
+			Queues: []Queue{
+				{Link: 2, Kind: "tbf", Handle: 0x10000, Parent: rootHandle, Counted: true, Rate: 1_000_000, LimitBytes: 20_000, Packets: packets, Bytes: packets * 1000},
+				{Link: 2, Kind: "pfifo", Handle: 0x20000, Parent: 0x10001, Counted: true, LimitPackets: 5, Packets: packets, Bytes: packets * 1000},
+				{Link: 3, Kind: "pfifo", Handle: 0x10000, Parent: rootHandle, Counted: true, LimitPackets: 5},
+			},
+		}
+	}
+	f := observed(look(0), look(100), look(200))
+	want(t, row(t, f, "qdisc", "eth0 tbf 1:"), fact.Row{"hold_ms": 5.0})
+	want(t, row(t, f, "qdisc", "eth0 pfifo 2:"), fact.Row{"hold_ms": 5.0})
+	want(t, row(t, f, "qdisc", "eth1 pfifo 1:"), fact.Row{"hold_ms": nil})
+}
+
+// A single burst of drops is not a lasting one.
+func TestDropsLasting(t *testing.T) {
+	look := func(drops uint32) *Reading {
+		return &Reading{
+			Links:  []Link{{Index: 2, Name: "eth0"}},
+			Queues: []Queue{{Link: 2, Kind: "pfifo", Handle: 0x10000, Parent: rootHandle, Counted: true, Drops: drops}},
+		}
+	}
+	for _, c := range []struct {
+		drops []uint32
+		want  any
+	}{
+		{[]uint32{0, 500, 500, 500, 500}, false},
+		{[]uint32{7, 7, 7, 7, 500}, false},
+		{[]uint32{0, 3, 3, 3, 6}, true},
+		{[]uint32{9, 9, 9}, false},
+		{[]uint32{0, 500}, nil}, // two looks cannot tell
+	} {
+		var looks []*Reading
+		for _, n := range c.drops {
+			looks = append(looks, look(n))
+		}
+		want(t, row(t, observed(looks...), "qdisc", "eth0 pfifo 1:"), fact.Row{"drops_lasting": c.want})
+	}
+}
+
 func TestQueueTree(t *testing.T) {
 	// htb 1: -> class 1:1 -> class 1:10 -> pfifo; a direct drop at the root.
 	look := func(drops uint32, qlen uint32) *Reading {

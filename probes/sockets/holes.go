@@ -249,7 +249,7 @@ func (g *gap) follow(before, now *glance, h *Holes) {
 // quick is the time within which no retransmission can arrive, less what the
 // measurement of the least round-trip time may be wrong by.
 func (g *gap) quick() time.Duration {
-	return time.Duration(g.fastest) * time.Microsecond * 4 / 5
+	return time.Duration(g.fastest) * time.Microsecond * 9 / 10
 }
 
 // filled judges a gap that was open for no longer than most and no shorter than

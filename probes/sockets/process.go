@@ -24,8 +24,8 @@ type Process struct {
 	Ticks   int64  `json:"ticks"` // CPU time in ticks of 10 ms (USER_HZ)
 	FDs     int    `json:"fds"`   // open file descriptors
 	FDLimit int64  `json:"fd_limit"`
-	// Waited is the time in nanoseconds that its main thread was able to run and
-	// waited for a CPU; -1 if not known (/proc/PID/schedstat, sched-stats.rst).
+	// Waited is the time in nanoseconds that its threads were able to run and waited
+	// for a CPU, of the first 64 (/proc/PID/task/TID/schedstat, sched-stats.rst).
 	Waited int64 `json:"waited"`
 	// From cpu.stat of its cgroup and of those above: time for which the quota
 	// stopped it in microseconds (summed over CPUs), periods, and periods in
@@ -42,6 +42,7 @@ const (
 	processesEvery  = 900 * time.Millisecond
 	maxNameLength   = 64
 	maxCountedFiles = 1 << 17
+	maxThreads      = 64
 )
 
 // processes reads the processes behind listeners now and then.
@@ -95,8 +96,7 @@ func readProcess(dir string, pid int) (Process, bool) {
 	p, ok := parseStat(stat)
 	p.PID = pid
 	p.FDs = countFiles(filepath.Join(dir, "fd"))
-	schedstat, _ := os.ReadFile(filepath.Join(dir, "schedstat"))
-	p.Waited = parseWaited(schedstat)
+	p.Waited = waited(filepath.Join(dir, "task"))
 	limits, _ := os.ReadFile(filepath.Join(dir, "limits"))
 	p.FDLimit = parseFileLimit(limits)
 	p.Throttled, p.Periods, p.ThrottledPeriods = -1, -1, -1
@@ -125,7 +125,26 @@ func parseStat(b []byte) (Process, bool) {
 	}, errors.Join(err1, err2, err3, err4) == nil
 }
 
-// parseWaited returns the second field of /proc/PID/schedstat, or -1.
+// waited sums up how long the threads of a process waited for a CPU, -1 if
+// nobody may know.
+func waited(tasks string) int64 {
+	dir, err := os.Open(tasks)
+	if err != nil {
+		return -1
+	}
+	defer dir.Close()
+	threads, _ := dir.Readdirnames(maxThreads)
+	sum := int64(-1)
+	for _, tid := range threads {
+		b, _ := os.ReadFile(filepath.Join(tasks, tid, "schedstat"))
+		if ns := parseWaited(b); ns >= 0 {
+			sum = max(sum, 0) + ns
+		}
+	}
+	return sum
+}
+
+// parseWaited returns the second field of a schedstat file, or -1.
 func parseWaited(schedstat []byte) int64 {
 	fields := bytes.Fields(schedstat)
 	if len(fields) < 2 {

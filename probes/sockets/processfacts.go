@@ -95,7 +95,8 @@ func (h *history) cpu() float64 {
 	return max(float64(grown), 0) / userHZ / h.seconds()
 }
 
-// waiting adds for which share of the window the main thread waited for a CPU.
+// waiting adds for which share of the window its threads waited for a CPU, at most
+// all of it. Threads that end take their share with them.
 func (h *history) waiting(row fact.Row) {
 	first, now := h.looks[0], h.looks[len(h.looks)-1]
 	if first.Waited < 0 || now.Waited < first.Waited {

@@ -263,16 +263,7 @@ func (s *sweep) activity(k *inetdiag.Socket, m *remembered, growth *Counters) (t
 	if growth.SegsIn > 0 {
 		s.receiving.did(s.look, &m.received)
 	}
-	if growth.Retrans > 0 {
-		s.retransmitting.did(s.look, &m.retrans)
-		// The round-trip time of one that only had to repeat its SYN holds the wait.
-		if rtt, ok := rttOf(k); ok && (k.Info.BytesRetrans > 0 || !k.Has(inetdiag.LenReordSeen)) {
-			s.retransmitters.add(RTT{Now: rtt.Now, Min: s.least.of(k, rtt.Min)})
-		}
-	}
-	if rtt, ok := rttOf(k); ok && growth.OutOfOrder > 0 && k.Info.RcvRTT > 0 {
-		s.disturbed.add(RTT{Now: k.Info.RcvRTT, Min: s.least.of(k, rtt.Min)})
-	}
+	s.delayed(k, m, growth)
 	m.standing = min(m.standing+1, uint16(len(s.unread)))
 	if !leftUnread(k) {
 		m.standing = 0
@@ -282,6 +273,23 @@ func (s *sweep) activity(k *inetdiag.Socket, m *remembered, growth *Counters) (t
 	m.pending = k.State == inetdiag.Established && (k.Info.Unacked > 0 || k.RQueue > 0) && m.born < s.look
 	m.quiet = isQuiet(k)
 	return total
+}
+
+// delayed notes the round-trip times of a connection that lost something, either
+// way, against the least one to its remote address.
+func (s *sweep) delayed(k *inetdiag.Socket, m *remembered, growth *Counters) {
+	rtt, known := rttOf(k)
+	least := s.least.of(k, rtt.Min)
+	if growth.Retrans > 0 {
+		s.retransmitting.did(s.look, &m.retrans)
+		// The round-trip time of one that only had to repeat its SYN holds the wait.
+		if known && (k.Info.BytesRetrans > 0 || !k.Has(inetdiag.LenReordSeen)) {
+			s.retransmitters.add(RTT{Now: rtt.Now, Min: least})
+		}
+	}
+	if known && growth.OutOfOrder > 0 && k.Info.RcvRTT > 0 {
+		s.disturbed.add(RTT{Now: k.Info.RcvRTT, Min: least})
+	}
 }
 
 // rttOf returns a connection's round-trip times, if it has measured any.
