@@ -101,11 +101,6 @@ var ipFaults = []Scenario{
 		About: "a firewall on the path drops all but the first fragment of large datagrams; seen from the host that receives the rest",
 		plan:  reassemblyLost,
 	},
-	{
-		Name: "reassembly-tcp", Cause: "ip.reassembly", sick: "client",
-		About: "TCP without path MTU discovery over a small link, and no memory for the fragments; seen from the receiver",
-		plan:  reassemblyTCP,
-	},
 }
 
 // lostNetwork has a client that calls a partner in lan 9, which brk makes
@@ -245,29 +240,4 @@ func reassemblyLost(s *site) error {
 		return err
 	}
 	return s.fragments(4000, 5)
-}
-
-// reassemblyTCP has a server that lets routers cut its segments, a link that
-// makes them, and a client with no room for the pieces.
-func reassemblyTCP(s *site) error {
-	if err := s.quiet(); err != nil {
-		return err
-	}
-	s.signs = nil // the ordinary answers are large, too
-	if err := s.server.sysctl("net.ipv4.ip_no_pmtu_disc", "1"); err != nil {
-		return err
-	}
-	if err := s.router.mtu("to-client", 1200); err != nil {
-		return err
-	}
-	err := s.client.sysctls("net.ipv4.ipfrag_low_thresh", "500", "net.ipv4.ipfrag_high_thresh", "1000")
-	if err != nil {
-		return err
-	}
-	at := s.server.at(9418)
-	if err := s.server.cast("mirror", &service{Addr: at}); err != nil {
-		return err
-	}
-	s.grows("fetch.timeout", 1)
-	return s.client.cast("fetch", &caller{Target: at, Rate: 4, Reply: 20000})
 }

@@ -269,7 +269,7 @@ func routingLoop6(s *site) error {
 }
 
 func pmtuUpload(s *site) error {
-	if err := s.far(wire{Up: way{MaxSize: 1400}}, false); err != nil {
+	if err := s.far(wire{Down: way{MaxSize: 1400}}, false); err != nil {
 		return err
 	}
 	at := s.server.at(9001)
