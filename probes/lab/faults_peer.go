@@ -34,11 +34,6 @@ var peerFaults = []Scenario{
 		plan:  refusedByFirewall,
 	},
 	{
-		Name: "peer-resets-kept", Cause: "peer.resets", sick: "client",
-		About: "the peer resets connections that a host keeps for many requests; seen from the client",
-		plan:  resetsKept,
-	},
-	{
 		Name: "peer-stops-reading", Cause: "peer.slow-reader", sick: "client",
 		About: "the service that a host uploads to reads a little now and then; seen from the sender",
 		plan: func(s *site) error {
@@ -54,18 +49,6 @@ func refusedByFirewall(s *site) error {
 	s.grows("worker.refused", 3)
 	s.grows("rule:acl", 3)
 	return s.router.filter(forward("acl"), rule{name: "acl", counted: true, match: many(toPort(8089)), does: rejectReset})
-}
-
-func resetsKept(s *site) error {
-	if err := s.quiet(); err != nil {
-		return err
-	}
-	at := s.server.at(5671)
-	if err := s.server.cast("queue", &service{Addr: at, Abort: 0.5, Linger: true}); err != nil {
-		return err
-	}
-	s.grows("consumers.reset", 1)
-	return s.client.cast("consumers", &caller{Target: at, Keep: 12, Pause: 0.8, Reply: 4000})
 }
 
 func slowDownload(s *site) error {

@@ -273,6 +273,12 @@ var refusalTypes = map[uint8]string{
 	unix.RTN_PROHIBIT: "prohibit", unix.RTN_THROW: "throw",
 }
 
+// isIPv6Network says whether the route leads further than link-local addresses do.
+func (r *route) isIPv6Network() bool {
+	to := r.destination.Addr()
+	return r.kind == unix.RTN_UNICAST && to.Is6() && !to.IsLinkLocalUnicast() && !to.IsMulticast() && !to.IsLoopback()
+}
+
 func (s *Source) addRoute(r *route) {
 	if r.cloned {
 		return
@@ -286,10 +292,7 @@ func (s *Source) addRoute(r *route) {
 		s.default4 = s.default4 || r.destination.Addr().Is4()
 		s.default6 = s.default6 || r.destination.Addr().Is6()
 	}
-	to := r.destination.Addr()
-	if r.kind == unix.RTN_UNICAST && to.Is6() && !to.IsLinkLocalUnicast() && !to.IsMulticast() && !to.IsLoopback() {
-		s.ipv6 = true
-	}
+	s.ipv6 = s.ipv6 || r.isIPv6Network()
 	// Older kernels list the entry that stands for "no route" as a route.
 	const noRoute = ^uint32(0)
 	name := refusalTypes[r.kind]
