@@ -37,6 +37,7 @@ type Book struct {
 	Brief         []*BriefItem
 	Symptoms      []*Symptom
 	Notes         []*Note
+	Terms         []*Term
 	Ledger        []*LedgerLine // along the packet's way in, then out
 
 	Meanings []*Meaning // of drivers' statistics
@@ -180,6 +181,7 @@ type file struct {
 	Tools    []*Tool       `yaml:"tools"`
 	Symptoms []*Symptom    `yaml:"symptoms"`
 	Notes    []*Note       `yaml:"notes"`
+	Terms    []*Term       `yaml:"terms"`
 	Items    []*BriefItem  `yaml:"items"`
 	Ledger   []*LedgerLine `yaml:"ledger"`
 
@@ -234,6 +236,7 @@ func (l *loader) readFile(name string, data []byte) {
 	addAll(l, name, "item", &l.book.Brief, f.Items)
 	addAll(l, name, "symptom", &l.book.Symptoms, f.Symptoms)
 	addAll(l, name, "note", &l.book.Notes, f.Notes)
+	addAll(l, name, "term", &l.book.Terms, f.Terms)
 	addAll(l, name, "ledger line", &l.book.Ledger, f.Ledger)
 	addAll(l, name, "meaning", &l.book.Meanings, f.Meanings)
 	addAll(l, name, "driver", &l.book.NICs, f.NICs)

@@ -100,6 +100,10 @@ func TestOverlay(t *testing.T) {
 		{"id twice", goodCause + strings.TrimPrefix(goodCause, "causes:\n"), "own.yaml:14: cause app.own-cause stands twice"},
 		{"explained away by nobody", broken("weight: 20,", "weight: 20, unless: [app.unknown],"), `unless names the unknown cause "app.unknown"`},
 		{"explained away by itself", broken("weight: 20,", "weight: 20, unless: [app.own-cause],"), "unless names its own cause"},
+		{"explained away by a kind of causes that is not there", broken("weight: 20,", "weight: 20, unless: [nothing.*],"), `unless names causes "nothing.*" that do not exist`},
+		{"a term without a meaning", goodCause + "terms: [{id: loss.own, is: 1 + 1}]\n", "term loss.own lacks something: expected is and means"},
+		{"a term with a fact's name", goodCause + "terms: [{id: Tcp.InSegs, is: 1 + 1, means: x}]\n", "term Tcp.InSegs has the name of a fact"},
+		{"a term of nothing known", goodCause + "terms: [{id: loss.own, is: 1 + Tcp.Nothing, means: x}]\n", "unknown fact Nothing"},
 		{"a brace left open", broken("{TcpExt.ListenOverflows} moved", "{TcpExt.ListenOverflows moved"), "own.yaml:8: a { without a }"},
 		{"not YAML", "causes: [", "own.yaml:"},
 		{"nothing in it", "", "own.yaml: "},
@@ -124,6 +128,46 @@ func TestOverlay(t *testing.T) {
 				t.Errorf("error is\n%v\nwant\n%s", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestTerms has rules that share an expression under a name: it is known when its
+// facts are, and its parts are judged like those of a condition.
+func TestTerms(t *testing.T) {
+	dir := t.TempDir()
+	terms := `terms:
+  - {id: own.most, is: "share(TcpExt.ListenOverflows, Tcp.PassiveOpens) > 0.5", means: most were refused}
+  - {id: own.bad, is: "own.most || TcpExt.ListenDrops > 100", means: it is bad}
+`
+	file := strings.Replace(goodCause, "when: TcpExt.ListenOverflows > 0, weight: 20,", `when: "own.bad && 'own.bad' != 'x'", weight: 20, unless: ["listen.*", app.aborts],`, 1)
+	if file == goodCause {
+		t.Fatal("the cause has no such rule")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "own.yaml"), []byte(file+terms), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	book, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := book.Cause("app.own-cause").For[0]
+	if got, want := strings.Join(rule.When.Uses(), " "), "Tcp.PassiveOpens TcpExt.ListenDrops TcpExt.ListenOverflows"; got != want {
+		t.Errorf("uses %s, want %s", got, want)
+	}
+	if got, want := strings.Join(rule.Unless, " "), "listen.accept-queue-full listen.syn-queue-full app.aborts"; got != want {
+		t.Errorf("unless %s, want %s", got, want)
+	}
+	for _, c := range []struct {
+		facts        map[string]any
+		holds, known bool
+	}{
+		{map[string]any{"TcpExt.ListenOverflows": 6.0, "Tcp.PassiveOpens": 10.0, "TcpExt.ListenDrops": 0.0}, true, true},
+		{map[string]any{"TcpExt.ListenDrops": 200.0}, true, true},
+		{map[string]any{"TcpExt.ListenDrops": 1.0}, false, false},
+	} {
+		if holds, known := rule.When.Holds(NewEnv(c.facts)); holds != c.holds || known != c.known {
+			t.Errorf("%v: holds %v, known %v", c.facts, holds, known)
+		}
 	}
 }
 

@@ -286,7 +286,7 @@ func (v *Vocabulary) compileText(t *Text, table string, extra map[string]Type) e
 			if end < 0 {
 				return fmt.Errorf("a { without a } in %q: write {{ for a literal brace", t.Source)
 			}
-			e := &Expr{Source: rest[1:end], Place: t.Place}
+			e := &Expr{Source: v.spellOut(rest[1:end]), Place: t.Place}
 			if err := v.compileExpr(e, table, extra); err != nil {
 				return err
 			}

@@ -45,9 +45,11 @@ func (l *loader) groupFile(q *Question) string {
 
 // compile type-checks every expression and text against the vocabulary.
 func (l *loader) compile() {
+	l.settleTerms()
 	for _, c := range l.book.Causes {
 		for _, r := range append(append([]*Rule{}, c.For...), c.Against...) {
 			r.File = c.File
+			l.settleUnless(c, r)
 			l.condition(r.When, r.Each, r.Place)
 			l.number(r.Order, r.Each, r.Place)
 			l.text(r.Says, r.Each, nil, r.Place)
@@ -87,10 +89,9 @@ func (l *loader) remedy(r *Remedy) {
 	l.number(r.Order, r.Each, r.Place)
 	extra := map[string]Type{}
 	if !r.Value.Empty() {
-		r.Value.File = r.File
-		if err := l.book.Facts.compileExpr(r.Value, r.Each, nil); err != nil {
-			l.problem(r.Value.Place, "%v", err)
-		}
+		l.expression(r.Value, r.Each, r.Place, func(e *Expr, table string) error {
+			return l.book.Facts.compileExpr(e, table, nil)
+		})
 		extra["value"] = String
 	}
 	if r.Current != nil {
@@ -120,7 +121,11 @@ func (l *loader) expression(e *Expr, each string, owner Place, compile func(*Exp
 		l.problem(owner, "each: %s is not a table: expected one of %s", each, l.tableNames())
 		return
 	}
-	if err := compile(e, each); err != nil {
+	written := e.Source
+	e.Source = l.book.Facts.spellOut(written)
+	err := compile(e, each)
+	e.Source = written
+	if err != nil {
 		l.problem(e.Place, "%v", err)
 	}
 }

@@ -81,6 +81,7 @@ type Vocabulary struct {
 	scalars map[string]*FactDef
 	tables  map[string]*TableDef
 	suggest map[string]string // by probe
+	terms   map[string]string // what stands for each, in parentheses
 
 	// While the content is compiled:
 	envs     map[string]*conf.Config // the environments' types, by table and extra names
