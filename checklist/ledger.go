@@ -189,7 +189,11 @@ func balanced(facts *fact.Facts, b Balance) *scene {
 		values["ledger.retrans"], values["ledger.spurious"] = b.Retrans, b.Spurious
 		values["ledger.unlocated"] = b.Unlocated
 		if sent, ok := facts.Num("TcpExt.TCPOrigDataSent"); ok && sent > 0 {
-			values["ledger.unlocated_share"] = min(1, b.Unlocated/sent)
+			share := min(1, b.Unlocated/sent)
+			values["ledger.unlocated_share"] = share
+			if run, known := lossRun(facts, share); known {
+				values["ledger.run"] = run
+			}
 		}
 	}
 	return newScene(facts, values)

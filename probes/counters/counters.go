@@ -55,6 +55,8 @@ type Reading struct {
 	ARP, NDISC           *Neighbours
 	// Multicast is the growing count of multicast frames received, by device.
 	Multicast map[string]uint64
+	// Sent is the growing count of packets that each device sent.
+	Sent map[string]uint64
 	// VirtualServers is how many packets IPVS took; 0 without IPVS.
 	VirtualServers uint64
 	// IPsec is set while a transform module (esp4, ah4, esp6, ah6) is loaded.
@@ -82,7 +84,7 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	}
 	s.part(r, "net/netstat", func(b []byte) (err error) { r.Netstat, err = s.layouts.parsePairs(b); return })
 	s.part(r, "net/snmp6", func(b []byte) (err error) { r.SNMP6, err = s.layouts.parseSNMP6(b); return })
-	s.part(r, "net/dev", func(b []byte) error { r.Multicast = parseMulticast(b); return nil })
+	s.part(r, "net/dev", func(b []byte) error { r.Multicast, r.Sent = parseDevices(b); return nil })
 	s.part(r, "net/ip_vs_stats", func(b []byte) (err error) { r.VirtualServers, err = parseVirtualServers(b); return })
 	s.part(r, "net/stat/arp_cache", func(b []byte) (err error) { r.ARP, err = parseNeighbours(b); return })
 	s.part(r, "net/stat/ndisc_cache", func(b []byte) (err error) { r.NDISC, err = parseNeighbours(b); return })

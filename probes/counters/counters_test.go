@@ -281,7 +281,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%s = %v", name, v)
 			}
 		}
-		parseMulticast(b)
+		parseDevices(b)
 		_, _ = parseVirtualServers(b)
 	})
 }

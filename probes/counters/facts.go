@@ -40,6 +40,7 @@ func (*Source) Facts(readings []fact.Reading, f *fact.Facts) {
 		countMIB(rs, part, grown, f)
 	}
 	countVanished(rs, grown, f)
+	tellEndings(readings, f)
 	for name, v := range last.Sockets {
 		f.Gauge(name, v)
 	}

@@ -131,11 +131,11 @@ func parseNeighbours(b []byte) (*Neighbours, error) {
 // maxDevices bounds how many devices' multicast counters are kept.
 const maxDevices = 512
 
-// parseMulticast reads the eighth column of /proc/net/dev, multicast frames
-// received, of the devices that have counted any.
-func parseMulticast(b []byte) map[string]uint64 {
-	m := map[string]uint64{}
-	for len(b) > 0 && len(m) < maxDevices {
+// parseDevices reads /proc/net/dev: the multicast frames that each device
+// received, as far as it counts any, and the packets that it sent.
+func parseDevices(b []byte) (multicast, sent map[string]uint64) {
+	multicast, sent = map[string]uint64{}, map[string]uint64{}
+	for len(b) > 0 && len(sent) < maxDevices {
 		var row []byte
 		row, b = line(b)
 		at := bytes.LastIndexByte(row, ':')
@@ -143,14 +143,18 @@ func parseMulticast(b []byte) map[string]uint64 {
 			continue
 		}
 		fields := bytes.Fields(row[at+1:])
-		if len(fields) < 8 {
+		if len(fields) < 10 {
 			continue
 		}
+		device := string(bytes.TrimSpace(row[:at]))
 		if v, err := strconv.ParseUint(string(fields[7]), 10, 64); err == nil && v > 0 {
-			m[string(bytes.TrimSpace(row[:at]))] = v
+			multicast[device] = v
+		}
+		if v, err := strconv.ParseUint(string(fields[9]), 10, 64); err == nil {
+			sent[device] = v
 		}
 	}
-	return m
+	return multicast, sent
 }
 
 // parseVirtualServers reads the total of incoming packets from

@@ -91,6 +91,43 @@ func countVanished(rs []*Reading, grown growths, f *fact.Facts) {
 	}
 	balance(tx4, grown, 0, f)
 	balance(tx6, grown, 0, f)
+	egress(rs, grown, f)
+}
+
+// egress records how many packets left IP and were sent by no device: an egress
+// hook took them, a queueing discipline dropped or still holds them, or the next
+// hop's address is missing. A device counts more than IP sends (ARP, segments of
+// a large packet, devices on top of others), which hides some: what is told is
+// the least. A hundredth of all can be under way between the two counts.
+func egress(rs []*Reading, grown growths, f *fact.Facts) {
+	last := rs[len(rs)-1]
+	sent4, ok := grown["Ip.OutTransmits"]
+	if !ok || len(last.Sent) == 0 {
+		return
+	}
+	sent := sent4 + grown["Ip6.OutTransmits"]
+	left := sent
+	for _, n := range deviceGrowth(rs, func(r *Reading) map[string]uint64 { return r.Sent }) {
+		left -= n
+	}
+	if left <= sent/100 {
+		left = 0
+	}
+	f.Values["ip.egress_vanished"] = fact.Value{Now: left}
+}
+
+// deviceGrowth is by how much a count of each device grew.
+func deviceGrowth(rs []*Reading, count func(*Reading) map[string]uint64) map[string]float64 {
+	grown := map[string]float64{}
+	for device := range count(rs[len(rs)-1]) {
+		before := count(rs[0])[device]
+		for _, r := range rs[1:] {
+			v := count(r)[device]
+			g, _ := fact.Growth(before, v, 64)
+			grown[device], before = grown[device]+float64(g), v
+		}
+	}
+	return grown
 }
 
 // balance records one balance, less what is known from elsewhere. It needs all
@@ -123,15 +160,8 @@ func balance(b books, grown growths, elsewhere float64, f *fact.Facts) {
 // frames again, so it is the largest figure, not the sum.
 func multicastNoise(rs []*Reading, grown growths) float64 {
 	most := 0.0
-	for dev := range rs[len(rs)-1].Multicast {
-		sum := 0.0
-		before := rs[0].Multicast[dev]
-		for _, r := range rs[1:] {
-			v := r.Multicast[dev]
-			g, _ := fact.Growth(before, v, 64)
-			sum, before = sum+float64(g), v
-		}
-		most = max(most, sum)
+	for _, n := range deviceGrowth(rs, func(r *Reading) map[string]uint64 { return r.Multicast }) {
+		most = max(most, n)
 	}
 	return max(0, most-grown["IpExt.InMcastPkts"]-grown["Ip6.InMcastPkts"])
 }

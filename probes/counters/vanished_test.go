@@ -53,6 +53,15 @@ func TestVanished(t *testing.T) {
 		{what: "FORWARD takes some", grown: growths{"Ip.InReceives": 8, "Ip.ForwDatagrams": 8, "Ip.OutTransmits": 5}, fact: "ip.tx_vanished", want: 3.0},
 		{what: "fragments are transmitted one by one", grown: growths{"Ip.OutRequests": 5, "Ip.FragOKs": 5, "Ip.FragCreates": 15, "Ip.OutTransmits": 15}, fact: "ip.tx_vanished", want: 0.0},
 		{what: "too big to forward", grown: growths{"Ip.ForwDatagrams": 9, "Ip.OutRequests": 1, "Ip.FragFails": 1, "Ip.OutTransmits": 9}, fact: "ip.tx_vanished", want: 0.0},
+		{
+			what: "an egress hook takes some", grown: growths{"Ip.OutTransmits": 90, "Ip6.OutTransmits": 30}, fact: "ip.egress_vanished", want: 20.0,
+			first: &Reading{Sent: map[string]uint64{"eth0": 1000, "lo": 5}}, last: &Reading{Sent: map[string]uint64{"eth0": 1060, "lo": 45}},
+		},
+		{
+			what: "a device that segments counts more than IP", grown: growths{"Ip.OutTransmits": 90}, fact: "ip.egress_vanished", want: 0.0,
+			first: &Reading{Sent: map[string]uint64{"eth0": 1000}}, last: &Reading{Sent: map[string]uint64{"eth0": 5000}},
+		},
+		{what: "devices that nobody could read", grown: growths{"Ip.OutTransmits": 90}, fact: "ip.egress_vanished"},
 		{what: "IPsec asks twice", grown: growths{"Ip.OutRequests": 100, "Ip.OutTransmits": 50}, fact: "ip.tx_vanished", last: &Reading{IPsec: true}},
 		{what: "IPv6 OUTPUT takes some", grown: growths{"Ip6.OutRequests": 4, "Ip6.OutTransmits": 1}, fact: "ip6.tx_vanished", want: 3.0},
 	} {

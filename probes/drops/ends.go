@@ -21,21 +21,35 @@ type endOf struct {
 	end      netip.AddrPort
 }
 
-// addClosedPort tells how much of what found no TCP socket was for one port: a
-// service that is down is one port, background noise tries many.
+// addClosedPort tells how much of what found no TCP socket was for one port, and
+// how much of that came from addresses that had asked for it before: a service
+// that is down is one port, and its clients come back; background noise tries
+// many ports, from addresses that are never seen again.
 func addClosedPort(f *fact.Facts, flows []FlowSample) {
-	var all, most uint64
+	var all uint64
 	ports := map[uint16]uint64{}
+	clients := map[uint16]map[netip.Addr]bool{}
 	for _, flow := range flows {
 		if flow.Reason != "NO_SOCKET" || flow.Direction != Received || flow.Protocol != "tcp" {
 			continue
 		}
-		ports[flow.Dst.Port()] += flow.Weight
+		port := flow.Dst.Port()
+		ports[port] += flow.Weight
 		all += flow.Weight
-		most = max(most, ports[flow.Dst.Port()])
+		if clients[port] == nil {
+			clients[port] = map[netip.Addr]bool{}
+		}
+		clients[port][flow.Src.Addr()] = true
 	}
-	if all > 0 {
-		f.Gauge("drops.closed_port_share", float64(most)/float64(all))
+	most := uint16(0)
+	for port, n := range ports {
+		if n > ports[most] || n == ports[most] && port < most {
+			most = port
+		}
+	}
+	if n := ports[most]; n > 0 {
+		f.Gauge("drops.closed_port_share", float64(n)/float64(all))
+		f.Gauge("drops.closed_port_again", max(0, float64(n)-float64(len(clients[most])))/float64(n))
 	}
 }
 

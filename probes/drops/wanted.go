@@ -46,10 +46,22 @@ func addWanted(f *fact.Facts, flows []FlowSample, listening []uint16) {
 		return
 	}
 	f.Gauge("drops.firewall_port_share", float64(most)/float64(all))
+	f.Gauge("drops.firewall_port", float64(busiest(ports)))
 	f.Gauge("drops.firewall_repeated_share", float64(repeated)/float64(all))
 	if received > 0 {
 		f.Gauge("drops.firewall_listening_share", float64(served)/float64(received))
 	}
+}
+
+// busiest is the port with the most, the lowest of those.
+func busiest(ports map[uint16]uint64) uint16 {
+	var found uint16
+	for port, n := range ports {
+		if n > ports[found] || n == ports[found] && port < found {
+			found = port
+		}
+	}
+	return found
 }
 
 // heeded tells whether the samples have something that netfilter dropped.

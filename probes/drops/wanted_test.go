@@ -19,15 +19,17 @@ func TestWanted(t *testing.T) {
 	for name, c := range map[string]struct {
 		flows                  []FlowSample
 		port, repeat, listened float64
+		busiest                float64
 	}{
-		"one service":  {[]FlowSample{flow(40000, 8443, 3), flow(40001, 8443, 3)}, 1, 1, 1},
-		"noise":        {[]FlowSample{flow(40000, 22, 1), flow(40001, 23, 1), flow(40002, 445, 1), flow(40003, 3389, 1)}, 0.25, 0, 0},
-		"half of each": {[]FlowSample{flow(40000, 8443, 2), flow(40001, 22, 1), flow(40002, 23, 1)}, 0.5, 0.5, 0.5},
+		"one service":  {[]FlowSample{flow(40000, 8443, 3), flow(40001, 8443, 3)}, 1, 1, 1, 8443},
+		"noise":        {[]FlowSample{flow(40000, 22, 1), flow(40001, 23, 1), flow(40002, 445, 1), flow(40003, 3389, 1)}, 0.25, 0, 0, 22},
+		"half of each": {[]FlowSample{flow(40000, 8443, 2), flow(40001, 22, 1), flow(40002, 23, 1)}, 0.5, 0.5, 0.5, 8443},
 	} {
 		f := fact.New(time.Unix(0, 0), 1)
 		addWanted(f, c.flows, []uint16{80, 8443})
 		for fact, want := range map[string]float64{
 			"drops.firewall_port_share": c.port, "drops.firewall_repeated_share": c.repeat, "drops.firewall_listening_share": c.listened,
+			"drops.firewall_port": c.busiest,
 		} {
 			if got, _ := f.Num(fact); got != want {
 				t.Errorf("%s: %s = %v, want %v", name, fact, got, want)

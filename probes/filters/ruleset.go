@@ -226,8 +226,8 @@ func resolve(chains []*chain) *part {
 
 // limited is a rule that lets packets pass within a limit.
 type limited struct {
-	conditions string
-	tcp        bool
+	match *match
+	tcp   bool
 }
 
 // walk goes through a chain and returns whether established connections can
@@ -253,7 +253,7 @@ func (w *walker) walk(c *chain, l light) bool {
 			l.established = w.step(c, &r.branches[j], l, &within)
 		}
 		if r.match.limit != "" && (r.verdict == verdictAccept || r.verdict == verdictReturn) {
-			within = append(within, limited{r.match.conditions(), !r.match.notTCP})
+			within = append(within, limited{&r.match, !r.match.notTCP})
 		}
 	}
 	if c.hook != "" && c.policy == verdictDrop {
@@ -319,22 +319,30 @@ func (w *walker) collect(c *chain, r *rule, l light, within *[]limited) {
 	}
 	out.Text = ruleText(c, r, l.outer.parts)
 	// What was left over of an accept within a limit ends here.
-	*within = slices.DeleteFunc(*within, func(a limited) bool { return a.conditions == r.match.conditions() })
+	*within = slices.DeleteFunc(*within, func(a limited) bool { return a.match.conditions() == r.match.conditions() })
 	w.part.rules = append(w.part.rules, out)
 	w.part.packets = append(w.part.packets, r.packets)
 	w.part.origins = append(w.part.origins, r.origin)
 }
 
 // followsLimit tells whether a rule takes what an accept within a limit has
-// left over: the same conditions, or none at all.
+// left over: it asks the same and perhaps more, or less of the same port, or
+// nothing at all.
 func followsLimit(r *rule, within []limited) bool {
-	conditions := r.match.conditions()
+	asks := r.match.parts
 	for _, w := range within {
-		if w.tcp && (conditions == "" || conditions == w.conditions) {
+		limits := w.match.parts
+		wider := len(asks) == 0 || r.match.port > 0 && r.match.port == w.match.port && holdsAll(limits, asks)
+		if w.tcp && (wider || holdsAll(asks, limits)) {
 			return true
 		}
 	}
 	return false
+}
+
+// holdsAll tells whether all of few are among many.
+func holdsAll(many, few []string) bool {
+	return !slices.ContainsFunc(few, func(part string) bool { return !slices.Contains(many, part) })
 }
 
 // ruleText is the rule in the tool's own language, with the conditions of the

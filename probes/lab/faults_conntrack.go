@@ -30,20 +30,54 @@ var conntrackFaults = []Scenario{
 	{
 		Name: "conntrack-invalid", Cause: "netfilter.conntrack-invalid", sick: "server",
 		About: "a service's host forgets idle connections and drops their packets as invalid; seen from that host",
-		plan:  conntrackInvalid,
+		plan: func(s *site) error {
+			return s.outOfState(5672, rule{name: "invalid", counted: true, match: many(tracked(ctInvalid)), does: drop})
+		},
+	},
+	{
+		Name: "conntrack-invalid-uncounted", Cause: "netfilter.conntrack-invalid", sick: "server",
+		About: "a service's host forgets idle connections, and a rule without a counter drops their packets; seen from that host",
+		plan:  func(s *site) error { return s.outOfState(9042, rule{match: many(tracked(ctInvalid)), does: drop}) },
+	},
+	{
+		Name: "conntrack-full-small", Cause: "netfilter.conntrack-full", sick: "server", Needs: "root",
+		Settings: []string{"net.netfilter.nf_conntrack_max"},
+		About:    "sessions that are kept open fill a small connection tracking table; seen from the service's host",
+		plan:     conntrackFullSmall,
 	},
 }
 
-// conntrackInvalid has pooled connections that rest longer than the service's
-// own host tracks them.
-func conntrackInvalid(s *site) error {
+// conntrackFullSmall has as many sessions as the table has entries, so that
+// others find no room.
+func conntrackFullSmall(s *site) error {
+	const entries = 400
 	if err := s.quiet(); err != nil {
 		return err
 	}
-	if err := s.server.filter(input("filter"),
-		rule{name: "invalid", counted: true, match: many(tracked(ctInvalid)), does: drop},
-		rule{match: many(tracked(ctEstablished)), does: accept},
-	); err != nil {
+	if err := s.server.filter(input("filter"), rule{match: many(tracked(ctEstablished)), does: accept}); err != nil {
+		return err
+	}
+	at := s.server.at(1935)
+	if err := s.server.cast("streaming", &service{Addr: at}); err != nil {
+		return err
+	}
+	if err := s.hostWide("net.netfilter.nf_conntrack_max", strconv.Itoa(entries)); err != nil {
+		return err
+	}
+	if err := s.client.cast("viewers", &caller{Target: at, Keep: entries + 20, Pause: 1.5, Reply: 300}); err != nil {
+		return err
+	}
+	s.grows("new-viewers.timeout", 2)
+	return s.client.cast("new-viewers", &caller{Target: at, Rate: 10, Reply: 600})
+}
+
+// outOfState has pooled connections that rest longer than the service's own host
+// tracks them; a rule takes what it then calls invalid.
+func (s *site) outOfState(port uint16, takes rule) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	if err := s.server.filter(input("filter"), takes, rule{match: many(tracked(ctEstablished)), does: accept}); err != nil {
 		return err
 	}
 	if err := s.server.sysctls(
@@ -52,7 +86,7 @@ func conntrackInvalid(s *site) error {
 	); err != nil {
 		return err
 	}
-	at := s.server.at(5672)
+	at := s.server.at(port)
 	if err := s.server.cast("message-bus", &service{Addr: at}); err != nil {
 		return err
 	}

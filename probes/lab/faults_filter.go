@@ -5,6 +5,7 @@ package lab
 import (
 	"slices"
 
+	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
 
@@ -141,6 +142,50 @@ var filterFaults = []Scenario{
 		About: "a packet rate limit without a counter drops part of a bulk upload; seen from the service's host",
 		plan:  rateLimitPackets,
 	},
+	{
+		Name: "rate-limit-connections", Cause: "netfilter.rate-limit", sick: "server",
+		About: "a limit on the number of connections refuses more of them with resets; seen from the service's host",
+		plan:  rateLimitConnections,
+	},
+	{
+		Name: "rate-limit-router", Cause: "netfilter.rate-limit", sick: "router",
+		About: "a forward rule without a counter limits the new connections to one service; seen from the router",
+		plan: func(s *site) error {
+			if err := s.outbound(3478); err != nil {
+				return err
+			}
+			s.grows("worker.slow", 0.5)
+			return s.router.filter(forward("transit"), rule{match: many(toPort(3478), isSYN(), over(3, 3)), does: drop})
+		},
+	},
+	{
+		Name: "drop-and-limit", Cause: "netfilter.drop-rule", And: "netfilter.rate-limit", sick: "server",
+		About:  "one rule drops a service's port and another limits another's new connections; seen from their host",
+		Unseen: "without the rules nothing tells which of them took the packets", UnseenBy: "nobody",
+		plan: func(s *site) error {
+			if err := s.filtered(4420, input("fw"), "timeout",
+				rule{name: "closed", counted: true, match: many(toPort(4420)), does: drop},
+				rule{match: many(toPort(5044), isSYN(), over(3, 3)), does: drop}); err != nil {
+				return err
+			}
+			if err := s.server.cast("second", &service{Addr: s.server.at(5044)}); err != nil {
+				return err
+			}
+			s.grows("others.slow", 0.4)
+			return s.client.cast("others", &caller{Target: s.server.at(5044), Rate: 10, Body: 300, Reply: 900})
+		},
+	},
+}
+
+// rateLimitConnections has clients that keep more connections than a rule
+// allows; whoever comes after is refused.
+func rateLimitConnections(s *site) error {
+	const most = 12
+	if err := s.filtered(7687, input("filter"), "refused",
+		rule{name: "too many", counted: true, match: many(toPort(7687), isSYN(), []expr.Any{&expr.Connlimit{Count: most, Flags: unix.NFT_LIMIT_F_INV}}), does: rejectReset}); err != nil {
+		return err
+	}
+	return s.client.cast("sessions", &caller{Target: s.server.at(7687), Keep: most, Pause: 0.6, Reply: 400})
 }
 
 // filtered has clients of a service whose packets meet rules on its host; the

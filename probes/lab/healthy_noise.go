@@ -24,6 +24,8 @@ var noisyHosts = []Scenario{
 		plan:  func(s *site) error { return s.noisy(1.5, "damaged", "damaged", "syn") },
 	},
 	{Name: "healthy-brute-force", sick: "server", About: "a rate limit that keeps password guessers from SSH, as it should", plan: healthyBruteForce},
+	{Name: "healthy-blocklist", sick: "server", About: "a list of unwanted networks that try the open ports again and again", plan: healthyBlocklist},
+	{Name: "healthy-office-ssh", sick: "server", About: "SSH is open to the office only, and the internet tries it", plan: healthyOfficeSSH},
 	{
 		Name: "healthy-health-checks", sick: "server",
 		About: "load balancers that connect and close at once, beside customers",
@@ -99,6 +101,53 @@ func (s *site) noisy(rate float64, kinds ...string) error {
 	s.grows("strangers.sent", rate/3)
 	s.works("customers", 15)
 	return s.client.cast("customers", &caller{Target: at, Rate: 30, Body: 500, Reply: 12000})
+}
+
+// shopBehind has a shop with content customers, rules, and strangers that send
+// SYNs to ports of the host.
+func (s *site) shopBehind(at chainAt, rate float64, ports []uint16, rules ...rule) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	world, err := s.internet()
+	if err != nil {
+		return err
+	}
+	shop := s.server.at(443)
+	if err := s.server.cast("shop", &service{Addr: shop}); err != nil {
+		return err
+	}
+	if err := s.server.filter(at, rules...); err != nil {
+		return err
+	}
+	strangers := &noise{Target: s.server.addr.String(), Sources: world.String(), Rate: rate, Kinds: []string{"syn"}, Ports: ports}
+	if err := s.client.cast("strangers", strangers); err != nil {
+		return err
+	}
+	s.works("customers", 10)
+	return s.client.cast("customers", &caller{Target: shop, Rate: 20, Body: 500, Reply: 12000})
+}
+
+func healthyBlocklist(s *site) error {
+	s.grows("rule:unwanted", 1)
+	unwanted := rule{name: "unwanted", counted: true, match: many(fromNet(netip.MustParsePrefix("198.18.0.0/15"))), does: drop}
+	return s.shopBehind(input("blocklist"), 3, []uint16{22, 443, 8080}, unwanted)
+}
+
+func healthyOfficeSSH(s *site) error {
+	gate := input("filter")
+	gate.drop = true
+	err := s.shopBehind(gate, 2, []uint16{22, 22, 22, 23},
+		rule{match: many(tracked(ctEstablished)), does: accept},
+		rule{match: many(isProtocol(unix.IPPROTO_ICMP)), does: accept},
+		rule{match: many(isProtocol(unix.IPPROTO_ICMPV6)), does: accept},
+		rule{match: many(toPort(443)), does: accept},
+		rule{match: many(toPort(8000 + uint16(s.subnet))), does: accept},
+		rule{match: many(fromNet(netip.MustParsePrefix("192.0.2.0/24")), toPort(22)), does: accept})
+	if err != nil {
+		return err
+	}
+	return s.server.cast("sshd", &service{Addr: s.server.at(22)})
 }
 
 // healthyBruteForce limits new SSH connections; the administrators keep theirs.

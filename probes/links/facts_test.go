@@ -217,6 +217,36 @@ func TestQueueTree(t *testing.T) {
 	want(t, row(t, f, "qdisc", "eth0 clsact ffff:"), fact.Row{"ingress": true, "backlog_packets": nil})
 }
 
+func TestShaperStandingUse(t *testing.T) {
+	// bytes are sent in every second, waiting is what stands at each look.
+	host := func(rate, bytes uint64, waiting ...uint32) *fact.Facts {
+		var looks []*Reading
+		for i, n := range waiting {
+			looks = append(looks, &Reading{
+				Links: []Link{{Index: 2, Name: "eth0"}},
+				Queues: []Queue{{Link: 2, Kind: "tbf", Handle: 0x10000, Parent: rootHandle, Counted: true,
+					Bytes: uint64(i) * bytes, Qlen: n, Rate: rate}},
+			})
+		}
+		return observed(looks...)
+	}
+	for name, c := range map[string]struct {
+		facts *fact.Facts
+		want  float64
+	}{
+		"at its rate, always waiting":     {host(1000, 980, 4, 6, 5, 7, 3, 4), 0.98},
+		"drained once":                    {host(1000, 980, 4, 6, 0, 7, 3, 4), 0.98},
+		"a burst now and then":            {host(1000, 500, 0, 6, 0, 7, 0, 4), 0},
+		"far below its rate":              {host(10000, 980, 1, 1, 1, 1, 1, 1), 0.098},
+		"no shaper":                       {host(0, 980, 4, 6, 5, 7, 3, 4), 0},
+		"two looks are no standing queue": {host(1000, 980, 4, 6), 0},
+	} {
+		if got, known := c.facts.Num("shaper.standing_use"); !known || got != c.want {
+			t.Errorf("%s: %v, %v; want %v", name, got, known, c.want)
+		}
+	}
+}
+
 func TestQueueOfMQ(t *testing.T) {
 	look := func(drops uint32) *Reading {
 		q := func(kind string, parent, n uint32) Queue {

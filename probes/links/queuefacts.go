@@ -13,6 +13,7 @@ type flow struct {
 	bytes, packets, drops, overlimits, requeue float64
 	early                                      float64 // drops in the first half of the looks
 	least, most                                uint32  // packets standing in it
+	stood                                      int     // looks at which packets stood in it
 }
 
 func (w *flow) add(q *Queue) {
@@ -27,6 +28,9 @@ func (w *flow) add(q *Queue) {
 		w.least = q.Qlen
 	}
 	w.most = max(w.most, q.Qlen)
+	if q.Qlen > 0 {
+		w.stood++
+	}
 	w.last = q
 	w.looks++
 }
@@ -69,6 +73,7 @@ func queueFacts(looks []*Reading, seconds float64, f *fact.Facts) {
 	f.Table("qdisc")
 	t := newTree(last.Queues)
 	var rows []fact.Row
+	use := 0.0
 	for i := range last.Queues {
 		q := &last.Queues[i]
 		l := links[q.Link]
@@ -84,6 +89,7 @@ func queueFacts(looks []*Reading, seconds float64, f *fact.Facts) {
 		}
 		if q.Counted && w.looks > 1 {
 			w.fill(row, seconds)
+			use = max(use, w.standingUse(seconds))
 			row["own_drops"] = t.own(i, func(q *Queue) float64 { return flows[q.key()].drops })
 		}
 		if ms, ok := t.hold(i, flows); ok {
@@ -95,6 +101,7 @@ func queueFacts(looks []*Reading, seconds float64, f *fact.Facts) {
 		}
 		rows = append(rows, row)
 	}
+	f.Gauge("shaper.standing_use", use)
 	sort.SliceStable(rows, func(i, j int) bool { return weight(rows[i]) > weight(rows[j]) })
 	for _, row := range rows[:min(len(rows), maxQueueRows)] {
 		f.Add("qdisc", row)
@@ -151,6 +158,15 @@ func (w *flow) fill(row fact.Row, seconds float64) {
 	if seconds > 0 {
 		row["sent_bps"] = 8 * w.bytes / seconds
 	}
+}
+
+// standingUse is the share of its rate that a shaper sent while its queue was
+// hardly ever empty; 0 for all others.
+func (w *flow) standingUse(seconds float64) float64 {
+	if q := w.last; q.Rate == 0 || seconds <= 0 || w.looks < 3 || w.stood*5 < w.looks*4 {
+		return 0
+	}
+	return w.bytes / seconds / float64(w.last.Rate)
 }
 
 const maxDepth = 16 // of a tree of classes; htb has at most 8 levels

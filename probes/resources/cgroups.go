@@ -45,8 +45,8 @@ type Quota struct {
 	For     time.Duration // time stopped, all CPUs' run queues together
 	// Processes are the names of some processes in it or below.
 	Processes []string
-	// Listens tells whether one of them owns a TCP socket; nil if that was not
-	// to be seen.
+	// Listens tells whether one of them is in this network namespace and owns a
+	// TCP socket; nil if that was not to be seen.
 	Listens *bool
 }
 
@@ -239,7 +239,7 @@ func (c *cgroups) membersOf(dir string) members {
 		if comm := oneLine(proc, "comm"); comm != "" && !seen[comm] {
 			seen[comm] = true
 		}
-		owns, err := ownsTCP(proc)
+		owns, err := c.ownsTCP(proc)
 		hidden = hidden || errors.Is(err, fs.ErrPermission)
 		if owns {
 			yes := true
@@ -278,9 +278,17 @@ func processes(dir string) []string {
 	return pids
 }
 
-// ownsTCP reports whether a process has a TCP socket open, by the name that
-// sockfs gives as an extended attribute. It takes the right to trace the process.
-func ownsTCP(proc string) (bool, error) {
+// ownsTCP reports whether a process is in this network namespace and has a TCP
+// socket open, by the name that sockfs gives as an extended attribute. It takes
+// the right to trace the process.
+func (c *cgroups) ownsTCP(proc string) (bool, error) {
+	theirs, err := os.Readlink(filepath.Join(proc, "ns/net"))
+	if err != nil {
+		return false, err
+	}
+	if ours, err := os.Readlink(filepath.Join(c.root, "proc/thread-self/ns/net")); err == nil && ours != theirs {
+		return false, nil
+	}
 	d, err := os.Open(filepath.Join(proc, "fd"))
 	if err != nil {
 		return false, err

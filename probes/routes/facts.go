@@ -53,9 +53,8 @@ func neighbours(looks []*Reading, f *fact.Facts) {
 	f.Table("neighbour")
 	type entry struct {
 		Neighbour
-		bad, seen int
-		wanted    bool
-		link      string
+		bad, wanted int
+		link        string
 	}
 	var order []hop
 	entries := map[hop]*entry{}
@@ -69,8 +68,9 @@ func neighbours(looks []*Reading, f *fact.Facts) {
 				order = append(order, key)
 			}
 			e.Neighbour, e.link = n, look.Links[n.Ifindex]
-			e.seen++
-			e.wanted = e.wanted || n.wanted()
+			if n.wanted() {
+				e.wanted++
+			}
 			if n.bad() {
 				e.bad++
 			}
@@ -81,7 +81,8 @@ func neighbours(looks []*Reading, f *fact.Facts) {
 		row := fact.Row{
 			"name": fmt.Sprintf("%s dev %s", e.Addr, e.link), "address": e.Addr.String(), "link": e.link,
 			"state": e.stateName(), "bad_share": float64(e.bad) / float64(len(looks)),
-			"gateway": e.Gateway, "wanted": e.wanted, "sockets": float64(e.Sockets),
+			"gateway": e.Gateway, "wanted": e.wanted > 0, "sockets": float64(e.Sockets),
+			"wanted_share": float64(e.wanted) / float64(len(looks)),
 		}
 		if e.Probes >= 0 {
 			row["probes"] = float64(e.Probes)

@@ -90,7 +90,7 @@ func TestFactsOverLooks(t *testing.T) {
 		look(unix.NUD_PROBE, 10), look(unix.NUD_FAILED, 60), look(unix.NUD_INCOMPLETE, 5), look(unix.NUD_FAILED, 6000),
 	}, f)
 	row := f.Tables["neighbour"][0]
-	if row["bad_share"] != 0.75 || row["state"] != "FAILED" || row["wanted"] != true || row["name"] != "10.9.0.77 dev eth0" {
+	if row["bad_share"] != 0.75 || row["state"] != "FAILED" || row["wanted"] != true || row["wanted_share"] != 0.75 || row["name"] != "10.9.0.77 dev eth0" {
 		t.Errorf("neighbour: %v", row)
 	}
 	if n, _ := f.Num("neigh.failed"); n != 0 {

@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"context"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -57,6 +58,25 @@ func TestConnectionsThatEndAreCounted(t *testing.T) {
 	if row := rowOf(t, f, "peer", "name", "203.0.113.1"); row["retrans"] != 7.0 || row["flows_retrans"] != 3.0 {
 		t.Errorf("peer: %v", row)
 	}
+}
+
+// TestUnusedConnections: only what came to a listener and carried no data counts.
+func TestUnusedConnections(t *testing.T) {
+	listener := with(connection(1, "0.0.0.0:0"), func(k *inetdiag.Socket) { k.State = inetdiag.Listen })
+	end := func(cookie uint64, local uint16, sent, received uint32) inetdiag.Socket {
+		return with(connection(cookie, "203.0.113.1:50000"), func(k *inetdiag.Socket) {
+			k.State, k.Info.DataSegsOut, k.Info.DataSegsIn = inetdiag.Close, sent, received
+			k.Local = netip.AddrPortFrom(k.Local.Addr(), local)
+		})
+	}
+	port := listener.Local.Port()
+	s, _ := scripted(t, []inetdiag.Socket{listener}, []inetdiag.Socket{listener})
+	kernel := &ends{missed: make([]bool, 2), looks: [][]inetdiag.Socket{
+		{end(2, port, 0, 0)}, // before the first look: history
+		{end(3, port, 0, 0), end(4, port, 0, 0), end(5, port, 0, 1), end(6, port, 4, 0), end(7, port+1, 0, 0)},
+	}}
+	s.follow = func() (follower, error) { return kernel, nil }
+	numbers(t, looksAt(t, s, 2, 0), map[string]float64{"tcp.ended_unused": 2})
 }
 
 // TestTooManyEnds: following them costs the kernel something; beyond a rate it is

@@ -146,10 +146,18 @@ func (w *window) activity(f *fact.Facts) {
 		f.Gauge("retrans.dispersion", d)
 	}
 	f.Gauge("tcp.peer_resets", w.sum(func(r *Reading) uint32 { return r.Vanished }))
+	if !w.endsUnseen() {
+		f.Gauge("tcp.ended_unused", w.sum(func(r *Reading) uint32 { return r.EndedUnused }))
+	}
 	f.Gauge("tcp.quiet_vanished", w.sum(func(r *Reading) uint32 { return r.VanishedQuiet }))
 }
 
 func share(part, whole float64) float64 { return min(part/whole, 1) }
+
+// endsUnseen says whether some of the connections that ended were not told.
+func (w *window) endsUnseen() bool {
+	return slices.ContainsFunc(w.looks[1:], func(r *Reading) bool { return r.EndsUnseen })
+}
 
 // sum adds up what happened between the looks of the window.
 func (w *window) sum(value func(*Reading) uint32) float64 {
@@ -286,7 +294,20 @@ func (w *window) holes(f *fact.Facts) {
 			f.Gauge("holes.lost_share", min(1, float64(h.Lost)/float64(h.Late)*float64(t.OutOfOrder)/float64(t.SegsIn)))
 		}
 		f.Gauge("holes.missing", median(h.Missing, func(n uint16) float64 { return float64(n) }))
+		f.Gauge("holes.run", runOf(h.Missing))
+		f.Gauge("holes.behind", float64(h.Late)/float64(len(h.Missing)))
 	}
+}
+
+// runOf is the mean size of the gap that a missing segment was in: large gaps count
+// by what was missing in them.
+func runOf(missing []uint16) float64 {
+	var sum, squares float64
+	for _, n := range missing {
+		sum += float64(n)
+		squares += float64(n) * float64(n)
+	}
+	return squares / max(sum, 1)
 }
 
 func median[T any](of []T, value func(T) float64) float64 {
@@ -371,7 +392,7 @@ func (w *window) blind(f *fact.Facts) {
 		}
 		f.CannotSee("sockets", "processes of other users behind sockets", needs)
 	}
-	if last.Proc == "" && slices.ContainsFunc(w.looks[1:], func(r *Reading) bool { return r.EndsUnseen }) {
+	if last.Proc == "" && w.endsUnseen() {
 		f.CannotSee("sockets", "connections that begin and end between two looks, except in the counters: more end each second than are followed, or the kernel does not tell of them", "")
 	}
 	if last.Unfinished {

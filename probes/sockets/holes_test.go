@@ -97,3 +97,18 @@ func TestWatchedAreTheMostDisturbed(t *testing.T) {
 		t.Errorf("watched are those with %v arrivals out of order, expected %v", got, want)
 	}
 }
+
+func TestRunOf(t *testing.T) {
+	for _, c := range []struct {
+		missing []uint16
+		want    float64
+	}{
+		{[]uint16{1, 1, 1, 1}, 1},
+		{[]uint16{1, 1, 2}, 1.5},
+		{[]uint16{10, 1, 1}, 8.5}, // ten of twelve were missing in a run of ten
+	} {
+		if got := runOf(c.missing); got != c.want {
+			t.Errorf("%v: %v, want %v", c.missing, got, c.want)
+		}
+	}
+}

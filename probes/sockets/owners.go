@@ -81,22 +81,31 @@ func (o *owners) look(ctx context.Context, procRoot, cgroupRoot string, r *Readi
 	}
 	r.Unfinished = o.walk != nil
 	r.Hidden, r.Root = o.hidden && len(r.Owners) < len(o.wanted), os.Geteuid() == 0
-	r.Processes, r.ProcessesAt = o.process.look(procRoot, cgroupRoot, listening(r))
+	r.Processes, r.ProcessesAt = o.process.look(procRoot, cgroupRoot, watched(r))
 }
 
-// listening returns the processes with listeners, those with the fullest queues first.
-func listening(r *Reading) []int {
+// watched returns the processes with listeners, those with the fullest queues
+// first, and then those that leave data unread.
+func watched(r *Reading) []int {
 	order := make([]*Listener, 0, len(r.Listeners))
 	for i := range r.Listeners {
 		order = append(order, &r.Listeners[i])
 	}
 	slices.SortStableFunc(order, func(a, b *Listener) int { return int(int64(b.Queue) - int64(a.Queue)) })
 	var pids []int
-	for _, l := range order {
-		for _, pid := range r.Owners[l.Inode] {
+	owner := func(inode uint32) {
+		for _, pid := range r.Owners[inode] {
 			if !slices.Contains(pids, pid) {
 				pids = append(pids, pid)
 			}
+		}
+	}
+	for _, l := range order {
+		owner(l.Inode)
+	}
+	for i := range r.Flows {
+		if r.Flows[i].Class == Reader {
+			owner(r.Flows[i].Socket.Inode)
 		}
 	}
 	return pids

@@ -70,8 +70,25 @@ func (h *history) stopped() bool {
 	return !slices.ContainsFunc(h.looks, func(p Process) bool { return p.State != "T" && p.State != "D" })
 }
 
+// reader adds to a connection's row what keeps its process from reading.
+func (h *history) reader(row fact.Row) {
+	if h == nil {
+		return
+	}
+	row["stopped"] = h.stopped()
+	if len(h.looks) > 1 {
+		h.waiting(row)
+		h.throttling(row)
+	}
+}
+
 func (h *history) descriptors(row fact.Row) {
-	now := h.looks[len(h.looks)-1]
+	now := h.looks[0] // the look that found the fewest left
+	for _, look := range h.looks {
+		if look.FDs >= now.FDs {
+			now = look
+		}
+	}
 	if now.FDs < 0 {
 		return
 	}

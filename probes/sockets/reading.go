@@ -31,8 +31,9 @@ type Reading struct {
 
 	// Ended counts the connections that ended since the previous look, of which the
 	// kernel told the last figures. MissedEnds says that there were more.
-	Ended      uint32 `json:"ended"`
-	MissedEnds bool   `json:"missed_ends"`
+	Ended       uint32 `json:"ended"`
+	EndedUnused uint32 `json:"ended_unused"` // see tcp.ended_unused
+	MissedEnds  bool   `json:"missed_ends"`
 	// EndsUnseen says that they are not followed, or no longer.
 	EndsUnseen bool `json:"ends_unseen"`
 

@@ -25,8 +25,12 @@ func (w *window) listeners(f *fact.Facts) {
 	}
 	processes := w.processes()
 	most, known := 0.0, false
+	standing := 0.0
 	for _, l := range w.last().Listeners {
 		row := w.listener(looks[l.Cookie])
+		if least, ok := row["queue_min"].(float64); ok {
+			standing = max(standing, least)
+		}
 		pids := w.last().Owners[l.Inode]
 		w.owner(row, l.Inode)
 		describe(row, pids, processes)
@@ -37,6 +41,9 @@ func (w *window) listeners(f *fact.Facts) {
 	}
 	if known {
 		f.Gauge("fd.share_max", most)
+	}
+	if len(w.looks) > 1 {
+		f.Gauge("listen.standing_max", standing)
 	}
 }
 
@@ -109,6 +116,7 @@ func (w *window) flows(f *fact.Facts) {
 		x, y := highest(a), highest(b)
 		return cmp.Or(cmp.Compare(y.Score, x.Score), cmp.Compare(x.Socket.Cookie, y.Socket.Cookie))
 	})
+	processes := w.processes()
 	var chosen, rest [][]at
 	var ofClass [classes]int
 	for _, looks := range worst {
@@ -121,7 +129,11 @@ func (w *window) flows(f *fact.Facts) {
 	}
 	chosen = append(chosen, rest...)
 	for _, looks := range chosen[:min(len(chosen), shownFlows)] {
-		f.Add("flow", w.flow(looks))
+		row := w.flow(looks)
+		for _, pid := range w.last().Owners[looks[len(looks)-1].Socket.Inode] {
+			processes[pid].reader(row)
+		}
+		f.Add("flow", row)
 	}
 }
 
@@ -180,7 +192,7 @@ func (w *window) flow(looks []at) fact.Row {
 	return row
 }
 
-// flowMemory adds the receive queue and the receive buffer.
+// flowMemory adds the queues and buffers.
 func (w *window) flowMemory(row fact.Row, looks []at) {
 	least, unread := looks[0].Socket.RQueue, 0
 	for i := range looks {
@@ -201,6 +213,31 @@ func (w *window) flowMemory(row fact.Row, looks []at) {
 	if r := w.last(); r.RmemDefault > 0 && (k.Mem.RcvBuf < r.RmemDefault || k.Mem.RcvBuf > r.RmemMax) {
 		row["rcvbuf_locked"] = true
 	}
+	if k.Has(inetdiag.LenSndWnd) {
+		sendMemory(row, looks)
+	}
+}
+
+// steadyLooks is at how many looks at least a send buffer has to be the same to
+// count as one that does not grow.
+const steadyLooks = 4
+
+// sendMemory adds whether the send buffer holds the connection back, and whether
+// it could have grown. Autotuning raises it each time that a writer finds it full
+// while the congestion window has room (tcp_should_expand_sndbuf in
+// net/ipv4/tcp_input.c).
+func sendMemory(row fact.Row, looks []at) {
+	holds, full, steady := 0, false, len(looks) >= steadyLooks
+	for i := range looks {
+		k := &looks[i].Socket
+		if sendBufferHolds(k) {
+			holds++
+			full = full || k.Mem.WMem >= k.Mem.SndBuf
+		}
+		steady = steady && k.Mem.SndBuf == looks[0].Socket.Mem.SndBuf
+	}
+	row["send_full_share"] = float64(holds) / float64(len(looks))
+	row["sndbuf_pinned"] = full && steady
 }
 
 // infoNow adds what tcp_info says of this moment.
@@ -240,6 +277,9 @@ func infoNow(row fact.Row, flow *Flow) {
 	if k.Has(inetdiag.LenSndWnd) {
 		row["snd_wnd"] = float64(i.SndWnd)
 		row["send_fails"] = sendFails(k)
+	}
+	if k.Has(inetdiag.LenRcvWnd) {
+		row["rcv_wnd"] = float64(i.RcvWnd)
 	}
 	if k.Has(inetdiag.LenTotalRTO) {
 		row["timeouts"] = float64(i.TotalRTO)

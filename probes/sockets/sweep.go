@@ -210,7 +210,11 @@ func (s *sweep) ended(k *inetdiag.Socket) {
 	growth := now.since(&before)
 	pending, quiet := m.pending, m.quiet
 	port := k.Local.Port()
-	s.account(k, m, &growth, s.listening.has(port) || s.listened.has(port))
+	inbound := s.listening.has(port) || s.listened.has(port)
+	if inbound && k.Has(inetdiag.LenDataSegsOut) && k.Info.DataSegsIn == 0 && k.Info.DataSegsOut == 0 {
+		s.r.EndedUnused++
+	}
+	s.account(k, m, &growth, inbound)
 	m.pending, m.quiet, m.standing = pending, quiet, 0
 }
 

@@ -31,7 +31,7 @@ func (s *sweep) trouble(k *inetdiag.Socket, m *remembered, growth *Counters) (sc
 		worse(20+min(float32(m.standing), 10), Reader)
 	}
 	growthTrouble(growth, worse)
-	if growth.Acked > 0 && sendBufferSmall(k) {
+	if growth.Acked > 0 && sendBufferHolds(k) {
 		worse(5, Buffer)
 	}
 	if growth.Received > 0 && s.bufferFixed(k) {
@@ -155,14 +155,20 @@ func sendFails(k *inetdiag.Socket) bool {
 		k.Retrans > 0 && k.Info.Unacked == 0 && k.WQueue > 0
 }
 
-// sendBufferSmall says whether the send buffer is full and holds less than the
-// congestion window allows: autotuning gives room for twice the window
-// (tcp_sndbuf_expand in net/ipv4/tcp_input.c). The kernel's own count of such
-// time, tcpi_sndbuf_limited, misses senders that write in large pieces.
-func sendBufferSmall(k *inetdiag.Socket) bool {
+// sendBufferHolds says whether it is the send buffer that holds a connection back:
+// a writer would have to wait for room (sk_stream_is_writeable in
+// include/net/sock.h), yet all but an eighth of the data is on its way already, and
+// both the congestion window and the peer's window have room for more. A sender that
+// is paced to less has data unsent. The kernel's own count of such time,
+// tcpi_sndbuf_limited, misses senders that write in large pieces.
+func sendBufferHolds(k *inetdiag.Socket) bool {
+	if !k.HasMem || !k.Has(inetdiag.LenSndWnd) || k.State != inetdiag.Established || k.WQueue == 0 {
+		return false
+	}
+	sent := inFlight(k)
 	window := uint64(k.Info.SndCwnd) * uint64(k.Info.SndMSS)
-	return k.HasMem && k.State == inetdiag.Established && uint64(k.WQueue)*2 >= uint64(k.Mem.SndBuf) &&
-		window*2 > uint64(k.Mem.SndBuf)*3
+	return uint64(k.Mem.WMem)*3 >= uint64(k.Mem.SndBuf)*2 && sent*8 >= uint64(k.WQueue)*7 &&
+		window*4 > sent*5 && uint64(k.Info.SndWnd)*5 > sent*6
 }
 
 // leftUnread says whether in-order data fills half of the receive buffer or more.

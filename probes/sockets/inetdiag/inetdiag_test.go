@@ -94,7 +94,7 @@ func TestParseOfKernels(t *testing.T) {
 			if (s.Info.SndWnd == 65536) != kernel.hasWnd || (s.Info.TotalRTO == 4) != kernel.hasRTOs {
 				t.Errorf("%s: %+v", kernel.name, s.Info)
 			}
-			if s.Congestion() != "cubic" || s.Mem != (Memory{RMem: 100, RcvBuf: 101, SndBuf: 103, Drops: 108}) {
+			if s.Congestion() != "cubic" || s.Mem != (Memory{RMem: 100, RcvBuf: 101, SndBuf: 103, WMem: 105, Drops: 108}) {
 				t.Errorf("%s: %q %+v", kernel.name, s.Congestion(), s.Mem)
 			}
 		}

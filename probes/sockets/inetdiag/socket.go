@@ -44,6 +44,7 @@ type Memory struct {
 	RMem   uint32 `json:"rmem"`   // receive memory in use (skmem r)
 	RcvBuf uint32 `json:"rcvbuf"` // its limit (rb)
 	SndBuf uint32 `json:"sndbuf"` // limit of the send memory (tb)
+	WMem   uint32 `json:"wmem"`   // send memory in use (w), Linux 2.6.28
 	Drops  uint32 `json:"drops"`  // sk_drops (d), Linux 4.7
 }
 
@@ -82,6 +83,7 @@ type Info struct {
 	ReordSeen     uint32 `json:"reord_seen"`     // 4.19
 	RcvOoopack    uint32 `json:"rcv_ooopack"`    // 5.4
 	SndWnd        uint32 `json:"snd_wnd"`        // 5.4
+	RcvWnd        uint32 `json:"rcv_wnd"`        // 6.2; the window advertised to the peer
 	TotalRTO      uint16 `json:"total_rto"`      // 6.7
 }
 
@@ -99,6 +101,7 @@ const (
 	LenReordSeen     = 224
 	LenRcvOoopack    = 228
 	LenSndWnd        = 232
+	LenRcvWnd        = 236
 	LenTotalRTO      = 242
 )
 
@@ -168,7 +171,7 @@ func (s *Socket) memory(b []byte) {
 	}
 	order := binary.NativeEndian
 	s.HasMem = true
-	s.Mem = Memory{RMem: order.Uint32(b), RcvBuf: order.Uint32(b[4:]), SndBuf: order.Uint32(b[12:])}
+	s.Mem = Memory{RMem: order.Uint32(b), RcvBuf: order.Uint32(b[4:]), SndBuf: order.Uint32(b[12:]), WMem: order.Uint32(b[20:])}
 	if len(b) >= drops+4 {
 		s.Mem.Drops = order.Uint32(b[drops:])
 	}
@@ -200,5 +203,5 @@ func (i *Info) parse(b []byte) {
 	i.BytesSent, i.BytesRetrans = order.Uint64(b[200:]), order.Uint64(b[208:])
 	i.DsackDups, i.ReordSeen = order.Uint32(b[216:]), order.Uint32(b[220:])
 	i.RcvOoopack, i.SndWnd = order.Uint32(b[224:]), order.Uint32(b[228:])
-	i.TotalRTO = order.Uint16(b[240:])
+	i.RcvWnd, i.TotalRTO = order.Uint32(b[232:]), order.Uint16(b[240:])
 }
