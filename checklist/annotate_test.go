@@ -117,7 +117,8 @@ func quiet(more map[string]float64) map[string]float64 {
 		"Tcp.InSegs": 20000, "Tcp.OutSegs": 20000, "Tcp.RetransSegs": 0, "TcpExt.TCPSynRetrans": 0, "TcpExt.TCPDSACKRecv": 0,
 		"TcpExt.TCPOrigDataSent": 10000, "Tcp.AttemptFails": 0, "Tcp.ActiveOpens": 50, "Tcp.PassiveOpens": 500, "Tcp.EstabResets": 0, "Tcp.OutRsts": 0,
 		"Tcp.InErrs": 0, "Tcp.InCsumErrors": 0, "TcpExt.ListenDrops": 0, "TcpExt.ListenOverflows": 0, "TcpExt.TCPOFOQueue": 0,
-		"TcpExt.TCPBacklogDrop": 0, "TcpExt.PAWSActive": 0, "TcpExt.PAWSEstab": 0, "TcpExt.PAWSOldAck": 0, "TcpExt.PAWSTimewait": 0, "TcpExt.TSEcrRejected": 0,
+		"TcpExt.TCPBacklogDrop": 0, "TcpExt.DelayedACKLost": 0, "TcpExt.TCPACKSkippedPAWS": 0, "TcpExt.TCPSACKReorder": 0, "TcpExt.TCPTSReorder": 0, "TcpExt.TCPRenoReorder": 0,
+		"TcpExt.PAWSActive": 0, "TcpExt.PAWSEstab": 0, "TcpExt.PAWSOldAck": 0, "TcpExt.PAWSTimewait": 0, "TcpExt.TSEcrRejected": 0,
 		"TcpExt.RcvPruned": 0, "TcpExt.OfoPruned": 0, "TcpExt.TCPRcvQDrop": 0, "TcpExt.TCPOFODrop": 0, "TcpExt.PFMemallocDrop": 0,
 		"Icmp.OutDestUnreachs": 0, "Icmp.OutTimeExcds": 0, "softnet.dropped": 0, "neigh.res_failed": 0, "neigh.unresolved_discards": 0, "neigh.table_fulls": 0,
 	}

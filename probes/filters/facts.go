@@ -291,6 +291,12 @@ func ruleRow(r *Rule, h *hits) fact.Row {
 		"counted": r.Counted, "tcp": r.TCP, "limit": r.Limit, "ct_invalid": r.CTInvalid, "ct_new": r.CTNew,
 		"established": r.Established, "catch_all": r.CatchAll, "random": r.Random,
 	}
+	if r.Limit {
+		row["per_source"] = r.PerSource
+		if r.Allows > 0 {
+			row["allows"] = r.Allows
+		}
+	}
 	if r.Port > 0 {
 		row["port"] = float64(r.Port)
 	}

@@ -201,29 +201,6 @@ func (d *decoder) counter(data []byte) {
 	}
 }
 
-func (d *decoder) limit(data []byte) {
-	d.rule.match.limit = "limit"
-	if e, ok := decode(data, &expr.Limit{}); ok {
-		d.rule.match.limit = limitText(e)
-	}
-}
-
-func (d *decoder) quota([]byte) { d.rule.match.limit = "quota" }
-
-func (d *decoder) connlimit(data []byte) {
-	d.rule.match.limit = "ct count"
-	if e, ok := decode(data, &expr.Connlimit{}); ok {
-		d.rule.match.limit = fmt.Sprintf("ct count over %d", e.Count)
-	}
-}
-
-// dynset puts packets into a set; with expressions in it, it is a meter.
-func (d *decoder) dynset(data []byte) {
-	if e, ok := decode(data, &expr.Dynset{}); ok && len(e.Exprs) > 0 {
-		d.rule.match.limit = "meter " + clip(e.SetName)
-	}
-}
-
 // queue reads struct nft_queue: with NFT_QUEUE_FLAG_BYPASS packets go on while
 // no program listens.
 func (d *decoder) queue(data []byte) {

@@ -177,18 +177,3 @@ func isZero(b []byte) bool {
 	}
 	return true
 }
-
-func limitText(e *expr.Limit) string {
-	unit := map[expr.LimitTime]string{
-		expr.LimitTimeSecond: "second", expr.LimitTimeMinute: "minute", expr.LimitTimeHour: "hour",
-		expr.LimitTimeDay: "day", expr.LimitTimeWeek: "week",
-	}[e.Unit]
-	over, bytes := "", ""
-	if e.Over {
-		over = "over "
-	}
-	if e.Type == expr.LimitTypePktBytes {
-		bytes = " bytes"
-	}
-	return fmt.Sprintf("limit rate %s%d%s/%s", over, e.Rate, bytes, unit)
-}

@@ -12,22 +12,24 @@ import (
 // reject or limit packets. Its counter is kept apart: it changes, the rule does
 // not.
 type Rule struct {
-	Name        string // family, table, chain, and handle or position
-	Text        string // "tcp dport 8080 drop"
-	Backend     string // nftables, iptables-nft, iptables-legacy
-	Hook        string // of the base chain that leads to it; "several" if chains of different hooks do
-	Verdict     string // drop, reject, policy-drop, queue
-	Counted     bool   `json:",omitempty"`
-	TCP         bool   `json:",omitempty"` // TCP packets can match it
-	Limit       bool   `json:",omitempty"` // it takes what is above a limit
-	CTInvalid   bool   `json:",omitempty"` // it matches conntrack state invalid only
-	CTNew       bool   `json:",omitempty"` // it matches new connections or SYNs only
-	Established bool   `json:",omitempty"` // established connections can match it
-	CatchAll    bool   `json:",omitempty"` // default deny
-	Random      bool   `json:",omitempty"` // it matches at random
-	Port        int    `json:",omitempty"` // destination port
-	Address     string `json:",omitempty"`
-	Interface   string `json:",omitempty"`
+	Name        string  // family, table, chain, and handle or position
+	Text        string  // "tcp dport 8080 drop"
+	Backend     string  // nftables, iptables-nft, iptables-legacy
+	Hook        string  // of the base chain that leads to it; "several" if chains of different hooks do
+	Verdict     string  // drop, reject, policy-drop, queue
+	Counted     bool    `json:",omitempty"`
+	TCP         bool    `json:",omitempty"` // TCP packets can match it
+	Limit       bool    `json:",omitempty"` // it takes what is above a limit
+	PerSource   bool    `json:",omitempty"` // the limit is each source's own
+	Allows      float64 `json:",omitempty"` // packets a second that the limit lets pass; 0: not known
+	CTInvalid   bool    `json:",omitempty"` // it matches conntrack state invalid only
+	CTNew       bool    `json:",omitempty"` // it matches new connections or SYNs only
+	Established bool    `json:",omitempty"` // established connections can match it
+	CatchAll    bool    `json:",omitempty"` // default deny
+	Random      bool    `json:",omitempty"` // it matches at random
+	Port        int     `json:",omitempty"` // destination port
+	Address     string  `json:",omitempty"`
+	Interface   string  `json:",omitempty"`
 }
 
 // Conntrack states, one bit each, as nftables and xtables number them.
@@ -63,10 +65,11 @@ type match struct {
 	parts   []string // its conditions in the tool's own language, limits aside
 	narrow  int      // how many of them ask for more than the protocol and the conntrack state
 	limit   string   // "limit rate over 10/second"; empty for none
-	tcp     bool     // it names TCP
-	notTCP  bool     // TCP cannot match it
-	states  uint32   // conntrack states it accepts, 0 for any
-	syn     bool     // SYNs only
+	allows  allowance
+	tcp     bool   // it names TCP
+	notTCP  bool   // TCP cannot match it
+	states  uint32 // conntrack states it accepts, 0 for any
+	syn     bool   // SYNs only
 	random  bool
 	port    int
 	address string
@@ -126,7 +129,7 @@ func (m match) within(outer match) match {
 		m.iface = outer.iface
 	}
 	if m.limit == "" {
-		m.limit = outer.limit
+		m.limit, m.allows = outer.limit, outer.allows
 	}
 	m.parts = slices.Concat(outer.parts, m.parts)
 	m.narrow += outer.narrow
@@ -305,12 +308,15 @@ func acceptsEstablished(m *match) bool {
 
 func (w *walker) collect(c *chain, r *rule, l light, within *[]limited) {
 	m := r.match.within(l.outer)
+	if left := followsLimit(r, *within); m.limit == "" && left != nil {
+		m.limit, m.allows = left.match.limit, left.match.allows
+	}
 	open := len(r.match.parts) == 0 && r.match.limit == ""
 	out := Rule{
 		Name:    clip(fmt.Sprintf("%s %s %s %s", c.family, c.table, c.name, r.place)),
 		Backend: c.backend, Hook: l.hook, Verdict: r.verdict, Counted: r.counted,
-		TCP:         !m.notTCP && c.family != "arp",
-		Limit:       m.limit != "" || followsLimit(r, *within),
+		TCP:   !m.notTCP && c.family != "arp",
+		Limit: m.limit != "", PerSource: m.allows.perSource, Allows: m.allows.rate,
 		CTInvalid:   m.states&stateInvalid != 0 && m.states&(stateNew|stateEstablished|stateRelated) == 0,
 		CTNew:       m.syn || m.states&stateNew != 0 && m.states&(stateInvalid|stateEstablished|stateRelated) == 0,
 		Established: l.established && !m.syn && (m.states == 0 || m.states&(stateEstablished|stateRelated) != 0),
@@ -325,19 +331,20 @@ func (w *walker) collect(c *chain, r *rule, l light, within *[]limited) {
 	w.part.origins = append(w.part.origins, r.origin)
 }
 
-// followsLimit tells whether a rule takes what an accept within a limit has
+// followsLimit finds the accept within a limit of which a rule takes what is
 // left over: it asks the same and perhaps more, or less of the same port, or
-// nothing at all.
-func followsLimit(r *rule, within []limited) bool {
+// nothing at all. It is nil if there is none.
+func followsLimit(r *rule, within []limited) *limited {
 	asks := r.match.parts
-	for _, w := range within {
+	for i := range within {
+		w := &within[i]
 		limits := w.match.parts
 		wider := len(asks) == 0 || r.match.port > 0 && r.match.port == w.match.port && holdsAll(limits, asks)
 		if w.tcp && (wider || holdsAll(asks, limits)) {
-			return true
+			return w
 		}
 	}
-	return false
+	return nil
 }
 
 // holdsAll tells whether all of few are among many.

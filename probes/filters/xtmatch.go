@@ -31,7 +31,7 @@ func (m *match) xtMatch(name string, revision uint32, data []byte) {
 	case "conntrack":
 		m.xtConntrack(revision, data)
 	case "limit", "hashlimit", "connlimit", "quota", "recent":
-		m.limit = name
+		m.limit, m.allows = name, xtLimit(name, revision, data)
 	case "statistic":
 		m.random = true
 		m.add("statistic")

@@ -44,7 +44,6 @@ type service struct {
 	SendRate  float64 // bytes a second that a worker sends; 0: no limit
 	RcvBuf    int     // SO_RCVBUF of the listener, inherited; 0: autotuning
 	ShrinkTo  int     // SO_RCVBUF set after accept, when a larger window was offered; 0: not
-	SlowPage  float64 // seconds for which each 50th read waits for its memory, in the midst of the system call
 	NoFile    int     // RLIMIT_NOFILE; 0: unchanged
 	CloseIn   bool    // close after one answer: TIME_WAIT is on this side
 	Abort     float64 // share of connections closed with unread data, 0 to 1
@@ -219,21 +218,9 @@ func (v *service) readBody(conn net.Conn, body uint32, buf []byte, t *tally) err
 	if chunk <= 0 || chunk > len(buf) {
 		chunk = 32 << 10
 	}
-	var slow slowMemory
-	if v.SlowPage > 0 {
-		var err error
-		if slow, err = newSlowMemory(chunk, v.SlowPage); err != nil {
-			return err
-		}
-	}
 	pace := newPace(v.ReadRate)
-	for left, reads := int64(body), 0; left > 0; reads++ {
-		into := buf
-		if slow != nil && reads%50 == 0 {
-			slow.forget()
-			into = slow
-		}
-		n, err := conn.Read(into[:min(int64(chunk), left)])
+	for left := int64(body); left > 0; {
+		n, err := conn.Read(buf[:min(int64(chunk), left)])
 		t.add("bytes_in", float64(n))
 		if err != nil {
 			return err

@@ -50,6 +50,7 @@ func both(some []Scenario, first string, others []Scenario, second string) Scena
 		Name: "two-" + a.Name + "+" + b.Name, Cause: a.Cause, And: b.Cause,
 		Also: slices.Concat(a.Also, b.Also), sick: a.sick, Needs: needs,
 		Settings: slices.Concat(a.Settings, b.Settings), Alone: cmp.Or(a.Alone, b.Alone),
+		Unseen: cmp.Or(a.Unseen, b.Unseen), UnseenBy: cmp.Or(a.UnseenBy, b.UnseenBy),
 		About: a.About + "; and " + b.About,
 		plan: func(s *site) error {
 			if err := a.plan(s); err != nil {

@@ -35,8 +35,9 @@ var bpfFaults = []Scenario{
 	},
 	{
 		Name: "tc-drop-egress", Cause: "bpf.tc-drop", sick: "client", Needs: "root",
-		About: "a tc program at the egress drops what a client sends to one service; seen from the client",
-		plan:  tcDropEgress,
+		About:  "a tc program at the egress drops what a client sends to one service; seen from the client",
+		Unseen: "an ordinary user sees neither the program nor what it drops at the egress", UnseenBy: "nobody",
+		plan: tcDropEgress,
 	},
 	{
 		Name: "cgroup-drop", Cause: "bpf.cgroup-drop", sick: "client", Needs: "root",

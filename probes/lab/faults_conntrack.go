@@ -29,15 +29,17 @@ var conntrackFaults = []Scenario{
 	},
 	{
 		Name: "conntrack-invalid", Cause: "netfilter.conntrack-invalid", sick: "server",
-		About: "a service's host forgets idle connections and drops their packets as invalid; seen from that host",
+		About:  "a service's host forgets idle connections and drops their packets as invalid; seen from that host",
+		Unseen: "without the rules and the kernel's reasons a few invalid packets look like strays of the internet", UnseenBy: "nobody",
 		plan: func(s *site) error {
 			return s.outOfState(5672, rule{name: "invalid", counted: true, match: many(tracked(ctInvalid)), does: drop})
 		},
 	},
 	{
 		Name: "conntrack-invalid-uncounted", Cause: "netfilter.conntrack-invalid", sick: "server",
-		About: "a service's host forgets idle connections, and a rule without a counter drops their packets; seen from that host",
-		plan:  func(s *site) error { return s.outOfState(9042, rule{match: many(tracked(ctInvalid)), does: drop}) },
+		About:  "a service's host forgets idle connections, and a rule without a counter drops their packets; seen from that host",
+		Unseen: "without the rules and the kernel's reasons a few invalid packets look like strays of the internet", UnseenBy: "nobody",
+		plan: func(s *site) error { return s.outOfState(9042, rule{match: many(tracked(ctInvalid)), does: drop}) },
 	},
 	{
 		Name: "conntrack-full-small", Cause: "netfilter.conntrack-full", sick: "server", Needs: "root",
@@ -51,7 +53,10 @@ var conntrackFaults = []Scenario{
 // others find no room.
 func conntrackFullSmall(s *site) error {
 	const entries = 400
-	if err := s.quiet(); err != nil {
+	if err := s.standard(); err != nil {
+		return err
+	}
+	if err := s.ordinaryKept(); err != nil {
 		return err
 	}
 	if err := s.server.filter(input("filter"), rule{match: many(tracked(ctEstablished)), does: accept}); err != nil {

@@ -144,12 +144,14 @@ var filterFaults = []Scenario{
 	},
 	{
 		Name: "rate-limit-connections", Cause: "netfilter.rate-limit", sick: "server",
-		About: "a limit on the number of connections refuses more of them with resets; seen from the service's host",
-		plan:  rateLimitConnections,
+		About:  "a limit on the number of connections refuses more of them with resets; seen from the service's host",
+		Unseen: "without the rules a limit looks like any other way in which packets vanish", UnseenBy: "nobody",
+		plan: rateLimitConnections,
 	},
 	{
 		Name: "rate-limit-router", Cause: "netfilter.rate-limit", sick: "router",
-		About: "a forward rule without a counter limits the new connections to one service; seen from the router",
+		About:  "a forward rule without a counter limits the new connections to one service; seen from the router",
+		Unseen: "without the rules a limit looks like any other way in which packets vanish", UnseenBy: "nobody",
 		plan: func(s *site) error {
 			if err := s.outbound(3478); err != nil {
 				return err

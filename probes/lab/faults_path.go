@@ -66,6 +66,28 @@ var pathFaults = []Scenario{
 		plan:  pmtuBlackhole,
 	},
 	{
+		Name: "path-filtered-impatient", Cause: "path.filtered", sick: "client",
+		About: "a firewall on the path swallows SYNs of a client that gives up before it would repeat them; seen from the client",
+		plan: func(s *site) error {
+			if err := s.standard(); err != nil {
+				return err
+			}
+			if err := s.ordinary(); err != nil {
+				return err
+			}
+			at := s.server.at(7070)
+			if err := s.server.cast("quotes", &service{Addr: at}); err != nil {
+				return err
+			}
+			s.grows("pricing.timeout", 1.5)
+			s.grows("rule:acl", 1.5)
+			if err := s.client.cast("pricing", &caller{Target: at, Rate: 3, Timeout: 0.6}); err != nil {
+				return err
+			}
+			return s.router.filter(forward("acl"), rule{name: "acl", counted: true, match: many(toPort(7070)), does: drop})
+		},
+	},
+	{
 		Name: "path-filtered-ipv6", Cause: "path.filtered", sick: "client",
 		About: "a firewall on the path swallows two SYNs a second to an IPv6 service; seen from the client",
 		plan: func(s *site) error {

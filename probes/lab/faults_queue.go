@@ -34,6 +34,13 @@ var queueFaults = []Scenario{
 		},
 	},
 	{
+		Name: "shaper-standing", Cause: "qdisc.shaper", sick: "server",
+		About: "a token bucket with a long queue on a server that sends with BBR: never empty, always at its rate, and hardly a drop",
+		plan: func(s *site) error {
+			return s.queued(s.withBBR(s.tbf(8e6, 400<<10)), &stream{Conns: 4, Down: true, ReadRate: 600e3})
+		},
+	},
+	{
 		Name: "shaper-router", Cause: "qdisc.shaper", sick: "router",
 		About: "a token bucket on a router is below what passes it; seen from the router",
 		plan:  func(s *site) error { return s.routerQueue(5e6, 25<<10) },
@@ -77,6 +84,16 @@ func (s *site) tbf(rate, limit int) func() error {
 		return s.server.change(s.server.dev, "shaping", func(l netlink.Link) error {
 			return s.server.link.QdiscAdd(newTBF(l, uint64(rate)/8, 3028, uint32(limit)))
 		})
+	}
+}
+
+// withBBR has the server send with BBR, then sets the queue.
+func (s *site) withBBR(qdisc func() error) func() error {
+	return func() error {
+		if err := s.server.sysctls(bbr...); err != nil {
+			return fmt.Errorf("%w: %w", ErrNeeds, err)
+		}
+		return qdisc()
 	}
 }
 

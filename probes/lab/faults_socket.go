@@ -23,11 +23,6 @@ var socketFaults = []Scenario{
 		},
 	},
 	{
-		Name: "socket-backlog", Cause: "socket.backlog-full", sick: "server", Needs: "root",
-		About: "a service reads into memory that is slow to appear and holds its socket meanwhile, small segments pile up behind it; seen from its host",
-		plan:  heldSocket,
-	},
-	{
 		Name: "tcp-memory", Cause: "socket.tcp-memory", sick: "server", Settings: []string{"net.ipv4.tcp_mem"},
 		About: "connections that nobody reads use up net.ipv4.tcp_mem; seen from the host that receives",
 		plan:  tcpMemory,
@@ -58,21 +53,6 @@ func smallWindow(s *site) error {
 	s.stays("primary.bytes", 1e6)
 	s.stays("wire.up_lost", 0)
 	return s.client.cast("primary", &stream{Target: at, Conns: 2, Rate: 1e6})
-}
-
-// heldSocket has a service hold its socket for 30 ms at a time, while segments of
-// a few bytes arrive: each takes some 900 bytes of the socket's backlog.
-func heldSocket(s *site) error {
-	if err := s.quiet(); err != nil {
-		return err
-	}
-	at := s.server.at(5044)
-	if err := s.server.cast("journal", &service{Addr: at, RcvBuf: 12000, SlowPage: 0.03}); err != nil {
-		return err
-	}
-	s.grows("events.bytes", 1e3)
-	s.grows("kernel:client:Tcp.RetransSegs", 1)
-	return s.client.cast("events", &stream{Target: at, Conns: 2, Rate: 300e3, Chunk: 16})
 }
 
 // rcvbufFull shrinks the buffer of each connection after the handshake offered

@@ -40,6 +40,37 @@ var tcpFaults = []Scenario{
 		About: "connections that stay open hold all ephemeral ports towards a service; seen from the client",
 		plan:  portsHeld,
 	},
+	{
+		Name: "paws-reject", Cause: "tcp.paws-reject", sick: "server",
+		About: "a box on the path sets back the timestamps of some requests; seen from the server that rejects them",
+		plan: func(s *site) error {
+			return s.setBack(&caller{Rate: 20, Body: 300, Reply: 2000, Timeout: 5})
+		},
+	},
+	{
+		Name: "paws-reject-kept", Cause: "tcp.paws-reject", sick: "server",
+		About: "a box on the path sets back the timestamps of some requests on connections that are kept; seen from the server that rejects them",
+		plan: func(s *site) error {
+			return s.setBack(&caller{Keep: 8, Pause: 0.2, Body: 600, Reply: 500, Timeout: 5})
+		},
+	},
+}
+
+// setBack has a wire between client and server that sets back the timestamps of
+// one in ten of the client's segments with data.
+func (s *site) setBack(calls *caller) error {
+	if err := s.far(wire{Up: way{Delay: 0.005, SetBack: 0.1}, Down: way{Delay: 0.005}}, true); err != nil {
+		return err
+	}
+	s.signs = nil // ordinary traffic suffers too
+	calls.Target = s.server.at(9443)
+	if err := s.server.cast("ledger", &service{Addr: calls.Target}); err != nil {
+		return err
+	}
+	s.grows("wire.up_set_back", 2)
+	s.grows("till.ok", 5)
+	s.grows("kernel:client:Tcp.RetransSegs", 2)
+	return s.client.cast("till", calls)
 }
 
 // closedPort has a client that connects to a port of the server on which nothing

@@ -135,6 +135,9 @@ func healthyBlocklist(s *site) error {
 }
 
 func healthyOfficeSSH(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
 	gate := input("filter")
 	gate.drop = true
 	err := s.shopBehind(gate, 2, []uint16{22, 22, 22, 23},

@@ -46,6 +46,7 @@ type way struct {
 	LateBy   float64 // seconds
 	Corrupt  float64 // share with a damaged payload byte, so a bad TCP checksum
 	Header   float64 // share with a damaged IPv4 header, so a bad header checksum
+	SetBack  float64 // share of segments with data whose timestamp is set back by a minute
 }
 
 // bad is the model of Gilbert and Elliott: a wire that changes between a good
@@ -58,7 +59,7 @@ type bad struct {
 
 // run counts, for each way, up_ and down_: frames, lost, burst_lost, outage_lost,
 // queue_drops, marked, too_large, repeated, late, corrupted, bad_header,
-// forgotten.
+// set_back, forgotten.
 func (w *wire) run(t *tally) error {
 	host := os.NewFile(3, "host end")
 	router := os.NewFile(4, "router end")
@@ -184,6 +185,8 @@ func (l *line) accept(data []byte, now time.Time) string {
 		event = "corrupted"
 	case chance(data, l.Header) && corruptHeader(data):
 		event = "bad_header"
+	case chance(data, l.SetBack) && setBack(data):
+		event = "set_back"
 	}
 	l.push(at, data)
 	if chance(data, l.Repeat) {

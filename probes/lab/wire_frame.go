@@ -72,6 +72,55 @@ func corruptHeader(f []byte) bool {
 	return true
 }
 
+// minute is a minute in the unit of TCP timestamps of Linux: milliseconds.
+const minute = 60_000
+
+// setBack sets the timestamp of a segment that carries data back by a minute, as
+// a box does that rewrites timestamps badly, and says whether there was one.
+func setBack(f []byte) bool {
+	tcp := tcpOf(f)
+	if tcp == nil {
+		return false
+	}
+	size := int(tcp[12]>>4) * 4
+	if size < 20 || size >= len(tcp) || tcp[13]&flagSYN != 0 {
+		return false
+	}
+	for at := 20; at+1 < size; {
+		kind, length := tcp[at], int(tcp[at+1])
+		switch {
+		case kind == 1:
+			at++
+		case kind == 0 || length < 2 || at+length > size:
+			return false
+		case kind == 8 && length == 10: // RFC 7323, 3.2
+			value := tcp[at+2 : at+6]
+			before := binary.BigEndian.Uint32(value)
+			after := before - minute
+			binary.BigEndian.PutUint32(value, after)
+			amend(tcp[16:18], at%2 == 1, before, after)
+			return true
+		default:
+			at += length
+		}
+	}
+	return false
+}
+
+// amend brings an Internet checksum up to date after a word of the data changed
+// (RFC 1624). odd: the word begins at an odd place.
+func amend(sum []byte, odd bool, before, after uint32) {
+	if odd {
+		before, after = before<<8|before>>24, after<<8|after>>24
+	}
+	c := uint32(^binary.BigEndian.Uint16(sum))
+	c += ^before>>16 + ^before&0xffff + after>>16 + after&0xffff
+	for c > 0xffff {
+		c = c>>16 + c&0xffff
+	}
+	binary.BigEndian.PutUint16(sum, ^uint16(c))
+}
+
 // markCE sets the congestion mark on a packet of a transport that understands it
 // (RFC 3168, 5), and says whether it could.
 func markCE(f []byte) bool {

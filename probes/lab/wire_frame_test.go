@@ -124,3 +124,37 @@ func TestResetsAreValid(t *testing.T) {
 		}
 	}
 }
+
+// A timestamp that is set back leaves the rest as it was, and a right checksum.
+func TestSetBack(t *testing.T) {
+	for _, odd := range []bool{false, true} {
+		f := segment(false, flagACK, false)
+		tcp := f[etherSize+20:]
+		tcp[12] = 8 << 4
+		options := []byte{1, 1, 8, 10, 0, 1, 0, 5, 0, 0, 0, 9}
+		if odd {
+			options = []byte{1, 8, 10, 0, 1, 0, 5, 0, 0, 0, 9, 0}
+		}
+		copy(tcp[20:], options)
+		src, dst := f[etherSize+12:etherSize+16], f[etherSize+16:etherSize+20]
+		binary.BigEndian.PutUint16(tcp[16:], tcpChecksum(src, dst, tcp))
+		if !setBack(f) {
+			t.Fatal("there is a timestamp")
+		}
+		at := 24
+		if odd {
+			at = 23
+		}
+		if v := binary.BigEndian.Uint32(tcp[at:]); v != 0x10005-minute {
+			t.Errorf("odd %v: the timestamp is %#x", odd, v)
+		}
+		have := binary.BigEndian.Uint16(tcp[16:])
+		tcp[16], tcp[17] = 0, 0
+		if want := tcpChecksum(src, dst, tcp); have != want {
+			t.Errorf("odd %v: checksum %#x, want %#x", odd, have, want)
+		}
+	}
+	if setBack(segment(false, flagACK, false)) || setBack(segment(true, flagSYN, false)) {
+		t.Error("there was no timestamp to set back")
+	}
+}

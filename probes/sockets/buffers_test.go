@@ -12,7 +12,7 @@ func TestSendBufferThatHoldsBack(t *testing.T) {
 	// A sender over 100 ms: 64 KiB on their way, 147 KiB allowed.
 	limited := func(i int) inetdiag.Socket {
 		return with(connection(1, "192.0.2.1:873"), func(k *inetdiag.Socket) {
-			k.Mem.SndBuf, k.Mem.WMem, k.WQueue = 32768, 70_000, 65536
+			k.Mem.SndBuf, k.Mem.WMem, k.WQueue = 24000, 70_000, 65536
 			k.Info.SndCwnd, k.Info.SndWnd, k.Info.BytesAcked = 104, 285_000, uint64(i)*200_000
 		})
 	}
@@ -25,6 +25,13 @@ func TestSendBufferThatHoldsBack(t *testing.T) {
 		"grows":       {func(i int, k *inetdiag.Socket) { k.Mem.SndBuf += uint32(i) * 4000 }, 1, false},
 		"never quite full: the application writes too little": {
 			func(_ int, k *inetdiag.Socket) { k.Mem.SndBuf = 87040 }, 1, false},
+		"as large as at first, filled by one write": {
+			func(_ int, k *inetdiag.Socket) { k.Mem.SndBuf = 69120 }, 1, false},
+		"as large as at first, but the kernel counts waiting": {
+			func(i int, k *inetdiag.Socket) {
+				k.Mem.SndBuf = 69120
+				k.Info.BusyTime, k.Info.SndbufLimited = uint64(i)*500_000, uint64(i)*200_000
+			}, 1, true},
 		"most of it unsent: the path is the limit": {
 			func(_ int, k *inetdiag.Socket) { k.Info.NotsentBytes = 40_000 }, 0, false},
 		"congestion window":  {func(_ int, k *inetdiag.Socket) { k.Info.SndCwnd = 46 }, 0, false},

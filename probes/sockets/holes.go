@@ -42,7 +42,7 @@ func (h *Holes) add(o *Holes) {
 // and how many gaps are remembered of one watch.
 const (
 	mostWatched  = 4
-	watchFor     = 300 * time.Millisecond
+	watchFor     = 450 * time.Millisecond
 	watchStep    = time.Millisecond
 	watchStepMax = 8 * time.Millisecond
 	mostMissing  = 64

@@ -178,6 +178,7 @@ func (w *window) flow(looks []at) fact.Row {
 	}
 	w.flowMemory(row, looks)
 	infoNow(row, now)
+	w.overTime(row, looks)
 	if w.grown {
 		growth := now.Now.since(&before)
 		infoGrowth(row, k, &growth)
@@ -218,6 +219,21 @@ func (w *window) flowMemory(row fact.Row, looks []at) {
 	}
 }
 
+// overTime adds for how long the connection was watched, and how its peer's window
+// changed meanwhile.
+func (w *window) overTime(row fact.Row, looks []at) {
+	since := w.readings[max(looks[0].look-1, 0)].At
+	row["watched_s"] = w.readings[looks[len(looks)-1].look].At.Sub(since).Seconds()
+	least, most := looks[0].Socket.Info.SndWnd, uint32(0)
+	for i := range looks {
+		if !looks[i].Socket.Has(inetdiag.LenSndWnd) {
+			return
+		}
+		least, most = min(least, looks[i].Socket.Info.SndWnd), max(most, looks[i].Socket.Info.SndWnd)
+	}
+	row["snd_wnd_min"], row["snd_wnd_max"] = float64(least), float64(most)
+}
+
 // steadyLooks is at how many looks at least a send buffer has to be the same to
 // count as one that does not grow.
 const steadyLooks = 4
@@ -228,6 +244,7 @@ const steadyLooks = 4
 // net/ipv4/tcp_input.c).
 func sendMemory(row fact.Row, looks []at) {
 	holds, full, steady := 0, false, len(looks) >= steadyLooks
+	least := looks[0].Socket.WQueue
 	for i := range looks {
 		k := &looks[i].Socket
 		if sendBufferHolds(k) {
@@ -235,9 +252,20 @@ func sendMemory(row fact.Row, looks []at) {
 			full = full || k.Mem.WMem >= k.Mem.SndBuf
 		}
 		steady = steady && k.Mem.SndBuf == looks[0].Socket.Mem.SndBuf
+		least = min(least, k.WQueue)
 	}
+	row["send_queue_min"] = float64(least)
 	row["send_full_share"] = float64(holds) / float64(len(looks))
-	row["sndbuf_pinned"] = full && steady
+	k, limited := &looks[len(looks)-1].Socket, looks[len(looks)-1].Now.since(&looks[0].Now)
+	counted := limited.SndbufLimited > 0 && uint64(limited.SndbufLimited)*20 >= uint64(limited.Busy)
+	row["sndbuf_pinned"] = steady && (counted || full && !asAtFirst(k))
+}
+
+// asAtFirst says whether a send buffer may be as large as that of a new connection
+// (10 segments and their overhead, two or three times, tcp_sndbuf_expand): one large
+// write fills it, without anybody who waits.
+func asAtFirst(k *inetdiag.Socket) bool {
+	return k.Mem.SndBuf >= 20*k.Info.SndMSS && k.Mem.SndBuf <= 60*k.Info.SndMSS
 }
 
 // infoNow adds what tcp_info says of this moment.
@@ -257,6 +285,7 @@ func infoNow(row fact.Row, flow *Flow) {
 		row["syn_retries"] = float64(k.Retrans)
 		return
 	}
+	row["window_scaling"] = i.Options&inetdiag.OptWindowScale != 0
 	row["idle_ms"] = float64(min(i.LastDataSent, i.LastDataRecv))
 	row["since_ack_ms"] = float64(i.LastAckRecv)
 	if backsOff(k) {

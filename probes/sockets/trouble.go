@@ -50,7 +50,9 @@ func (s *sweep) trouble(k *inetdiag.Socket, m *remembered, growth *Counters) (sc
 // growthTrouble judges what happened since the previous look.
 func growthTrouble(growth *Counters, worse func(float32, Class)) {
 	const busyEnough = 20_000 // microseconds
-	if growth.Busy > busyEnough && growth.RwndLimited > growth.Busy/2 {
+	// A paced sender waits for its timer as well: it is held back by the window for
+	// less than half of its time even if only the window limits it.
+	if growth.Busy > busyEnough && growth.RwndLimited > growth.Busy/4 {
 		worse(6, PeerWindow)
 	}
 	if growth.Busy > busyEnough && growth.SndbufLimited > growth.Busy/2 {
@@ -183,9 +185,13 @@ func leftUnread(k *inetdiag.Socket) bool {
 	return unread >= half || (uint64(k.Mem.RMem) >= half && unread >= half/4)
 }
 
-// bufferFixed says whether a connection's receive buffer cannot grow any more:
-// it was set by hand, or autotuning has brought it to its ceiling.
+// bufferFixed says whether a connection's receive window cannot grow any more: it is
+// not scaled, its buffer was set by hand, or autotuning has brought that to its
+// ceiling.
 func (s *sweep) bufferFixed(k *inetdiag.Socket) bool {
+	if k.Has(inetdiag.LenTotalRetrans) && k.Info.Options&inetdiag.OptWindowScale == 0 {
+		return true
+	}
 	return k.HasMem && s.r.RmemDefault > 0 &&
 		(k.Mem.RcvBuf < s.r.RmemDefault || uint64(k.Mem.RcvBuf)*20 >= uint64(s.r.RmemMax)*19)
 }

@@ -54,6 +54,7 @@ type Info struct {
 	Retransmits   uint8  `json:"retransmits"` // retransmission timeouts in a row
 	Probes        uint8  `json:"probes"`      // unanswered keepalives or window probes
 	Backoff       uint8  `json:"backoff"`     // doublings of the timer, also of the persist timer
+	Options       uint8  `json:"options"`     // agreed in the handshake: OptWindowScale and others
 	RTO           uint32 `json:"rto"`
 	SndMSS        uint32 `json:"snd_mss"`
 	Unacked       uint32 `json:"unacked"`        // segments in flight
@@ -86,6 +87,9 @@ type Info struct {
 	RcvWnd        uint32 `json:"rcv_wnd"`        // 6.2; the window advertised to the peer
 	TotalRTO      uint16 `json:"total_rto"`      // 6.7
 }
+
+// OptWindowScale is set where both ends scale their windows (TCPI_OPT_WSCALE).
+const OptWindowScale = 4
 
 // Lengths of struct tcp_info up to the end of the named field: a shorter one
 // does not have it.
@@ -189,7 +193,7 @@ func (i *Info) parse(b []byte) {
 		b = short[:]
 	}
 	order := binary.NativeEndian
-	i.Retransmits, i.Probes, i.Backoff = b[2], b[3], b[4]
+	i.Retransmits, i.Probes, i.Backoff, i.Options = b[2], b[3], b[4], b[5]
 	i.RTO, i.SndMSS, i.Unacked = order.Uint32(b[8:]), order.Uint32(b[16:]), order.Uint32(b[24:])
 	i.LastDataSent, i.LastDataRecv, i.LastAckRecv = order.Uint32(b[44:]), order.Uint32(b[52:]), order.Uint32(b[56:])
 	i.PMTU, i.RTT, i.SndCwnd = order.Uint32(b[60:]), order.Uint32(b[68:]), order.Uint32(b[80:])
