@@ -128,6 +128,7 @@ func spin(threads int) {
 	for range threads {
 		go func() {
 			for {
+				work(1)
 			}
 		}()
 	}
