@@ -48,7 +48,7 @@ var queueFaults = []Scenario{
 	{
 		Name: "queue-overflow-class", Cause: "qdisc.overflow", sick: "server",
 		About: "a fast HTB class with a queue of two packets drops in bursts; seen from the sender",
-		plan:  func(s *site) error { return s.bursts(s.htb(100e6, 2), &caller{Rate: 20, Burst: 10, Reply: 50000}) },
+		plan:  func(s *site) error { return s.bursts(s.htb(100e6, 2), &caller{Rate: 20, Burst: 20, Reply: 50000}) },
 	},
 	{
 		Name: "queue-overflow", Cause: "qdisc.overflow", sick: "server",
