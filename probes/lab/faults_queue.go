@@ -193,6 +193,6 @@ func (s *site) bursts(qdisc func() error, requests *caller) error {
 		return err
 	}
 	s.grows("analytics.ok", requests.Rate/4)
-	s.grows("kernel:client:TcpExt.TCPOFOQueue", 1) // the receiver sees the holes
+	s.grows("kernel:server:Tcp.RetransSegs", 1) // of a burst's end the receiver sees no hole
 	return s.client.cast("analytics", requests)
 }
