@@ -153,8 +153,8 @@ func (b *Book) Spellings(statistic string) []Spelling {
 }
 
 // Find returns what a word can mean: the entries of exactly that name, else those
-// whose last part it is, else those whose name begins with it or has it inside,
-// else the causes whose title has all of its words. Capitals do not count; a counter may be
+// whose last part it is, else the causes whose last part begins with it, else what
+// begins with it or has it inside, else the causes whose title has all of its words. Capitals do not count; a counter may be
 // spelled as nstat does, a sysctl as a path, a drop reason as the kernel's enum.
 func (b *Book) Find(word string) []Entry {
 	entries := b.Entries()
@@ -165,6 +165,7 @@ func (b *Book) Find(word string) []Entry {
 	for _, fits := range []func(name string, e Entry) bool{
 		func(name string, _ Entry) bool { return name == want || strings.ReplaceAll(name, ".", "") == want },
 		func(name string, _ Entry) bool { return strings.HasSuffix(name, "."+want) },
+		func(name string, e Entry) bool { return e.Kind == KindCause && strings.Contains(name, "."+want) },
 		func(name string, _ Entry) bool { return strings.HasPrefix(name, want) },
 		func(name string, _ Entry) bool { return strings.Contains(name, want) },
 		func(_ string, e Entry) bool { return e.Kind == KindCause && hasWords(strings.ToLower(e.Title), want) },
