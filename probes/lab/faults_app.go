@@ -112,7 +112,7 @@ func (s *site) slowReader(port uint16, v *service, conns int) error {
 	if err := s.server.cast("ingest", v); err != nil {
 		return err
 	}
-	s.grows("uploader.bytes", 300) // it reads little, but it reads
+	s.grows("uploader.bytes", 300)                  // it reads little, but it reads
 	s.stays("uploader.bytes", 1.5e6*float64(conns)) // half of what it has to send
 	return s.client.cast("uploader", &stream{Target: v.Addr, Conns: conns, Rate: 3e6})
 }
