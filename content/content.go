@@ -211,6 +211,10 @@ func (l *loader) readLayer(la layer) {
 	if len(names) == 0 {
 		l.problem(Place{File: la.prefix}, "no .yaml file in it: expected causes, questions or remedies")
 	}
+	// app.yaml before app-limits.yaml: what leads a hop stands in the file named like it.
+	sort.Slice(names, func(i, j int) bool {
+		return strings.TrimSuffix(names[i], path.Ext(names[i])) < strings.TrimSuffix(names[j], path.Ext(names[j]))
+	})
 	for _, name := range names {
 		shown := path.Join(la.prefix, name)
 		data, err := fs.ReadFile(la.files, name)
