@@ -26,15 +26,6 @@ func (t *Term) UnmarshalYAML(n *yaml.Node) error {
 
 func (t *Term) key() string { return t.ID }
 
-// Term returns the shared expression of that name, nil if there is none.
-func (b *Book) Term(id string) *Term {
-	i := slices.IndexFunc(b.Terms, func(t *Term) bool { return t.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return b.Terms[i]
-}
-
 // words are the names, numbers and texts in quotes of an expression.
 var words = regexp.MustCompile(`"[^"]*"|'[^']*'|[A-Za-z_][A-Za-z0-9_.]*`)
 

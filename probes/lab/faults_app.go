@@ -17,6 +17,14 @@ func (s *site) quiet() error {
 	return s.ordinary()
 }
 
+// quietKept is quiet with ordinary traffic over connections that stay.
+func (s *site) quietKept() error {
+	if err := s.standard(); err != nil {
+		return err
+	}
+	return s.ordinaryKept()
+}
+
 var appFaults = []Scenario{
 	{
 		Name: "slow-reader", Cause: "app.slow-reader", sick: "server",

@@ -53,10 +53,7 @@ var conntrackFaults = []Scenario{
 // others find no room.
 func conntrackFullSmall(s *site) error {
 	const entries = 400
-	if err := s.standard(); err != nil {
-		return err
-	}
-	if err := s.ordinaryKept(); err != nil {
+	if err := s.quietKept(); err != nil {
 		return err
 	}
 	if err := s.server.filter(input("filter"), rule{match: many(tracked(ctEstablished)), does: accept}); err != nil {
@@ -107,10 +104,7 @@ const mostTracked = 300_000
 // kernel does not drop in favour of new ones. The limit, nf_conntrack_max, is
 // the machine's and is not touched; each namespace counts its own entries.
 func conntrackFull(s *site) error {
-	if err := s.standard(); err != nil {
-		return err
-	}
-	if err := s.ordinaryKept(); err != nil {
+	if err := s.quietKept(); err != nil {
 		return err
 	}
 	if err := s.server.filter(input("filter"), rule{match: many(tracked(ctEstablished)), does: accept}); err != nil {

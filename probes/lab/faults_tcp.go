@@ -84,10 +84,7 @@ func (s *site) closedPort(at func(*host, uint16) string, port uint16, rate float
 }
 
 func portExhaustion(s *site) error {
-	if err := s.standard(); err != nil {
-		return err
-	}
-	if err := s.ordinaryKept(); err != nil {
+	if err := s.quietKept(); err != nil {
 		return err
 	}
 	if err := s.client.sysctl("net.ipv4.ip_local_port_range", "42000 42059"); err != nil {
@@ -122,10 +119,7 @@ func timeWaitOverflow(s *site) error {
 }
 
 func timeWaitOverflowClient(s *site) error {
-	if err := s.standard(); err != nil {
-		return err
-	}
-	if err := s.ordinaryKept(); err != nil {
+	if err := s.quietKept(); err != nil {
 		return err
 	}
 	if err := s.client.sysctl("net.ipv4.tcp_max_tw_buckets", "12"); err != nil {
@@ -142,10 +136,7 @@ func timeWaitOverflowClient(s *site) error {
 
 // portsReserved leaves the ephemeral range as it is and reserves nearly all of it.
 func portsReserved(s *site) error {
-	if err := s.standard(); err != nil {
-		return err
-	}
-	if err := s.ordinaryKept(); err != nil {
+	if err := s.quietKept(); err != nil {
 		return err
 	}
 	if err := s.client.sysctl("net.ipv4.ip_local_reserved_ports", "32768-60899"); err != nil {
@@ -160,10 +151,7 @@ func portsReserved(s *site) error {
 }
 
 func portsHeld(s *site) error {
-	if err := s.standard(); err != nil {
-		return err
-	}
-	if err := s.ordinaryKept(); err != nil {
+	if err := s.quietKept(); err != nil {
 		return err
 	}
 	if err := s.client.sysctl("net.ipv4.ip_local_port_range", "42000 42059"); err != nil {
