@@ -8,7 +8,7 @@
  * counted in a small table of each CPU that user space maps into its memory;
  * now and then one packet's header is put into a ring beside it.
  */
-#include "kernel.h"
+#include "../bpf/kernel.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
@@ -48,7 +48,8 @@ struct sample {
 	__u8 direction;
 	__u8 family; /* 4, 6, or 0 */
 	__u8 protocol;
-	__u8 unused[7];
+	__u8 data; /* TCP: 1 with data, 0 without, or nobody knows */
+	__u8 unused[6];
 	__u8 src[16], dst[16];
 };
 
@@ -169,7 +170,7 @@ struct headers {
 	__u8 src[16] __attribute__((aligned(8)));
 	__u8 dst[16] __attribute__((aligned(8)));
 	__u16 src_port, dst_port;
-	__u8 family, protocol;
+	__u8 family, protocol, data;
 };
 
 static __always_inline bool has_ports(__u8 protocol)
@@ -194,12 +195,19 @@ static __always_inline void read_ports(struct headers *h, unsigned char *transpo
 		take_ports(h, b);
 }
 
+/* b: a TCP header; length: of the packet behind the IP header */
+static __always_inline void take_data(struct headers *h, const __u8 *b, __u16 length)
+{
+	if (h->protocol == IPPROTO_TCP)
+		h->data = length > (b[12] >> 4) * 4;
+}
+
 /* Each helper call costs as much as all the rest: one reads the addresses, and
  * the ports if they stand where they usually do. Behind a short packet is the
  * rest of its buffer. */
 static __always_inline void read_ipv4(struct headers *h, unsigned char *ip)
 {
-	__u8 b[24];
+	__u8 b[36];
 
 	if (bpf_probe_read_kernel(b, sizeof(b), ip) || b[0] >> 4 != 4)
 		return;
@@ -209,10 +217,12 @@ static __always_inline void read_ipv4(struct headers *h, unsigned char *ip)
 	__builtin_memcpy(h->dst, b + 16, 4);
 	if (b[6] & 0x1f || b[7])
 		return; /* later fragments have no ports */
-	if ((b[0] & 0xf) == 5)
+	if ((b[0] & 0xf) == 5) {
 		take_ports(h, b + 20);
-	else
+		take_data(h, b + 20, (b[2] << 8 | b[3]) - 20);
+	} else {
 		read_ports(h, ip + (b[0] & 0xf) * 4);
+	}
 }
 
 /* hop-by-hop, routing, fragment, destination options (RFC 8200) */
@@ -224,7 +234,7 @@ static __always_inline bool is_extension(__u8 next)
 static __always_inline void read_ipv6(struct headers *h, unsigned char *ip)
 {
 	unsigned char *at = ip + 40;
-	__u8 b[44];
+	__u8 b[56];
 
 	if (bpf_probe_read_kernel(b, sizeof(b), ip) || b[0] >> 4 != 6)
 		return;
@@ -234,6 +244,7 @@ static __always_inline void read_ipv6(struct headers *h, unsigned char *ip)
 	__builtin_memcpy(h->dst, b + 24, 16);
 	if (!is_extension(h->protocol)) {
 		take_ports(h, b + 40);
+		take_data(h, b + 40, b[4] << 8 | b[5]);
 		return;
 	}
 #pragma unroll
@@ -400,6 +411,7 @@ static __noinline int take_sample(struct sk_buff *skb, struct ledger *l, struct 
 	p->direction = s->direction;
 	p->family = h.family;
 	p->protocol = h.protocol;
+	p->data = h.data;
 	__builtin_memcpy(p->src, h.src, 16);
 	__builtin_memcpy(p->dst, h.dst, 16);
 	barrier();

@@ -99,6 +99,8 @@ type FlowSample struct {
 	Samples   uint64
 	// Weight is how many dropped packets the samples stand for.
 	Weight uint64
+	// Data is how many of them were TCP segments with data.
+	Data uint64 `json:",omitempty"`
 }
 
 // Source counts drops while it is open. Its first look attaches the program,

@@ -65,10 +65,10 @@ func TestEachSlot(t *testing.T) {
 
 func TestDecodeSample(t *testing.T) {
 	v4 := kernelSample{
-		Number: 3, Weight: 40, Reason: 2, Ifindex: 7, SrcPort: 4000, DstPort: 443, Ethertype: 0x0800, Direction: 1, Family: 4, Protocol: 6,
+		Number: 3, Weight: 40, Reason: 2, Ifindex: 7, SrcPort: 4000, DstPort: 443, Ethertype: 0x0800, Direction: 1, Family: 4, Protocol: 6, Data: 1,
 		Src: [16]byte{192, 0, 2, 1}, Dst: [16]byte{198, 51, 100, 2},
 	}
-	want := sample{2, Received, 40, 7, "tcp", netip.MustParseAddrPort("192.0.2.1:4000"), netip.MustParseAddrPort("198.51.100.2:443")}
+	want := sample{2, Received, 40, 7, "tcp", netip.MustParseAddrPort("192.0.2.1:4000"), netip.MustParseAddrPort("198.51.100.2:443"), true}
 	if got, ok := decodeSample(encode(t, v4), 3); !ok || got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -291,8 +291,8 @@ func TestChoose(t *testing.T) {
 func TestFacts(t *testing.T) {
 	start := time.Unix(1700000000, 0)
 	client, server := netip.MustParseAddrPort("192.0.2.1:4000"), netip.MustParseAddrPort("192.0.2.2:443")
-	flow := FlowSample{"TCP_ZEROWINDOW", Received, "tcp", client, server, "eth0", 3, 30}
-	rare := FlowSample{"TCP_ZEROWINDOW", Received, "tcp", server, client, "eth0", 1, 10}
+	flow := FlowSample{"TCP_ZEROWINDOW", Received, "tcp", client, server, "eth0", 3, 30, 20}
+	rare := FlowSample{"TCP_ZEROWINDOW", Received, "tcp", server, client, "eth0", 1, 10, 0}
 	arp := FlowSample{Reason: "OTHERHOST", Direction: Received, Protocol: "arp", Samples: 1, Weight: 1}
 	zero := Count{"TCP_ZEROWINDOW", "tcp_data_queue", Received, Tally{5, 10, 10}}
 	still := Count{"NO_SOCKET", "", Received, Tally{4, 4, 0}}
@@ -318,7 +318,7 @@ func TestFacts(t *testing.T) {
 		},
 		{
 			"name": "TCP_ZEROWINDOW in tcp_data_queue", "reason": "TCP_ZEROWINDOW", "location": "tcp_data_queue", "direction": "rx", "packets": 80.0, "packets_total": 90.0,
-			"skbs": 20.0, "skbs_total": 25.0, "tcp_packets": 80.0, "tcp_packets_total": 90.0,
+			"skbs": 20.0, "skbs_total": 25.0, "tcp_packets": 80.0, "tcp_packets_total": 90.0, "data_packets": 46.0, // 20 and 20 of the 70 sampled
 		},
 	}
 	if got := f.Tables["drop"]; !reflect.DeepEqual(got, want) {

@@ -32,6 +32,7 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	}
 	total, start := last.Others, first.Others
 	packets := map[group]float64{}
+	carried := dataShares(readings[1:])
 	for _, c := range last.Counts {
 		was := before[c.key()]
 		total.add(c.Tally)
@@ -46,6 +47,9 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 		count(row, "packets", was.Packets, c.Packets, grew)
 		count(row, "skbs", was.SKBs, c.SKBs, grew)
 		count(row, "tcp_packets", was.TCPPackets, c.TCPPackets, grew)
+		if share, sampled := carried[group{c.Reason, c.Direction}]; sampled && grew {
+			row["data_packets"] = math.Round(share * growth(was.TCPPackets, c.TCPPackets))
+		}
 		f.Add("drop", row)
 		packets[group{c.Reason, c.Direction}] += growth(was.Packets, c.Packets)
 	}
@@ -104,6 +108,28 @@ type group struct {
 	direction Direction
 }
 
+// dataShares returns the shares of the sampled TCP packets that carried data: what
+// is lost of them leaves a gap, as no SYN and no bare acknowledgement does.
+func dataShares(readings []fact.Reading) map[group]float64 {
+	all, data := map[group]float64{}, map[group]float64{}
+	for _, r := range readings {
+		reading, ok := r.Data.(*Reading)
+		if !ok {
+			continue
+		}
+		for _, flow := range reading.Flows {
+			if flow.Protocol == "tcp" {
+				all[group{flow.Reason, flow.Direction}] += float64(flow.Weight)
+				data[group{flow.Reason, flow.Direction}] += float64(flow.Data)
+			}
+		}
+	}
+	for g := range all {
+		data[g] /= all[g]
+	}
+	return data
+}
+
 // addFlows estimates each flow's packets: the share of the samples that is its,
 // by weight, times the packets that were dropped.
 func addFlows(f *fact.Facts, readings []fact.Reading, packets map[group]float64) {
@@ -122,7 +148,7 @@ func addFlows(f *fact.Facts, readings []fact.Reading, packets map[group]float64)
 		}
 		for _, flow := range reading.Flows {
 			id := flow
-			id.Samples, id.Weight = 0, 0
+			id.Samples, id.Weight, id.Data = 0, 0, 0
 			sum := sums[id]
 			sum.add(Tally{SKBs: flow.Samples, Packets: flow.Weight})
 			sums[id] = sum

@@ -364,6 +364,9 @@ func (k *kernel) takeSamples(cpu int, written uint64, flows map[flowKey]*FlowSam
 		}
 		f.Samples++
 		f.Weight += s.weight
+		if s.data {
+			f.Data += s.weight
+		}
 	}
 	return missed
 }

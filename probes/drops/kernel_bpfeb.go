@@ -44,7 +44,8 @@ type kernelSample struct {
 	Direction uint8
 	Family    uint8
 	Protocol  uint8
-	Unused    [7]uint8
+	Data      uint8
+	Unused    [6]uint8
 	Src       [16]uint8
 	Dst       [16]uint8
 }

@@ -66,6 +66,7 @@ type sample struct {
 	ifindex   int
 	protocol  string
 	src, dst  netip.AddrPort
+	data      bool // a TCP segment with data
 }
 
 // decodeSample reads one element of the ring. It is no sample if it does not
@@ -76,6 +77,7 @@ func decodeSample(b []byte, number uint64) (sample, bool) {
 		return sample{}, false
 	}
 	s := sample{
+		data:   raw.Data != 0,
 		reason: raw.Reason, direction: Direction(raw.Direction), weight: max(raw.Weight, 1), ifindex: int(raw.Ifindex),
 		protocol: protocolName(raw.Family, raw.Protocol, raw.Ethertype),
 	}

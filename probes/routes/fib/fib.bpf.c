@@ -8,7 +8,7 @@
  * The tracepoints fire at every lookup in a table. A lookup that finds a way, or
  * nothing in this table, is none of our business: the program returns at once.
  */
-#include "kernel.h"
+#include "../../bpf/kernel.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * The few fields of the kernel's structures that the program reads. The loader
+ * The few fields of the kernel's structures that the BPF programs read. The loader
  * moves each access to where the running kernel has the field (CO-RE), so only
  * names and types matter here, not order.
  */
@@ -22,7 +22,9 @@ typedef __u32 __wsum;
 typedef __u16 __sum16;
 typedef unsigned char bool;
 
-enum { BPF_MAP_TYPE_ARRAY = 2, BPF_F_MMAPABLE = 1 << 10 };
+/* include/uapi/linux/bpf.h */
+enum { BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_LRU_HASH = 9 };
+enum { BPF_NOEXIST = 1, BPF_F_MMAPABLE = 1 << 10 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -30,8 +32,23 @@ struct ns_common {
 	__u32 inum;
 };
 
+struct fib6_info;
+
+struct netns_ipv6 {
+	struct fib6_info *fib6_null_entry;
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_ipv6 ipv6;
+};
+
+struct nsproxy {
+	struct net *net_ns;
+};
+
+struct task_struct {
+	struct nsproxy *nsproxy;
 };
 
 typedef struct {
@@ -92,6 +109,34 @@ struct ipv6hdr {
 
 struct skb_shared_info {
 	__u16 gso_segs;
+};
+
+struct flowi_common {
+	int flowic_iif;
+	__u8 flowic_proto;
+};
+
+union flowi_uli {
+	struct {
+		__be16 dport;
+	} ports;
+};
+
+struct flowi4 {
+	struct flowi_common __fl_common;
+	__be32 daddr;
+	union flowi_uli uli;
+};
+
+struct flowi6 {
+	struct flowi_common __fl_common;
+	struct in6_addr daddr;
+	union flowi_uli uli;
+};
+
+struct fib6_result {
+	struct fib6_info *f6i;
+	__u8 fib6_type;
 };
 
 #pragma clang attribute pop
