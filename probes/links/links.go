@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync/atomic"
 	"time"
 
@@ -74,7 +75,8 @@ func (s *Source) Reads() string {
 // Look reads the links and queues once. A driver that hangs holds the kernel's
 // RTNL lock, and every request then waits for it without a time limit: the
 // requests are made by a goroutine that Look stops waiting for after 2 s, and
-// until it comes back every further Look fails at once.
+// until it comes back every further Look fails at once. It is unavailable where a
+// seccomp filter forbids netlink sockets.
 func (s *Source) Look(ctx context.Context) (any, error) {
 	if !s.pending.CompareAndSwap(false, true) {
 		return nil, errors.New("rtnetlink has not answered the last look yet: a driver may be hanging with the RTNL lock held")
@@ -84,7 +86,7 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	conn, err := dump.Dial(unix.NETLINK_ROUTE, lookLimit)
 	if err != nil {
 		s.pending.Store(false)
-		return nil, err
+		return nil, refused(err)
 	}
 	sockets, socketsErr := openEthtool()
 	type looked struct {
@@ -114,6 +116,14 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("rtnetlink did not answer: %w", ctx.Err())
 	}
+}
+
+// refused tells a host that offers no netlink sockets from one where they fail.
+func refused(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EAFNOSUPPORT) {
+		return fact.Unavailable("links and queues: "+err.Error(), "a seccomp profile that allows AF_NETLINK sockets")
+	}
+	return err
 }
 
 // look makes the rtnetlink requests of one look.

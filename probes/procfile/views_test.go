@@ -20,16 +20,16 @@ func TestViews(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []string{filepath.Join(proc, "60/root"), filepath.Join(proc, "50/root"), filepath.Join(proc, "1/root")}
+	want := []View{{60, filepath.Join(proc, "60/root")}, {50, filepath.Join(proc, "50/root")}, {1, filepath.Join(proc, "1/root")}}
 	if got := Views(proc); !slices.Equal(got, want) {
-		t.Errorf("Views = %q, want %q", got, want)
+		t.Errorf("Views = %v, want %v", got, want)
 	}
 	for _, stat := range []string{"", ")", "60 (x", "60 (x) S -4", "60 (x) S 0", "60 (x) S 60"} {
 		if err := os.WriteFile(filepath.Join(proc, "60/stat"), []byte(stat), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		if got := Views(proc); len(got) > maxAncestors+1 || got[0] != want[0] {
-			t.Errorf("stat %q: %q", stat, got)
+			t.Errorf("stat %q: %v", stat, got)
 		}
 	}
 }

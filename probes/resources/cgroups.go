@@ -123,11 +123,7 @@ func (c *cgroups) findMount() {
 		return
 	}
 	for _, view := range procfile.Views(filepath.Join(c.root, "proc")) {
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(view)))
-		if err != nil {
-			continue
-		}
-		if mounts, err := proc.GetProcMounts(pid); err == nil && c.choose(view, mounts) {
+		if mounts, err := proc.GetProcMounts(view.PID); err == nil && c.choose(view.Root, mounts) {
 			return
 		}
 	}
@@ -234,12 +230,14 @@ func (c *cgroups) membersOf(dir string) members {
 	var m members
 	seen := map[string]bool{}
 	hidden := false
+	// The thread's own, at every search: a thread can change its namespace.
+	netns, _ := os.Readlink(filepath.Join(c.root, "proc/thread-self/ns/net"))
 	for _, pid := range processes(dir) {
 		proc := filepath.Join(c.root, "proc", pid)
 		if comm := oneLine(proc, "comm"); comm != "" && !seen[comm] {
 			seen[comm] = true
 		}
-		owns, err := c.ownsTCP(proc)
+		owns, err := ownsTCP(proc, netns)
 		hidden = hidden || errors.Is(err, fs.ErrPermission)
 		if owns {
 			yes := true
@@ -278,15 +276,15 @@ func processes(dir string) []string {
 	return pids
 }
 
-// ownsTCP reports whether a process is in this network namespace and has a TCP
-// socket open, by the name that sockfs gives as an extended attribute. It takes
-// the right to trace the process.
-func (c *cgroups) ownsTCP(proc string) (bool, error) {
+// ownsTCP reports whether a process is in a network namespace ("net:[4026531840]",
+// "" for any) and has a TCP socket open, by the name that sockfs gives as an
+// extended attribute. It takes the right to trace the process.
+func ownsTCP(proc, netns string) (bool, error) {
 	theirs, err := os.Readlink(filepath.Join(proc, "ns/net"))
 	if err != nil {
 		return false, err
 	}
-	if ours, err := os.Readlink(filepath.Join(c.root, "proc/thread-self/ns/net")); err == nil && ours != theirs {
+	if netns != "" && theirs != netns {
 		return false, nil
 	}
 	d, err := os.Open(filepath.Join(proc, "fd"))
