@@ -85,7 +85,8 @@ type Remedy struct {
 	Risk        *Text  `yaml:"risk"`
 	Scope       *Text  `yaml:"scope"`
 	Runtime     *Text  `yaml:"runtime"`
-	Persist     *Text  `yaml:"persist"`
+	Persist     *Text  `yaml:"persist"` // the command that keeps the change over a reboot
+	Keep        *Text  `yaml:"keep"`    // how it is kept where no command does it alone
 	Rollback    *Text  `yaml:"rollback"`
 	Verify      *Text  `yaml:"verify"`
 	Ask         *Text  `yaml:"ask"` // the text to send to whoever owns the fault
@@ -124,6 +125,6 @@ func (r *Remedy) UnmarshalYAML(n *yaml.Node) error {
 func (r *Remedy) texts() []*Text {
 	return []*Text{
 		r.Current, r.Calculation, r.Change, r.Why, r.Effect, r.Risk, r.Scope,
-		r.Runtime, r.Persist, r.Rollback, r.Verify, r.Ask,
+		r.Runtime, r.Persist, r.Keep, r.Rollback, r.Verify, r.Ask,
 	}
 }

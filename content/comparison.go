@@ -1,7 +1,6 @@
 package content
 
 import (
-	"reflect"
 	"slices"
 
 	"github.com/expr-lang/expr/ast"
@@ -97,19 +96,4 @@ func (c *comparison) compare(x float64) bool {
 	default:
 		return x != c.number
 	}
-}
-
-// bareKinds are the types of names that are what is wanted as they stand.
-var bareKinds = map[reflect.Kind][]Type{
-	reflect.Bool: {Flag}, reflect.Float64: {Count, Gauge, Number},
-}
-
-// bare says whether an expression is just the name of something known, and of
-// the kind that is wanted.
-func (v *Vocabulary) bare(source, table string, extra map[string]Type, want reflect.Kind) bool {
-	def := v.Lookup(source, table)
-	if want == reflect.Invalid {
-		return def != nil || extra[source] != ""
-	}
-	return def != nil && slices.Contains(bareKinds[want], def.Type)
 }

@@ -4,9 +4,10 @@
 // YAML files are embedded; a directory of an organisation's own can be laid
 // over them.
 //
-// Everything is checked when it is loaded: an unknown fact, a wrong type, a
+// Everything is checked before it is used: an unknown fact, a wrong type, a
 // cause without a rule or a number of the brief that nothing covers is an error
-// with file and line, never a surprise during an incident.
+// with file and line, never a surprise during an incident. What is embedded is
+// checked by the tests, a directory when it is loaded.
 package content
 
 import (
@@ -14,10 +15,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"runtime"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -25,7 +31,7 @@ import (
 //go:embed *.yaml facts/*.yaml causes/*.yaml questions/*.yaml nics/*.yaml
 var embedded embed.FS
 
-// Book is the whole content, checked and compiled.
+// Book is the whole content. It may be read from several goroutines.
 type Book struct {
 	Facts         *Vocabulary
 	Hops          []*Hop
@@ -53,10 +59,13 @@ type Book struct {
 	questions map[string]*Question
 	order     [][]*Cause
 
-	meanings   map[string]*Meaning
-	statistics map[string]map[string][]*listed // by driver, by key
-	patterns   []*Pattern
-	guessed    guesses
+	meanings map[string]*Meaning
+	nics     map[string]*NIC // by every name of a driver
+	patterns []*Pattern
+	guessed  guesses
+
+	mu      sync.Mutex                      // for what follows
+	drivers map[string]map[string][]*listed // what drivers list, by the NIC's name, by key
 }
 
 // Cause returns a cause by its id, nil if there is none.
@@ -104,8 +113,8 @@ func (ps Problems) Error() string {
 
 // Load reads the embedded content and lays the directory overlay over it, if
 // one is named: a cause, question, hop, tool or step of the overlay replaces
-// the embedded one with the same id, others are added. The error is of type
-// Problems if the content itself is wrong.
+// the embedded one with the same id, others are added. With an overlay all is
+// checked. The error is of type Problems if the content itself is wrong.
 func Load(overlay string) (*Book, error) {
 	layers := []layer{{files: embedded, prefix: "content"}}
 	if overlay != "" {
@@ -118,7 +127,14 @@ func Load(overlay string) (*Book, error) {
 		}
 		layers = append(layers, layer{files: os.DirFS(overlay), prefix: overlay})
 	}
-	return load(layers)
+	return load(layers, overlay != "")
+}
+
+// Check reads the embedded content and compiles every expression of it. The error
+// is of type Problems: all that is wrong, with file and line.
+func Check() error {
+	_, err := load([]layer{{files: embedded, prefix: "content"}}, true)
+	return err
 }
 
 // layer is one tree of content files; prefix is how its files are named in
@@ -128,16 +144,20 @@ type layer struct {
 	prefix string
 }
 
-func load(layers []layer) (*Book, error) {
-	l := &loader{book: &Book{Facts: newVocabulary()}}
+// load reads the layers; strict checks what the types of the YAML can't say, and
+// compiles every expression.
+func load(layers []layer, strict bool) (*Book, error) {
+	l := &loader{book: &Book{Facts: newVocabulary()}, strict: strict, known: map[string]bool{}}
 	for _, la := range layers {
 		l.readLayer(la)
 	}
 	if len(l.problems) == 0 {
 		l.index()
-		l.compile()
-		l.compileNICs()
-		l.validate()
+		l.settle()
+		l.indexNICs()
+		if strict {
+			l.validate()
+		}
 	}
 	if len(l.problems) > 0 {
 		sort.SliceStable(l.problems, func(i, j int) bool {
@@ -146,7 +166,6 @@ func load(layers []layer) (*Book, error) {
 		})
 		return nil, l.problems
 	}
-	l.book.Facts.settle()
 	l.book.order = l.book.judgementOrder()
 	return l.book, nil
 }
@@ -155,9 +174,11 @@ func load(layers []layer) (*Book, error) {
 // that an author sees all of them at once.
 type loader struct {
 	book     *Book
+	strict   bool
 	problems Problems
 	derived  []*DerivedFields
-	seen     map[string]bool // "layer kind id": an id twice in one layer
+	seen     map[string]bool // "kind id" of this layer
+	known    map[string]bool // and of those below
 }
 
 func (l *loader) problem(at Place, format string, args ...any) {
@@ -191,9 +212,12 @@ type file struct {
 	Meanings    []*Meaning       `yaml:"meanings"`
 	NICs        []*NIC           `yaml:"nics"`
 	Patterns    []*Pattern       `yaml:"patterns"`
+
+	err error // why it could not be read
 }
 
 func (l *loader) readLayer(la layer) {
+	maps.Copy(l.known, l.seen)
 	l.seen = map[string]bool{}
 	var names []string
 	err := fs.WalkDir(la.files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -215,24 +239,44 @@ func (l *loader) readLayer(la layer) {
 	sort.Slice(names, func(i, j int) bool {
 		return strings.TrimSuffix(names[i], path.Ext(names[i])) < strings.TrimSuffix(names[j], path.Ext(names[j]))
 	})
-	for _, name := range names {
-		shown := path.Join(la.prefix, name)
-		data, err := fs.ReadFile(la.files, name)
-		if err != nil {
-			l.problem(Place{File: shown}, "cannot be read: %v", err)
-			continue
-		}
-		l.readFile(shown, data)
+	decoded := make([]file, len(names))
+	atOnce(len(names), func(i int) { decoded[i].read(la, names[i]) })
+	for i := range decoded {
+		l.add(path.Join(la.prefix, names[i]), &decoded[i])
 	}
 }
 
-func (l *loader) readFile(name string, data []byte) {
-	var f file
-	if err := yaml.Load(data, &f, yaml.WithKnownFields()); err != nil {
-		l.yamlProblems(name, err)
+// atOnce does n things, as many at a time as may run. To decode the files is
+// most of the time that loading takes.
+func atOnce(n int, do func(int)) {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		all.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				do(int(i))
+			}
+		})
+	}
+	all.Wait()
+}
+
+// read decodes a file of a layer.
+func (f *file) read(la layer, name string) {
+	data, err := fs.ReadFile(la.files, name)
+	if err != nil {
+		f.err = fmt.Errorf("cannot be read: %w", err)
 		return
 	}
-	l.addFacts(name, &f)
+	f.err = yaml.Load(data, f, yaml.WithKnownFields())
+}
+
+func (l *loader) add(name string, f *file) {
+	if f.err != nil {
+		l.yamlProblems(name, f.err)
+		return
+	}
+	l.addFacts(name, f)
 	addAll(l, name, "hop", &l.book.Hops, f.Hops)
 	addAll(l, name, "cause", &l.book.Causes, f.Causes)
 	addAll(l, name, "group", &l.book.Groups, f.Groups)
@@ -291,14 +335,14 @@ func addAll[T entry](l *loader, file, kind string, list *[]T, add []T) {
 			continue
 		}
 		l.seen[seen] = true
-		replaced := false
-		for i, have := range *list {
-			if have.key() == e.key() {
-				(*list)[i], replaced = e, true
-			}
+		at := -1
+		if l.known[seen] {
+			at = slices.IndexFunc(*list, func(have T) bool { return have.key() == e.key() })
 		}
-		if !replaced {
+		if at < 0 {
 			*list = append(*list, e)
+		} else {
+			(*list)[at] = e
 		}
 	}
 }

@@ -2,13 +2,16 @@ package content
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 )
 
 func TestEmbeddedContentIsRight(t *testing.T) {
-	if _, err := Load(""); err != nil {
+	if err := Check(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -220,8 +223,8 @@ func TestUnknownFacts(t *testing.T) {
 		{`listener.name contains ":80"`, true, true},
 	}
 	for _, tt := range tests {
-		e := &Expr{Source: tt.source}
-		if err := v.compileCondition(e, "listener"); err != nil {
+		e := &Expr{Source: tt.source, scope: scope{vocabulary: v, table: "listener", want: reflect.Bool}}
+		if err := e.Check(); err != nil {
 			t.Fatal(err)
 		}
 		if holds, known := e.Holds(env); holds != tt.holds || known != tt.known {
@@ -261,6 +264,15 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+// All is compiled, as with a directory of --content.
+func BenchmarkCheck(b *testing.B) {
+	for b.Loop() {
+		if err := Check(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func mustLoad(t *testing.T) *Book {
 	t.Helper()
 	book, err := Load("")
@@ -268,4 +280,33 @@ func mustLoad(t *testing.T) *Book {
 		t.Fatal(err)
 	}
 	return book
+}
+
+// What keeps a change is a command, as it can be pasted; it adds to the files
+// that several remedies write to.
+func TestPersistIsACommand(t *testing.T) {
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip(err)
+	}
+	overwrites := regexp.MustCompile(`[^>]> */etc/(sysctl\.d|udev/rules\.d)/`)
+	book := mustLoad(t)
+	for _, c := range book.Causes {
+		for _, r := range c.Remedies {
+			text := r.Persist.Outline(book.Facts, r.Each)
+			if text == "" {
+				continue
+			}
+			first, _, _ := strings.Cut(text, " ")
+			if _, err := exec.LookPath(first); err != nil {
+				t.Errorf("%s, remedy %s: %q is no command: say under keep how it is kept", c.ID, r.ID, text)
+			}
+			if out, err := exec.Command(shell, "-n", "-c", text).CombinedOutput(); err != nil {
+				t.Errorf("%s, remedy %s: %s", c.ID, r.ID, out)
+			}
+			if overwrites.MatchString(text) {
+				t.Errorf("%s, remedy %s: %q throws away what other remedies wrote there", c.ID, r.ID, text)
+			}
+		}
+	}
 }

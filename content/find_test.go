@@ -71,8 +71,8 @@ func TestOutline(t *testing.T) {
 		"{host.container}":   "yes or no",
 		"awk '{{print $1}}'": "awk '{print $1}'",
 	} {
-		text := &Text{Source: source}
-		if err := book.Facts.compileText(text, "listener", nil); err != nil {
+		text := &Text{Source: source, scope: scope{vocabulary: book.Facts, table: "listener"}}
+		if err := text.Check(); err != nil {
 			t.Fatal(err)
 		}
 		if got := text.Outline(book.Facts, "listener"); got != want {

@@ -59,7 +59,7 @@ func (ll *LedgerLine) UnmarshalYAML(n *yaml.Node) error {
 	return at(n, (*plain)(ll), &ll.Line)
 }
 
-func (l *loader) compileLedger() {
+func (l *loader) settleLedger() {
 	for _, ll := range l.book.Ledger {
 		l.number(ll.Counter, ll.Each, ll.Place)
 		l.number(ll.Also, ll.Each, ll.Place)

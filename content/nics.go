@@ -1,6 +1,7 @@
 package content
 
 import (
+	"errors"
 	"maps"
 	"regexp"
 	"slices"
@@ -48,7 +49,9 @@ type Pattern struct {
 	Meaning string `yaml:"meaning"` // "": an ordinary event
 	Place   `yaml:"-"`
 
-	re *regexp.Regexp
+	once sync.Once
+	re   *regexp.Regexp // nil if it is none
+	err  error
 }
 
 // spelling is a statistic's name and the line where it stands.
@@ -77,7 +80,7 @@ type Statistic = struct {
 // goroutines.
 func (b *Book) Translate(driver, stat string) (Statistic, bool) {
 	stat = strings.TrimSpace(stat)
-	for _, e := range b.statistics[driver][numbered(stat)] {
+	for _, e := range b.statistics(driver)[numbered(stat)] {
 		if queue, ok := e.match(stat); ok {
 			s := e.Statistic
 			s.Queue = queue
@@ -101,7 +104,7 @@ var spaces = strings.NewReplacer(" ", "_", "-", "_", ".", "_")
 func (b *Book) guess(name string) *Meaning {
 	name = spaces.Replace(strings.ToLower(name))
 	for _, p := range b.patterns {
-		if p.re.MatchString(name) {
+		if p.compile() == nil && p.re.MatchString(name) {
 			return b.meanings[p.Meaning]
 		}
 	}
@@ -191,31 +194,50 @@ func (e *listed) match(stat string) (queue string, ok bool) {
 	return strings.Join(numbers, "."), rest == ""
 }
 
-// compileNICs checks meanings, drivers and patterns and makes them findable.
-func (l *loader) compileNICs() {
+// indexNICs makes meanings and drivers findable. What is strict checks them,
+// and the patterns.
+func (l *loader) indexNICs() {
 	b := l.book
 	b.meanings = map[string]*Meaning{}
 	for _, m := range b.Meanings {
 		b.meanings[m.ID] = m
-		l.checkMeaning(m)
 	}
-	nics := map[string]*NIC{}
+	b.nics, b.drivers = map[string]*NIC{}, map[string]map[string][]*listed{}
 	for _, n := range b.NICs {
-		nics[n.Driver] = n
-	}
-	b.statistics = map[string]map[string][]*listed{}
-	for _, n := range b.NICs {
-		table := l.compileNIC(n, nics)
 		for _, driver := range append([]string{n.Driver}, n.Also...) {
-			if b.statistics[driver] != nil {
+			if b.nics[driver] != nil {
 				l.problem(n.Place, "driver %s stands twice: it is another's, too", driver)
 			}
-			b.statistics[driver] = table
+			b.nics[driver] = n
 		}
 	}
-	for _, p := range b.patterns {
-		l.compilePattern(p)
+	if !l.strict {
+		return
 	}
+	for _, m := range b.Meanings {
+		l.checkMeaning(m)
+	}
+	for _, n := range b.NICs {
+		l.compileNIC(n)
+	}
+	for _, p := range b.patterns {
+		l.checkPattern(p)
+	}
+}
+
+// statistics returns what a driver lists, by key. It is compiled when it is
+// first asked for: a host has one or two of the drivers.
+func (b *Book) statistics(driver string) map[string][]*listed {
+	n := b.nics[driver]
+	if n == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.drivers[n.Driver] == nil {
+		b.drivers[n.Driver] = (&loader{book: b}).compileNIC(n)
+	}
+	return b.drivers[n.Driver]
 }
 
 func (l *loader) checkMeaning(m *Meaning) {
@@ -236,16 +258,23 @@ func (l *loader) checkMeaning(m *Meaning) {
 	}
 }
 
-func (l *loader) compilePattern(p *Pattern) {
-	re, err := regexp.Compile(strings.ToLower(p.Match))
-	if err != nil || p.Match == "" {
+func (l *loader) checkPattern(p *Pattern) {
+	if err := p.compile(); err != nil {
 		l.problem(p.Place, "pattern %q is not a regular expression: %v", p.Match, err)
-		return
 	}
-	p.re = re
 	if p.Meaning != "" && l.book.meanings[p.Meaning] == nil {
 		l.problem(p.Place, "pattern %q has the unknown meaning %q", p.Match, p.Meaning)
 	}
+}
+
+// compile is done when a name is first guessed: most hosts need no guess.
+func (p *Pattern) compile() error {
+	p.once.Do(func() {
+		if p.err = errors.New("it is empty"); p.Match != "" {
+			p.re, p.err = regexp.Compile(strings.ToLower(p.Match))
+		}
+	})
+	return p.err
 }
 
 // names is what a driver lists: what stands in its own entry before what it
@@ -266,10 +295,11 @@ type use struct {
 }
 
 // compileNIC makes the table of a driver: its names by their key.
-func (l *loader) compileNIC(n *NIC, nics map[string]*NIC) map[string][]*listed {
+func (l *loader) compileNIC(n *NIC) map[string][]*listed {
 	if len(n.Sources) == 0 {
 		l.problem(n.Place, "driver %s has no source: expected where its statistics are defined", n.Driver)
 	}
+	nics := l.book.nics
 	all := &names{l: l, meaning: map[string]string{}, maybe: map[string]bool{}, sums: map[string][]string{}, link: map[string]string{}}
 	seen := map[*NIC]bool{}
 	for at := n; at != nil && !seen[at]; at = nics[at.Like] {
@@ -386,9 +416,9 @@ func (m *Meaning) UnmarshalYAML(n *yaml.Node) error {
 }
 
 // UnmarshalYAML keeps the line for error messages.
-func (c *NIC) UnmarshalYAML(n *yaml.Node) error {
+func (n *NIC) UnmarshalYAML(node *yaml.Node) error {
 	type plain NIC
-	return at(n, (*plain)(c), &c.Line)
+	return at(node, (*plain)(n), &n.Line)
 }
 
 // UnmarshalYAML keeps the line for error messages.

@@ -143,7 +143,7 @@ func TestGuesses(t *testing.T) {
 	b := embeddedBook(t)
 	all, found, same := 0.0, 0.0, 0.0
 	for _, n := range b.NICs {
-		for _, names := range b.statistics[n.Driver] {
+		for _, names := range b.statistics(n.Driver) {
 			for _, e := range names {
 				if e.ordinary {
 					continue
@@ -210,7 +210,7 @@ func coverage(b *Book, driver, dump string) (known, guessed, ordinary, all int, 
 		all++
 		got, ok := b.Translate(driver, name)
 		listed := false
-		for _, e := range b.statistics[driver][numbered(name)] {
+		for _, e := range b.statistics(driver)[numbered(name)] {
 			_, same := e.match(name)
 			listed = listed || same
 		}
@@ -283,7 +283,7 @@ tables:
 		for name, text := range base {
 			files[name] = &fstest.MapFile{Data: []byte(text)}
 		}
-		_, err := load([]layer{{files: files, prefix: ""}})
+		_, err := load([]layer{{files: files, prefix: ""}}, true)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s\n  problems %v\n  want %s", c.file, err, c.want)
 		}

@@ -16,7 +16,7 @@ func (t *Text) Outline(v *Vocabulary, table string) string {
 		return ""
 	}
 	var b strings.Builder
-	for _, p := range t.parts {
+	for _, p := range t.compiled() {
 		b.WriteString(p.literal)
 		if p.expr != nil {
 			b.WriteString(v.outline(p.expr.Source, table))

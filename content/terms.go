@@ -26,8 +26,8 @@ func (t *Term) UnmarshalYAML(n *yaml.Node) error {
 
 func (t *Term) key() string { return t.ID }
 
-// words are the names, numbers and texts in quotes of an expression.
-var words = regexp.MustCompile(`"[^"]*"|'[^']*'|[A-Za-z_][A-Za-z0-9_.]*`)
+// nameOrText finds the names and the texts in quotes of an expression.
+var nameOrText = regexp.MustCompile(`"[^"]*"|'[^']*'|[A-Za-z_][A-Za-z0-9_.]*`)
 
 // settleTerms checks the terms and makes each ready to stand in others' place. A
 // term may use those before it.
@@ -43,7 +43,7 @@ func (l *loader) settleTerms() {
 		case t.Is.Empty() || t.Means == "":
 			l.problem(t.Place, "term %s lacks something: expected is and means", t.ID)
 		default:
-			l.expression(t.Is, "", t.Place, func(e *Expr, table string) error { return v.compileExpr(e, table, nil) })
+			l.expression(t.Is, scope{}, t.Place)
 			v.terms[t.ID] = "(" + v.spellOut(t.Is.Source) + ")"
 		}
 	}
@@ -51,10 +51,14 @@ func (l *loader) settleTerms() {
 
 // spellOut puts in the place of each term what it stands for.
 func (v *Vocabulary) spellOut(source string) string {
-	if len(v.terms) == 0 {
+	named := false // most expressions have none in them
+	for id := range v.terms {
+		named = named || strings.Contains(source, id)
+	}
+	if !named {
 		return source
 	}
-	return words.ReplaceAllStringFunc(source, func(word string) string {
+	return nameOrText.ReplaceAllStringFunc(source, func(word string) string {
 		if is, ok := v.terms[word]; ok {
 			return is
 		}

@@ -2,10 +2,9 @@ package content
 
 import (
 	"fmt"
+	"reflect"
 	"sort"
 	"strings"
-
-	"github.com/expr-lang/expr"
 )
 
 // index makes entries findable and puts the causes in the order of the hops.
@@ -43,8 +42,9 @@ func (l *loader) groupFile(q *Question) string {
 	return ""
 }
 
-// compile type-checks every expression and text against the vocabulary.
-func (l *loader) compile() {
+// settle gives every expression and text its scope. What is strict checks them,
+// too.
+func (l *loader) settle() {
 	l.settleTerms()
 	for _, c := range l.book.Causes {
 		for _, r := range append(append([]*Rule{}, c.For...), c.Against...) {
@@ -59,7 +59,7 @@ func (l *loader) compile() {
 			l.remedy(r)
 		}
 	}
-	l.compileLedger()
+	l.settleLedger()
 	for _, s := range l.book.Symptoms {
 		l.condition(s.When, s.Each, s.Place)
 		l.text(s.Says, s.Each, nil, s.Place)
@@ -89,9 +89,7 @@ func (l *loader) remedy(r *Remedy) {
 	l.number(r.Order, r.Each, r.Place)
 	extra := map[string]Type{}
 	if !r.Value.Empty() {
-		l.expression(r.Value, r.Each, r.Place, func(e *Expr, table string) error {
-			return l.book.Facts.compileExpr(e, table, nil)
-		})
+		l.expression(r.Value, scope{table: r.Each}, r.Place)
 		extra["value"] = String
 	}
 	if r.Current != nil {
@@ -103,29 +101,28 @@ func (l *loader) remedy(r *Remedy) {
 }
 
 func (l *loader) condition(e *Expr, each string, owner Place) {
-	l.expression(e, each, owner, l.book.Facts.compileCondition)
+	l.expression(e, scope{table: each, want: reflect.Bool}, owner)
 }
 
 func (l *loader) number(e *Expr, each string, owner Place) {
-	l.expression(e, each, owner, func(e *Expr, table string) error {
-		return l.book.Facts.compileExpr(e, table, nil, expr.AsFloat64())
-	})
+	l.expression(e, scope{table: each, want: reflect.Float64}, owner)
 }
 
-func (l *loader) expression(e *Expr, each string, owner Place, compile func(*Expr, string) error) {
+// expression gives an expression its scope, and checks it where all is checked.
+func (l *loader) expression(e *Expr, in scope, owner Place) {
 	if e.Empty() {
 		return
 	}
-	e.File = owner.File
-	if each != "" && l.book.Facts.TableOf(each) == nil {
-		l.problem(owner, "each: %s is not a table: expected one of %s", each, l.tableNames())
+	e.File, e.scope = owner.File, in
+	e.vocabulary = l.book.Facts
+	if !l.strict {
 		return
 	}
-	written := e.Source
-	e.Source = l.book.Facts.spellOut(written)
-	err := compile(e, each)
-	e.Source = written
-	if err != nil {
+	if in.table != "" && l.book.Facts.TableOf(in.table) == nil {
+		l.problem(owner, "each: %s is not a table: expected one of %s", in.table, l.tableNames())
+		return
+	}
+	if err := e.Check(); err != nil {
 		l.problem(e.Place, "%v", err)
 	}
 }
@@ -134,8 +131,11 @@ func (l *loader) text(t *Text, each string, extra map[string]Type, owner Place) 
 	if t == nil {
 		return
 	}
-	t.File = owner.File
-	if err := l.book.Facts.compileText(t, each, extra); err != nil {
+	t.File, t.scope = owner.File, scope{vocabulary: l.book.Facts, table: each, extra: extra}
+	if !l.strict {
+		return
+	}
+	if err := t.Check(); err != nil {
 		l.problem(t.Place, "%v", err)
 	}
 }

@@ -3,8 +3,10 @@ package content
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/types"
@@ -83,13 +85,16 @@ type Vocabulary struct {
 	suggest map[string]string // by probe
 	terms   map[string]string // what stands for each, in parentheses
 
-	// While the content is compiled:
-	envs     map[string]*conf.Config // the environments' types, by table and extra names
-	compiled map[string]*Expr        // by table, what is wanted and source
+	mu      sync.Mutex              // for what follows: expressions are compiled when they are needed
+	configs map[string]*conf.Config // what the compiler knows, by what differs in scopes
+	forms   map[words]*form
 }
 
 func newVocabulary() *Vocabulary {
-	v := &Vocabulary{scalars: map[string]*FactDef{}, tables: map[string]*TableDef{}, suggest: map[string]string{}, envs: map[string]*conf.Config{}, compiled: map[string]*Expr{}}
+	v := &Vocabulary{
+		scalars: map[string]*FactDef{}, tables: map[string]*TableDef{}, suggest: map[string]string{},
+		configs: map[string]*conf.Config{}, forms: map[words]*form{},
+	}
 	v.scalars["window.seconds"] = &FactDef{Name: "window.seconds", Type: Gauge, Unit: "s", Means: "length of the observation"}
 	return v
 }
@@ -212,40 +217,48 @@ func (l *loader) checkFact(d *FactDef, allowed ...Type) {
 	l.problem(d.Place, "fact %s has type %q: expected one of %v", d.Name, d.Type, allowed)
 }
 
-// config is what the compiler needs to know for expressions that go through the
-// rows of a table. It is worked out once: there are hundreds of expressions.
-func (v *Vocabulary) config(table string, extra map[string]Type) *conf.Config {
-	key := table
-	for _, name := range []string{"value", "current"} {
-		key += " " + string(extra[name])
+// config is what the compiler needs to know for expressions of a scope. It is
+// worked out once for as many scopes as possible: there are hundreds of
+// expressions. It has the fields of all tables: that an expression reads those of
+// its own table alone is checked later.
+func (v *Vocabulary) config(in scope) *conf.Config {
+	key := string(in.extra["value"] + " " + in.extra["current"])
+	if v.overrides(in.table) {
+		key += " " + in.table
 	}
-	if v.envs[key] == nil {
-		v.envs[key] = conf.New(v.types(table, extra))
+	if v.configs[key] == nil {
+		v.configs[key] = conf.New(v.types(in))
 	}
-	return v.envs[key]
+	return v.configs[key]
 }
 
-// settle forgets what only the compiler needs: megabytes.
-func (v *Vocabulary) settle() {
-	v.envs, v.compiled = map[string]*conf.Config{}, map[string]*Expr{}
+// overrides says whether a field of a table has the name of a scalar fact.
+func (v *Vocabulary) overrides(table string) bool {
+	t := v.tables[table]
+	return t != nil && slices.ContainsFunc(t.Fields, func(f *FactDef) bool { return v.scalars[table+"."+f.Name] != nil })
 }
 
-// types is the environment's type for expressions that go through the rows of a
-// table ("" for none).
-func (v *Vocabulary) types(table string, extra map[string]Type) types.Map {
+// types is the environment's type.
+func (v *Vocabulary) types(in scope) types.Map {
 	root := types.Map{
 		"rate": types.TypeOf(func(float64) float64 { return 0 }), "share": types.TypeOf(share),
 		"percent": types.TypeOf(percent), "bytes": types.TypeOf(bytesText), "ms": types.TypeOf(millis),
 	}
+	fields := func(t *TableDef) {
+		for _, f := range t.Fields {
+			putType(root, []string{t.Name, f.Name}, f.Type.expr())
+		}
+	}
+	for _, t := range v.tables {
+		fields(t)
+	}
 	for name, d := range v.scalars {
 		putType(root, strings.Split(name, "."), d.Type.expr())
 	}
-	if t := v.tables[table]; t != nil {
-		for _, f := range t.Fields {
-			putType(root, []string{table, f.Name}, f.Type.expr())
-		}
+	if t := v.tables[in.table]; t != nil {
+		fields(t)
 	}
-	for name, t := range extra {
+	for name, t := range in.extra {
 		root[name] = t.expr()
 	}
 	return root
@@ -269,13 +282,16 @@ var unknownName = regexp.MustCompile(`unknown (?:name|field) (\S+)`)
 func (v *Vocabulary) explain(err error, source, table string) error {
 	first, _, _ := strings.Cut(err.Error(), "\n")
 	if m := unknownName.FindStringSubmatch(first); m != nil {
-		near := v.nearest(m[1], table)
-		if near != "" {
-			return fmt.Errorf("unknown fact %s in %q: did you mean %s?", m[1], source, near)
-		}
-		return fmt.Errorf("unknown fact %s in %q: expected a name of facts/*.yaml, or a field of the table named by each", m[1], source)
+		return v.unknown(m[1], source, table)
 	}
 	return fmt.Errorf("%s in %q", first, source)
+}
+
+func (v *Vocabulary) unknown(name, source, table string) error {
+	if near := v.nearest(name, table); near != "" {
+		return fmt.Errorf("unknown fact %s in %q: did you mean %s?", name, source, near)
+	}
+	return fmt.Errorf("unknown fact %s in %q: expected a name of facts/*.yaml, or a field of the table named by each", name, source)
 }
 
 // nearest finds the fact or field whose last part is most like a word.
