@@ -19,12 +19,14 @@ import (
 // beside what a host of the lab saw of its TCP meanwhile.
 type reading struct {
 	Driver string
-	Cause  string // "" for a card that works
-	And    string // a second cause that is named, too
-	Also   []string
-	Source string // of the outputs
-	Dump   string // a file of WHYDROP_NIC_DUMPS in the place of Before
-	Lab    string // the recorded scenario of testdata/nic whose other facts go with it
+	Cause  string // "" for a card that works, "?" where the counters leave it open
+	// Neither are causes that the counters do not tell apart: none may get 0.9.
+	Neither []string
+	And     string // a second cause that is named, too
+	Also    []string
+	Source  string // of the outputs
+	Dump    string // a file of WHYDROP_NIC_DUMPS in the place of Before
+	Lab     string // the recorded scenario of testdata/nic whose other facts go with it
 	// Link is what the kernel's standard counters gained, Settings are the
 	// driver's, Values replace facts of the host.
 	Link     map[string]uint64
@@ -122,15 +124,22 @@ func (r *reading) judge(t *testing.T, d *Diagnosis) {
 	switch {
 	case r.Cause == "" && d.Verdict != Healthy:
 		t.Errorf("%s: a card that works is called %s: %v%s", r.Source, d.Verdict, d.Symptoms, leading(d))
-	case r.Cause == "":
-	case len(named) == 0 || named[0].Cause.ID != r.Cause:
+	case r.Cause == "?" && d.Verdict == Healthy:
+		t.Errorf("%s: the card is called healthy%s", r.Source, leading(d))
+	case r.Cause != "" && r.Cause != "?" && (len(named) == 0 || named[0].Cause.ID != r.Cause):
 		t.Errorf("%s: want %s first%s", r.Source, r.Cause, leading(d))
 	}
 	if f := d.Finding(r.And); r.And != "" && !f.Named() {
 		t.Errorf("%s: %s is not named, too%s", r.Source, r.And, leading(d))
 	}
-	for i, f := range named {
-		if i > 0 && f.Cause.ID != r.And && !slices.Contains(r.Also, f.Cause.ID) {
+	for _, id := range r.Neither {
+		if d.Finding(id).Probability >= 0.9 {
+			t.Errorf("%s: %s cannot be told by these counters%s", r.Source, id, leading(d))
+		}
+	}
+	allowed := slices.Concat([]string{r.Cause, r.And}, r.Also, r.Neither)
+	for _, f := range named {
+		if !slices.Contains(allowed, f.Cause.ID) {
 			t.Errorf("%s: %s is accused wrongly%s", r.Source, f.Cause.ID, leading(d))
 		}
 	}
