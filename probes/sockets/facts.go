@@ -300,8 +300,14 @@ func (w *window) holes(f *fact.Facts) {
 }
 
 // runOf is the mean size of the gap that a missing segment was in: large gaps count
-// by what was missing in them.
+// by what was missing in them. The largest of twenty, and of eight at least, are left
+// out: a gap that seems large may have been seen too late.
 func runOf(missing []uint16) float64 {
+	missing = slices.Clone(missing)
+	slices.Sort(missing)
+	if n := len(missing); n >= 8 {
+		missing = missing[:n-max(1, n/20)]
+	}
 	var sum, squares float64
 	for _, n := range missing {
 		sum += float64(n)

@@ -178,6 +178,11 @@ type gap struct {
 	earliest, latest time.Time
 	filling          bool // it was filled once, other segments may miss
 	missing          uint32
+	// unread is since when each look found data that the application had not read. It
+	// hides whether other segments miss; blurred is set when it did for long, or when
+	// nobody looked for long.
+	unread  time.Time
+	blurred bool
 }
 
 // glance is what is compared of one look with the next.
@@ -187,13 +192,14 @@ type glance struct {
 	segments uint32
 	late     uint32
 	empty    bool // nothing is in the receive queues
+	unread   bool // something in order is
 }
 
 // see takes one look at the socket, made between two moments.
 func (g *gap) see(k *inetdiag.Socket, from, to time.Time, h *Holes) {
 	now := glance{
 		from: from, to: to, received: k.Info.BytesReceived, segments: k.Info.DataSegsIn, late: k.Info.RcvOoopack,
-		empty: k.HasMem && k.RQueue == 0 && k.Mem.RMem == 0,
+		empty: k.HasMem && k.RQueue == 0 && k.Mem.RMem == 0, unread: k.RQueue > 0,
 	}
 	before := g.before
 	g.before = now
@@ -220,7 +226,7 @@ func (g *gap) begin(before, now *glance, h *Holes) {
 		g.filled(now.to.Sub(before.from), 0, h)
 		return
 	}
-	g.open, g.filling, g.missing = true, false, 0
+	g.open, g.filling, g.missing, g.blurred, g.unread = true, false, 0, false, time.Time{}
 	g.received, g.late, g.earliest, g.latest = now.received, before.late, before.from, now.to
 }
 
@@ -231,11 +237,15 @@ func (g *gap) follow(before, now *glance, h *Holes) {
 		g.filling = true
 	}
 	g.missing += grown(now.segments, before.segments) - min(grown(now.late, before.late), grown(now.segments, before.segments))
+	if g.filling && now.from.Sub(before.to) >= g.quick()/2 {
+		g.blurred = true // looked too late
+	}
 	if !now.empty {
+		g.blur(now)
 		return
 	}
 	g.open = false
-	if lasted := now.from.Sub(g.latest); lasted >= g.quick() && len(h.Missing) < mostMissing {
+	if lasted := now.from.Sub(g.latest); lasted >= g.quick() && !g.blurred && len(h.Missing) < mostMissing {
 		late := grown(now.late, g.late)
 		// About half of the last step was after the end, with data in order again.
 		after := float64(late) / lasted.Seconds() * now.from.Sub(before.from).Seconds() / 2
@@ -243,6 +253,19 @@ func (g *gap) follow(before, now *glance, h *Holes) {
 		h.Missing = append(h.Missing, uint16(min(missing, 1<<16-1)))
 		h.Late += late
 		h.Lost += missing
+	}
+}
+
+// blur notes that data stays unread. What arrives in order then may fill a gap, or
+// follow one that was filled long ago.
+func (g *gap) blur(now *glance) {
+	switch {
+	case !now.unread:
+		g.unread = time.Time{}
+	case g.unread.IsZero():
+		g.unread = now.from
+	case now.from.Sub(g.unread) >= g.quick()/4:
+		g.blurred = true
 	}
 }
 

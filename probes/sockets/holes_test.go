@@ -14,6 +14,7 @@ type arrival struct {
 	segments uint32
 	late     uint32 // segments out of order
 	held     uint32 // bytes of receive memory
+	unread   uint32 // bytes in order that the application has not read
 }
 
 func TestGapsAreToldByHowLongTheyStay(t *testing.T) {
@@ -24,40 +25,53 @@ func TestGapsAreToldByHowLongTheyStay(t *testing.T) {
 		quick, slow, unclear uint32
 		missing              []uint16
 	}{
-		{"in order", 20 * time.Millisecond, []arrival{{0, 1000, 1, 0, 0}, {5, 2000, 2, 0, 0}, {10, 3000, 3, 0, 0}}, 0, 0, 0, nil},
+		{"in order", 20 * time.Millisecond, []arrival{{0, 1000, 1, 0, 0, 0}, {5, 2000, 2, 0, 0, 0}, {10, 3000, 3, 0, 0, 0}}, 0, 0, 0, nil},
 		{
 			"overtaken: filled after 4 of 20 ms", 20 * time.Millisecond,
-			[]arrival{{0, 1000, 1, 0, 0}, {2, 1000, 2, 1, 1500}, {4, 1000, 3, 2, 3000}, {6, 4000, 4, 2, 0}},
+			[]arrival{{0, 1000, 1, 0, 0, 0}, {2, 1000, 2, 1, 1500, 0}, {4, 1000, 3, 2, 3000, 0}, {6, 4000, 4, 2, 0, 0}},
 			1, 0, 0, nil,
 		},
 		{
 			"overtaken and filled between two looks", 20 * time.Millisecond,
-			[]arrival{{0, 1000, 1, 0, 0}, {2, 3000, 3, 1, 0}},
+			[]arrival{{0, 1000, 1, 0, 0, 0}, {2, 3000, 3, 1, 0, 0}},
 			1, 0, 0, nil,
 		},
 		{
 			"lost: filled after a round-trip time", 20 * time.Millisecond,
-			[]arrival{{0, 1000, 1, 0, 0}, {2, 1000, 2, 1, 1500}, {12, 1000, 4, 3, 4500}, {24, 1000, 6, 5, 7500}, {26, 8000, 7, 5, 0}},
+			[]arrival{{0, 1000, 1, 0, 0, 0}, {2, 1000, 2, 1, 1500, 0}, {12, 1000, 4, 3, 4500, 0}, {24, 1000, 6, 5, 7500, 0}, {26, 8000, 7, 5, 0, 0}},
 			0, 1, 0, []uint16{1},
 		},
 		{
 			"four lost at once", 20 * time.Millisecond,
-			[]arrival{{0, 1000, 1, 0, 0}, {2, 1000, 2, 1, 1500}, {24, 1000, 4, 3, 4500}, {25, 2000, 5, 3, 4500}, {26, 4000, 7, 3, 4500}, {27, 8000, 8, 3, 0}},
+			[]arrival{{0, 1000, 1, 0, 0, 0}, {2, 1000, 2, 1, 1500, 0}, {24, 1000, 4, 3, 4500, 0}, {25, 2000, 5, 3, 4500, 0}, {26, 4000, 7, 3, 4500, 0}, {27, 8000, 8, 3, 0, 0}},
 			0, 1, 0, []uint16{4},
 		},
 		{
+			"filled, and the reader is slow: nobody knows how many were missing", 20 * time.Millisecond,
+			[]arrival{
+				{0, 1000, 1, 0, 0, 0}, {2, 1000, 2, 1, 1500, 0}, {22, 1000, 2, 1, 1500, 0}, {24, 4000, 3, 1, 3000, 3000}, {26, 8000, 7, 1, 7000, 7000},
+				{32, 12000, 11, 1, 9000, 9000}, {36, 14000, 13, 1, 5000, 5000}, {40, 14000, 13, 1, 0, 0},
+			},
+			0, 1, 0, nil,
+		},
+		{
+			"filled, and read a moment later", 20 * time.Millisecond,
+			[]arrival{{0, 1000, 1, 0, 0, 0}, {2, 1000, 2, 1, 1500, 0}, {22, 1000, 2, 1, 1500, 0}, {24, 4000, 3, 1, 3000, 3000}, {26, 4000, 3, 1, 3000, 3000}, {28, 4000, 3, 1, 0, 0}},
+			0, 1, 0, []uint16{1},
+		},
+		{
 			"too coarse to tell", 20 * time.Millisecond,
-			[]arrival{{0, 1000, 1, 0, 0}, {10, 1000, 2, 1, 1500}, {20, 4000, 4, 2, 0}},
+			[]arrival{{0, 1000, 1, 0, 0, 0}, {10, 1000, 2, 1, 1500, 0}, {20, 4000, 4, 2, 0, 0}},
 			0, 0, 1, nil,
 		},
 		{
 			"its beginning not seen, but it stays", 20 * time.Millisecond,
-			[]arrival{{0, 1000, 3, 2, 3000}, {8, 1000, 4, 3, 4500}, {18, 1000, 5, 4, 6000}, {28, 1000, 6, 5, 6000}},
+			[]arrival{{0, 1000, 3, 2, 3000, 0}, {8, 1000, 4, 3, 4500, 0}, {18, 1000, 5, 4, 6000, 0}, {28, 1000, 6, 5, 6000, 0}},
 			0, 1, 0, nil,
 		},
 		{
 			"its beginning not seen, and it goes: nothing is told", 20 * time.Millisecond,
-			[]arrival{{0, 1000, 3, 2, 3000}, {4, 6000, 4, 2, 0}},
+			[]arrival{{0, 1000, 3, 2, 3000, 0}, {4, 6000, 4, 2, 0, 0}},
 			0, 0, 0, nil,
 		},
 	} {
@@ -66,7 +80,7 @@ func TestGapsAreToldByHowLongTheyStay(t *testing.T) {
 			var h Holes
 			for _, a := range tt.arrivals {
 				at := time.Unix(1000, int64(a.ms)*1e6)
-				k := &inetdiag.Socket{HasMem: true, Mem: inetdiag.Memory{RMem: a.held}}
+				k := &inetdiag.Socket{HasMem: true, RQueue: a.unread, Mem: inetdiag.Memory{RMem: a.held}}
 				k.Info.BytesReceived, k.Info.DataSegsIn, k.Info.RcvOoopack = a.received, a.segments, a.late
 				g.see(k, at, at, &h)
 			}
@@ -106,6 +120,8 @@ func TestRunOf(t *testing.T) {
 		{[]uint16{1, 1, 1, 1}, 1},
 		{[]uint16{1, 1, 2}, 1.5},
 		{[]uint16{10, 1, 1}, 8.5}, // ten of twelve were missing in a run of ten
+		{[]uint16{1, 1, 60, 1, 1, 1, 1, 1, 1}, 1},
+		{[]uint16{1, 20, 1, 20, 20, 1, 1, 1, 1}, 806.0 / 46},
 	} {
 		if got := runOf(c.missing); got != c.want {
 			t.Errorf("%v: %v, want %v", c.missing, got, c.want)

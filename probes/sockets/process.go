@@ -78,7 +78,7 @@ func (p *processes) look(procRoot, cgroupRoot string, pids []int) ([]Process, ti
 		if _, ok := p.cgroups[pid]; !ok {
 			roots := []string{cgroupRoot}
 			for _, view := range procfile.Views(procRoot) {
-				roots = append(roots, filepath.Join(view, "sys/fs/cgroup"))
+				roots = append(roots, filepath.Join(view.Root, "sys/fs/cgroup"))
 			}
 			p.cgroups[pid] = cpuStatFiles(dir, roots)
 		}

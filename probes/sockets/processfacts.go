@@ -77,6 +77,7 @@ func (h *history) reader(row fact.Row) {
 	}
 	row["stopped"] = h.stopped()
 	if len(h.looks) > 1 {
+		row["cpu_share"] = h.cpu()
 		h.waiting(row)
 		h.throttling(row)
 	}

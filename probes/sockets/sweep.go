@@ -261,7 +261,7 @@ func (s *sweep) activity(k *inetdiag.Socket, m *remembered, growth *Counters) (t
 	if growth.SegsOut > 0 {
 		s.sending.did(s.look, &m.sent)
 		if rtt, ok := rttOf(k); ok {
-			s.senders.add(rtt)
+			s.senders.add(RTT{Now: rtt.Now, Min: s.least.of(k, rtt.Min)})
 		}
 	}
 	if growth.SegsIn > 0 {

@@ -86,8 +86,8 @@ func (s *sweep) lossTrouble(k *inetdiag.Socket, m *remembered, growth *Counters,
 	stuck := inFlight(k)
 	s.stuck[Stuck{
 		Looks: s.look - m.progress, Backoff: min(i.Backoff, 4),
-		FullSize: stuck >= uint64(i.SndMSS), Small: stuck < uint64(i.SndMSS)/2,
-		SmallBefore: onlySmallBefore(k), AfterIdle: silentBefore(k) >= afterIdle,
+		FullSize: stuck >= uint64(i.SndMSS), Small: stuck < uint64(i.SndMSS)/2 || smallTailStuck(k),
+		SmallBefore: onlySmallBefore(k) && !smallTailStuck(k), AfterIdle: silentBefore(k) >= afterIdle,
 	}]++
 }
 
@@ -108,6 +108,16 @@ func onlySmallBefore(k *inetdiag.Socket) bool {
 	i := &k.Info
 	talked := i.BytesAcked > 1 || i.BytesReceived > 0
 	return k.Has(inetdiag.LenDeliveredCE) && talked && i.BytesAcked < uint64(max(i.Delivered, 1))*uint64(i.SndMSS)/2
+}
+
+// smallTailStuck says whether all that a connection had to send is on its way, the
+// last segment of it small, and the peer has acknowledged none by SACK: then it is not
+// their size that keeps the large ones from arriving.
+func smallTailStuck(k *inetdiag.Socket) bool {
+	i := &k.Info
+	stuck, mss := inFlight(k), uint64(max(i.SndMSS, 1))
+	tail := stuck % mss
+	return stuck > mss && i.NotsentBytes == 0 && i.Unacked > 1 && i.Sacked == 0 && tail > 0 && tail < mss/2
 }
 
 // afterIdle is from how long a silence on the peer was idle before, milliseconds.

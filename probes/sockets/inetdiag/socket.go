@@ -58,6 +58,7 @@ type Info struct {
 	RTO           uint32 `json:"rto"`
 	SndMSS        uint32 `json:"snd_mss"`
 	Unacked       uint32 `json:"unacked"`        // segments in flight
+	Sacked        uint32 `json:"sacked"`         // of these, the ones that the peer has (SACK)
 	LastDataSent  uint32 `json:"last_data_sent"` // milliseconds ago
 	LastDataRecv  uint32 `json:"last_data_recv"` // milliseconds ago
 	LastAckRecv   uint32 `json:"last_ack_recv"`  // milliseconds ago
@@ -194,7 +195,7 @@ func (i *Info) parse(b []byte) {
 	}
 	order := binary.NativeEndian
 	i.Retransmits, i.Probes, i.Backoff, i.Options = b[2], b[3], b[4], b[5]
-	i.RTO, i.SndMSS, i.Unacked = order.Uint32(b[8:]), order.Uint32(b[16:]), order.Uint32(b[24:])
+	i.RTO, i.SndMSS, i.Unacked, i.Sacked = order.Uint32(b[8:]), order.Uint32(b[16:]), order.Uint32(b[24:]), order.Uint32(b[28:])
 	i.LastDataSent, i.LastDataRecv, i.LastAckRecv = order.Uint32(b[44:]), order.Uint32(b[52:]), order.Uint32(b[56:])
 	i.PMTU, i.RTT, i.SndCwnd = order.Uint32(b[60:]), order.Uint32(b[68:]), order.Uint32(b[80:])
 	i.RcvRTT, i.TotalRetrans = order.Uint32(b[92:]), order.Uint32(b[100:])
