@@ -17,22 +17,24 @@ import (
 
 // caller makes requests: on a new connection each, or on connections it keeps.
 type caller struct {
-	Target  string   // host:port
-	Targets []string // several instead, called in turn
-	Local   string   // source address; "": the kernel's choice
-	Rate    float64  // new connections a second
-	Burst   int      // connections made at once; the rate stays; default 1
-	Keep    int      // connections kept open instead, each used again and again
-	Pause   float64  // seconds between two requests on a kept connection
-	Body    uint32   // bytes of a request
-	Reply   uint32   // bytes of the answer
-	Hold    uint32   // milliseconds that the service is asked to wait
-	Timeout float64  // seconds for connecting and for each answer; default 2
-	Total   int      // connections after which it stops; 0: never
-	Abandon bool     // reset connections that failed instead of closing them
-	Leave   float64  // seconds after which it resets the connection without its answer; 0: never
-	Dawdle  float64  // seconds for which it does not read, with a small receive buffer; then it leaves
-	Mute    bool     // connect only, and wait for Timeout
+	Target   string   // host:port
+	Targets  []string // several instead, called in turn
+	Local    string   // source address; "": the kernel's choice
+	Rate     float64  // new connections a second
+	Burst    int      // connections made at once; the rate stays; default 1
+	Keep     int      // connections kept open instead, each used again and again
+	Pause    float64  // seconds between two requests on a kept connection
+	Body     uint32   // bytes of a request
+	Reply    uint32   // bytes of the answer
+	Hold     uint32   // milliseconds that the service is asked to wait
+	Timeout  float64  // seconds for connecting and for each answer; default 2
+	Total    int      // connections after which it stops; 0: never
+	Abandon  bool     // reset connections that failed instead of closing them
+	Leave    float64  // seconds after which it resets the connection without its answer; 0: never
+	Dawdle   float64  // seconds for which it does not read, with a small receive buffer; then it leaves
+	Mute     bool     // connect only, and wait for Timeout
+	ShrinkTo int      // SO_RCVBUF set after the request, when a larger window was offered; 0: not
+	Hurry    bool     // close as soon as the request is handed to the kernel
 
 	turn atomic.Int64 // of Targets
 }
@@ -129,6 +131,12 @@ func (c *caller) ask(conn net.Conn) error {
 		_, err := conn.Write(msg)
 		sleep(c.Dawdle)
 		return err
+	case c.Hurry:
+		msg := make([]byte, headerSize+int(c.Body))
+		header{c.Body, c.Reply, c.Hold}.put(msg)
+		_ = conn.SetDeadline(time.Now().Add(c.timeout()))
+		_, err := conn.Write(msg)
+		return err
 	case c.Leave > 0:
 		msg := make([]byte, headerSize)
 		header{0, c.Reply, c.Hold}.put(msg)
@@ -147,6 +155,10 @@ func (c *caller) request(conn net.Conn) error {
 	header{c.Body, c.Reply, c.Hold}.put(msg)
 	if _, err := conn.Write(msg); err != nil {
 		return err
+	}
+	if c.ShrinkTo > 0 {
+		_ = conn.(*net.TCPConn).SetReadBuffer(c.ShrinkTo)
+		sleep(0.1)
 	}
 	_, err := io.CopyN(io.Discard, conn, int64(c.Reply))
 	return err
@@ -199,6 +211,8 @@ type stream struct {
 	RcvBuf   int     // SO_RCVBUF; 0: autotuning
 	SndBuf   int     // SO_SNDBUF; 0: autotuning
 	Burst    float64 // seconds between bursts; each sends Rate times it at once
+	Even     bool    // one write at a time, evenly spaced, instead of several in a row
+	Session  float64 // seconds after which it begins anew on another connection; 0: never
 }
 
 // run counts: bytes; stalled: seconds in which a connection moved nothing,
@@ -253,11 +267,11 @@ func (s *stream) transfer(t *tally) error {
 // move copies until the connection fails; a deadline of a second shows stalls.
 func (s *stream) move(conn net.Conn, t *tally) error {
 	buf := make([]byte, s.Chunk)
-	pace, stalled, burst := newPace(s.Rate), 0, 0.0
+	pace, stalled, burst, start := newPace(s.Rate), 0, 0.0, time.Now()
 	if s.Down {
 		pace = newPace(s.ReadRate)
 	}
-	for {
+	for s.Session == 0 || time.Since(start).Seconds() < s.Session {
 		_ = conn.SetDeadline(time.Now().Add(time.Second))
 		var n int
 		var err error
@@ -278,6 +292,10 @@ func (s *stream) move(conn net.Conn, t *tally) error {
 			return err
 		}
 		stalled = 0
+		if s.Even {
+			sleep(float64(n) / s.Rate)
+			continue
+		}
 		if s.Burst > 0 {
 			if burst += float64(n); burst >= s.Rate*s.Burst {
 				burst = 0
@@ -287,4 +305,5 @@ func (s *stream) move(conn net.Conn, t *tally) error {
 		}
 		pace.wait(n)
 	}
+	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 // datagrams sends UDP datagrams, or receives them.
 type datagrams struct {
-	Target string  // host:port to send to, IPv4
+	Target string  // host:port to send to
 	Bytes  int     // of each datagram; more than a packet holds is fragmented
 	Rate   float64 // datagrams a second
 	Listen string  // host:port to receive at instead
@@ -34,7 +34,11 @@ func (d *datagrams) run(t *tally) error {
 	var optErr error
 	err = raw.Control(func(fd uintptr) {
 		// Without path MTU discovery the datagrams may be fragmented anywhere.
-		optErr = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT)
+		level, name := unix.IPPROTO_IP, unix.IP_MTU_DISCOVER
+		if conn.RemoteAddr().(*net.UDPAddr).IP.To4() == nil {
+			level, name = unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER
+		}
+		optErr = unix.SetsockoptInt(int(fd), level, name, unix.IP_PMTUDISC_DONT)
 	})
 	if err != nil || optErr != nil {
 		return fmt.Errorf("IP_MTU_DISCOVER: %w", optErr)

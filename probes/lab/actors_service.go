@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"runtime"
+	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -45,22 +48,22 @@ type service struct {
 	RcvBuf    int     // SO_RCVBUF of the listener, inherited; 0: autotuning
 	ShrinkTo  int     // SO_RCVBUF set after accept, when a larger window was offered; 0: not
 	NoFile    int     // RLIMIT_NOFILE; 0: unchanged
+	Leak      bool    // keep the descriptors of connections that clients have closed
 	CloseIn   bool    // close after one answer: TIME_WAIT is on this side
 	Abort     float64 // share of connections closed with unread data, 0 to 1
 	Linger    bool    // abort by SO_LINGER zero in the middle of the answer instead
 	Share     bool    // SO_REUSEPORT: others listen at the same address
 	Work      float64 // seconds of CPU time that each answer takes
+	ReadWork  float64 // seconds of CPU time that each read takes
 	Spin      int     // threads that do nothing but use CPU time
+	OneCPU    bool    // all threads run on the machine's first CPU only
+	SlowPages float64 // seconds that a page of the memory takes to come in which it reads into and sends from; 0: none
 	Healed    float64 // seconds after which Backlog, Workers, Think and Pause end; 0: never
 }
 
 func (v *service) run(t *tally) error {
-	if v.NoFile > 0 {
-		// Set late and by the process itself: the limit is on what it opens now.
-		lim := unix.Rlimit{Cur: uint64(v.NoFile), Max: uint64(v.NoFile)}
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
-			return fmt.Errorf("RLIMIT_NOFILE: %w", err)
-		}
+	if err := v.confine(); err != nil {
+		return err
 	}
 	l, err := v.listen()
 	if err != nil {
@@ -105,6 +108,33 @@ func (v *service) run(t *tally) error {
 			sleep(v.Pause)
 		}
 	}
+}
+
+// confine sets the process's own limits.
+func (v *service) confine() error {
+	if v.NoFile > 0 {
+		// Set late and by the process itself: the limit is on what it opens now.
+		lim := unix.Rlimit{Cur: uint64(v.NoFile), Max: uint64(v.NoFile)}
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+			return fmt.Errorf("RLIMIT_NOFILE: %w", err)
+		}
+	}
+	if v.OneCPU {
+		return pin()
+	}
+	return nil
+}
+
+// pin keeps the threads of this process, and those that they start, on CPU 0.
+func pin() error {
+	var first unix.CPUSet
+	first.Set(0)
+	tasks, err := os.ReadDir("/proc/self/task")
+	for _, task := range tasks {
+		id, _ := strconv.Atoi(task.Name())
+		err = errors.Join(err, unix.SchedSetaffinity(id, &first))
+	}
+	return err
 }
 
 // work uses CPU time of this thread.
@@ -166,14 +196,29 @@ func setBacklog(l net.Listener, backlog int) error {
 	return errors.Join(err, listenErr)
 }
 
+// leaked are the connections of a service that does not close them.
+var leaked sync.Map
+
 // serve answers the requests of one connection.
 func (v *service) serve(conn net.Conn, t *tally, abort bool, healed func() bool) {
-	defer conn.Close()
+	defer func() {
+		if v.Leak {
+			leaked.Store(conn, true) // what nobody refers to is closed some day
+			return
+		}
+		conn.Close()
+	}()
 	if v.ShrinkTo > 0 {
 		_ = conn.(*net.TCPConn).SetReadBuffer(v.ShrinkTo)
 		sleep(0.1)
 	}
-	buf := make([]byte, 64<<10)
+	mem, err := v.memory()
+	if err != nil {
+		t.add("no_memory", 1)
+		return
+	}
+	defer mem.free()
+	var head [headerSize]byte
 	for {
 		if abort && !v.Linger {
 			// The request stays unread in the socket: close sends a reset.
@@ -181,15 +226,15 @@ func (v *service) serve(conn net.Conn, t *tally, abort bool, healed func() bool)
 			t.add("aborted", 1)
 			return
 		}
-		if _, err := io.ReadFull(conn, buf[:headerSize]); err != nil {
+		if _, err := io.ReadFull(conn, head[:]); err != nil {
 			return
 		}
 		h := header{
-			Body:  binary.BigEndian.Uint32(buf),
-			Reply: binary.BigEndian.Uint32(buf[4:]),
-			Hold:  binary.BigEndian.Uint32(buf[8:]),
+			Body:  binary.BigEndian.Uint32(head[:]),
+			Reply: binary.BigEndian.Uint32(head[4:]),
+			Hold:  binary.BigEndian.Uint32(head[8:]),
 		}
-		if err := v.readBody(conn, h.Body, buf, t); err != nil {
+		if err := v.readBody(conn, h.Body, mem, t); err != nil {
 			return
 		}
 		if !healed() {
@@ -198,13 +243,13 @@ func (v *service) serve(conn net.Conn, t *tally, abort bool, healed func() bool)
 		work(v.Work)
 		sleep(float64(h.Hold) / 1000)
 		if abort {
-			_, _ = conn.Write(buf[:min(h.Reply/2, uint32(len(buf)))])
+			_, _ = conn.Write(mem.take()[:min(h.Reply/2, bufSize)])
 			sleep(0.02)
 			_ = conn.(*net.TCPConn).SetLinger(0)
 			t.add("aborted", 1)
 			return
 		}
-		if err := v.sendReply(conn, h.Reply, buf, t); err != nil {
+		if err := v.sendReply(conn, h.Reply, mem, t); err != nil {
 			return
 		}
 		t.add("answered", 1)
@@ -214,14 +259,14 @@ func (v *service) serve(conn net.Conn, t *tally, abort bool, healed func() bool)
 	}
 }
 
-func (v *service) readBody(conn net.Conn, body uint32, buf []byte, t *tally) error {
+func (v *service) readBody(conn net.Conn, body uint32, mem memory, t *tally) error {
 	chunk := v.ReadChunk
-	if chunk <= 0 || chunk > len(buf) {
+	if chunk <= 0 || chunk > bufSize {
 		chunk = 32 << 10
 	}
 	pace := newPace(v.ReadRate)
 	for left := int64(body); left > 0; {
-		n, err := conn.Read(buf[:min(int64(chunk), left)])
+		n, err := conn.Read(mem.take()[:min(int64(chunk), left)])
 		t.add("bytes_in", float64(n))
 		if err != nil {
 			return err
@@ -230,19 +275,20 @@ func (v *service) readBody(conn net.Conn, body uint32, buf []byte, t *tally) err
 			left -= int64(n)
 		}
 		pace.wait(n)
+		work(v.ReadWork)
 		sleep(v.ReadPause)
 	}
 	return nil
 }
 
-func (v *service) sendReply(conn net.Conn, reply uint32, buf []byte, t *tally) error {
-	chunk := len(buf)
+func (v *service) sendReply(conn net.Conn, reply uint32, mem memory, t *tally) error {
+	chunk := bufSize
 	if v.SendRate > 0 {
 		chunk = min(chunk, max(1448, int(v.SendRate/50)))
 	}
 	pace := newPace(v.SendRate)
 	for left := int64(reply); left > 0; {
-		n, err := conn.Write(buf[:min(int64(chunk), left)])
+		n, err := conn.Write(mem.take()[:min(int64(chunk), left)])
 		t.add("bytes_out", float64(n))
 		if err != nil {
 			return err

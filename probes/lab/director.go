@@ -40,7 +40,7 @@ func direct(name string) {
 		fmt.Fprintln(os.Stderr, "lab: the director has no bench:", err)
 		os.Exit(1)
 	}
-	s := &site{cast: map[string]*player{}, rules: map[string]ruleRef{}, outside: outsideFD}
+	s := &site{cast: map[string]*player{}, rules: map[string]ruleRef{}, groups: map[string]string{}, outside: outsideFD}
 	requests, over := make(chan request), make(chan struct{})
 	go receive(socket, requests, over)
 	err = s.start(name, over)
@@ -101,6 +101,8 @@ func (s *site) start(name string, over <-chan struct{}) error {
 		return err
 	}
 	s.scenario, s.home = scenario, home
+	hash := hashOf(name)
+	s.subnet, s.habits = byte(hash%200)+20, habitsOf(hash)
 	if err := scenario.plan(s); err != nil {
 		return err
 	}

@@ -34,6 +34,21 @@ func doubleFaults() []Scenario {
 		both(peerFaults, "peer-refused", pathFaults, "path-filtered"),
 		both(peerFaults, "peer-slow-reader", filterFaults, "drop-rule-output"),
 		both(pathFaults, "path-unreachable", peerFaults, "peer-resets"),
+		// Faults of the lower hops beside one that is far above or next to them.
+		both(bpfFaults, "xdp-drop", listenFaults, "accept-queue-full"),
+		both(bpfFaults, "tc-drop-clsact", tcpFaults, "port-closed"),
+		both(bpfFaults, "cgroup-drop", peerFaults, "peer-refused"),
+		both(bpfFaults, "cgroup-drop-ingress", iptablesFaults, "iptables-drop"),
+		both(conntrackFaults, "conntrack-invalid", bpfFaults, "tc-drop"),
+		both(iptablesFaults, "iptables-hashlimit", ipFaults, "no-route-back"),
+		both(ipFaults, "rp-filter", filterFaults, "reject-rule-icmp"),
+		both(ipFaults, "reassembly-tcp", listenFaults, "accept-queue-full"),
+		both(neighFaults, "neigh-dead-host", filterFaults, "rate-limit"),
+		both(neighFaults, "neigh-router", filterFaults, "drop-rule-router"),
+		both(queueFaults, "queue-overflow", tcpFaults, "port-closed"),
+		both(queueFaults, "queue-overflow-router", filterFaults, "rate-limit-router"),
+		both(linkFaults, "link-flap", filterFaults, "drop-rule"),
+		both(linkFaults, "mtu-mismatch-small", filterFaults, "reject-rule-reset"),
 	}
 }
 

@@ -70,10 +70,22 @@ var appFaults = []Scenario{
 		},
 	},
 	{
+		Name: "cpu-throttled-reader", Cause: "app.cpu-throttled", Also: []string{"app.slow-reader"}, sick: "server", Needs: "root",
+		Unseen: "the control groups of root's processes", UnseenBy: "nobody",
+		About: "a CPU quota keeps a service from reading its uploads in time; seen from its host",
+		plan:  throttledReader,
+	},
+	{
 		Name: "fd-exhausted-quiet", Cause: "app.fd-exhausted", Also: []string{"listen.accept-queue-full"}, sick: "server",
 		Unseen: "the owner of a socket of others", UnseenBy: "nobody",
 		About: "a service is out of file descriptors and a few clients wait, its queue is far from full; seen from its host",
 		plan:  fdQuiet,
+	},
+	{
+		Name: "fd-exhausted-leak", Cause: "app.fd-exhausted", Also: []string{"listen.accept-queue-full"}, sick: "server",
+		Unseen: "the owner of a socket of others", UnseenBy: "nobody",
+		About: "a service on IPv6 never closes what its clients have closed and is out of file descriptors; seen from its host",
+		plan:  fdLeak,
 	},
 	{
 		Name: "app-aborts-rare", Cause: "app.aborts", sick: "server",
@@ -234,4 +246,34 @@ func fdQuiet(s *site) error {
 	}
 	s.grows("mqtt.accept_errors", 2)
 	return s.client.cast("gauge", &caller{Target: at, Rate: 1, Reply: 60, Timeout: 30})
+}
+
+func throttledReader(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	at := s.server.at(9000)
+	if err := s.server.cast("object-store", &service{Addr: at, ReadWork: 0.004}); err != nil {
+		return err
+	}
+	if err := s.quota(s.cast["object-store"], 0.01, 0.1); err != nil {
+		return err
+	}
+	s.grows("quota:object-store", 0.4)
+	s.grows("backup.bytes", 10e3)
+	s.stays("backup.bytes", 1.5e6) // 3 MB/s are there to be sent
+	return s.client.cast("backup", &stream{Target: at, Conns: 3, Rate: 1e6})
+}
+
+func fdLeak(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	at := s.server.at6(8069)
+	if err := s.server.cast("erp", &service{Addr: at, NoFile: 64, Leak: true, Backlog: 32}); err != nil {
+		return err
+	}
+	s.grows("erp.accept_errors", 2)
+	s.grows("browsers.timeout", 1)
+	return s.client.cast("browsers", &caller{Target: at, Rate: 20, Reply: 1500, Timeout: 3})
 }

@@ -3,15 +3,8 @@
 package lab
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
-	"golang.org/x/sys/unix"
 )
 
 var bpfFaults = []Scenario{
@@ -19,163 +12,174 @@ var bpfFaults = []Scenario{
 		Name: "xdp-drop", Cause: "bpf.xdp-drop", sick: "server", Needs: "root",
 		About: "an XDP program drops a service's packets; seen from its host",
 		plan: func(s *site) error {
-			return s.programmed(4222, ebpf.XDP, func(p *ebpf.Program, dev int) (link.Link, error) {
-				return link.AttachXDP(link.XDPOptions{Program: p, Interface: dev, Flags: link.XDPGenericMode})
-			})
+			return s.programmed(xdpHook(link.XDPGenericMode), taker{port: 4222})
 		},
 	},
 	{
 		Name: "tc-drop", Cause: "bpf.tc-drop", sick: "server", Needs: "root",
 		About: "a tc program at the ingress drops a service's packets; seen from its host",
 		plan: func(s *site) error {
-			return s.programmed(9100, ebpf.SchedCLS, func(p *ebpf.Program, dev int) (link.Link, error) {
-				return link.AttachTCX(link.TCXOptions{Program: p, Interface: dev, Attach: ebpf.AttachTCXIngress})
-			})
+			return s.programmed(tcxHook(ebpf.AttachTCXIngress), taker{port: 9100})
 		},
 	},
 	{
 		Name: "tc-drop-egress", Cause: "bpf.tc-drop", sick: "client", Needs: "root",
 		About:  "a tc program at the egress drops what a client sends to one service; seen from the client",
 		Unseen: "an ordinary user sees neither the program nor what it drops at the egress", UnseenBy: "nobody",
-		plan: tcDropEgress,
+		plan: func(s *site) error {
+			if err := s.outbound(6432); err != nil {
+				return err
+			}
+			s.grows("worker.failed", 1)
+			return s.client.program(s.client.dev, tcxHook(ebpf.AttachTCXEgress), taker{port: 6432})
+		},
 	},
 	{
 		Name: "cgroup-drop", Cause: "bpf.cgroup-drop", sick: "client", Needs: "root",
 		About:  "the policy of a program's control group refuses what it sends to one service; seen from its host",
 		Unseen: "an ordinary user reads neither the rules nor the programs that can take a packet on its way out", UnseenBy: "nobody",
-		plan: cgroupDrop,
+		plan: func(s *site) error {
+			if err := s.police("worker", ebpf.AttachCGroupInetEgress, taker{port: 8300}); err != nil {
+				return err
+			}
+			s.grows("worker.failed", 1)
+			return s.outbound(8300)
+		},
+	},
+	{
+		Name: "xdp-drop-native", Cause: "bpf.xdp-drop", sick: "server", Needs: "root",
+		About: "an XDP program in the driver drops a service's IPv6 packets; seen from its host",
+		plan: func(s *site) error {
+			return s.programmed(xdpHook(link.XDPDriverMode), taker{port: 4223, ipv6: true})
+		},
+	},
+	{
+		Name: "xdp-drop-some", Cause: "bpf.xdp-drop", sick: "server", Needs: "root",
+		About: "an XDP program drops one in twenty of an upload's segments; seen from the receiver",
+		plan: func(s *site) error {
+			if err := s.bulk(&stream{Conns: 3, Rate: 300e3}, 8741); err != nil {
+				return err
+			}
+			s.grows("kernel:client:Tcp.RetransSegs", 5)
+			return s.server.program(s.server.dev, xdpHook(link.XDPGenericMode), taker{port: 8741, some: 50})
+		},
+	},
+	{
+		Name: "xdp-drop-router", Cause: "bpf.xdp-drop", sick: "router", Needs: "root",
+		About: "an XDP program on a router drops what clients send to one service; seen from the router",
+		plan: func(s *site) error {
+			if err := s.outbound(8742); err != nil {
+				return err
+			}
+			s.grows("worker.failed", 1)
+			return s.router.program("to-client", xdpHook(link.XDPDriverMode), taker{port: 8742})
+		},
+	},
+	{
+		Name: "xdp-drop-answers", Cause: "bpf.xdp-drop", sick: "client", Needs: "root",
+		About: "an XDP program drops the answers of one service; seen from the client that waits for them",
+		plan: func(s *site) error {
+			if err := s.outbound(8743); err != nil {
+				return err
+			}
+			s.grows("worker.timeout", 1)
+			return s.client.program(s.client.dev, xdpHook(link.XDPGenericMode), taker{port: 8743, answer: true})
+		},
+	},
+	{
+		Name: "tc-drop-clsact", Cause: "bpf.tc-drop", sick: "server", Needs: "root",
+		About: "a filter of the clsact queueing discipline drops some of an upload's segments; seen from the receiver",
+		plan: func(s *site) error {
+			if err := s.bulk(&stream{Conns: 2, Rate: 400e3}, 8744); err != nil {
+				return err
+			}
+			s.grows("kernel:client:Tcp.RetransSegs", 5)
+			return s.server.program(s.server.dev, clsactHook, taker{port: 8744, some: 60})
+		},
+	},
+	{
+		Name: "tc-drop-router", Cause: "bpf.tc-drop", sick: "router", Needs: "root",
+		About:  "a tc program on a router drops what clients send to one IPv6 service; seen from the router",
+		Unseen: "without the kernel's reasons nothing counts what a program of tcx takes of several links' packets", UnseenBy: "nobody",
+		plan: func(s *site) error {
+			if err := s.outboundAt(true, 8745); err != nil {
+				return err
+			}
+			s.grows("worker.failed", 1)
+			return s.router.program("to-client", tcxHook(ebpf.AttachTCXIngress), taker{port: 8745, ipv6: true})
+		},
+	},
+	{
+		Name: "cgroup-drop-ingress", Cause: "bpf.cgroup-drop", sick: "server", Needs: "root",
+		About:  "the policy of a service's control group refuses what its clients send; seen from the service's host",
+		Unseen: "without the kernel's reasons the drops of a listening socket look like stray resets", UnseenBy: "nobody",
+		plan: func(s *site) error {
+			if err := s.police("backend", ebpf.AttachCGroupInetIngress, taker{port: 8746}); err != nil {
+				return err
+			}
+			return s.served(false, 8746, "timeout", nothing)
+		},
+	},
+	{
+		Name: "cgroup-drop-some", Cause: "bpf.cgroup-drop", sick: "client", Needs: "root",
+		About:  "a program of a control group refuses one in ten of the segments of an upload; seen from the sender",
+		Unseen: "an ordinary user reads neither the rules nor the programs that can take a packet on its way out", UnseenBy: "nobody",
+		plan: func(s *site) error {
+			if err := s.police("uploader", ebpf.AttachCGroupInetEgress, taker{port: 8747, some: 100}); err != nil {
+				return err
+			}
+			s.grows("kernel:client:Tcp.RetransSegs", 1)
+			return s.bulk(&stream{Conns: 3, Rate: 250e3}, 8747)
+		},
+	},
+	{
+		Name: "cgroup-drop-ipv6", Cause: "bpf.cgroup-drop", sick: "server", Needs: "root",
+		About:  "the policy of a service's control group refuses its IPv6 clients; seen from the service's host",
+		Unseen: "without the kernel's reasons the drops of a listening socket look like stray resets", UnseenBy: "nobody",
+		plan: func(s *site) error {
+			if err := s.police("backend", ebpf.AttachCGroupInetIngress, taker{port: 8748, ipv6: true}); err != nil {
+				return err
+			}
+			return s.served(true, 8748, "timeout", nothing)
+		},
+	},
+	{
+		Name: "socket-filter", Cause: "bpf.cgroup-drop", sick: "server", Needs: "root",
+		About: "a filter that a service has put on its own socket takes a third of what arrives; seen from its host",
+		plan: func(s *site) error {
+			return s.served(false, 8749, "slow", func() error { return s.deafen("backend", 330) })
+		},
 	},
 }
 
-// tcDropEgress has a worker whose calls end at its host's own interface.
-func tcDropEgress(s *site) error {
-	if err := s.outbound(6432); err != nil {
-		return err
-	}
-	s.grows("worker.failed", 1)
-	prog, err := dropProgram(ebpf.SchedCLS, 6432)
-	if err != nil {
-		return fmt.Errorf("%w: loading a BPF program: %w", ErrNeeds, err)
-	}
-	dev, err := s.client.link.LinkByName(s.client.dev)
-	if err != nil {
-		return err
-	}
-	return s.client.do(func() error {
-		held, err := link.AttachTCX(link.TCXOptions{Program: prog, Interface: dev.Attrs().Index, Attach: ebpf.AttachTCXEgress})
-		if err != nil {
-			return fmt.Errorf("attaching a BPF program: %w", err)
-		}
-		s.undo = append(s.undo, func() { _ = held.Close() })
-		return nil
-	})
-}
-
-// cgroupDrop puts a worker into a control group that may not talk to the
-// service. A socket belongs to the group in which it was made.
-func cgroupDrop(s *site) error {
-	if err := s.outbound(8300); err != nil {
-		return err
-	}
-	s.grows("worker.failed", 1)
-	dir, err := s.group("worker")
-	if err != nil {
-		return err
-	}
-	prog, err := dropProgram(ebpf.CGroupSKB, 8300)
-	if err != nil {
-		return fmt.Errorf("%w: loading a BPF program: %w", ErrNeeds, err)
-	}
-	held, err := link.AttachCgroup(link.CgroupOptions{Path: dir, Attach: ebpf.AttachCGroupInetEgress, Program: prog})
-	if err != nil {
-		return fmt.Errorf("attaching a BPF program to a control group: %w", err)
-	}
-	s.undo = append(s.undo, func() { _ = held.Close() })
-	return nil
-}
-
-// group puts a player into a control group (version 2) of its own.
-func (s *site) group(name string) (string, error) {
-	root := "/sys/fs/cgroup"
-	if _, err := os.Stat(filepath.Join(root, "cgroup.procs")); err != nil {
-		root = filepath.Join(root, "unified") // beside version 1
-	}
-	dir := filepath.Join(root, fmt.Sprintf("whydrop-lab-%d-%s", os.Getpid(), name))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", fmt.Errorf("%w: control groups version 2: %w", ErrNeeds, err)
-	}
-	s.undo = append(s.undo, func() { _ = os.Remove(dir) })
-	pid := strconv.Itoa(s.cast[name].cmd.Process.Pid)
-	return dir, os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(pid), 0o644)
-}
-
 // programmed has clients of a service whose packets a BPF program drops at the
-// host's interface. The director holds the link, so it goes with the bench.
-func (s *site) programmed(port uint16, kind ebpf.ProgramType, attach func(*ebpf.Program, int) (link.Link, error)) error {
+// host's interface.
+func (s *site) programmed(at hook, k taker) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
-	at := s.server.at(port)
-	if err := s.server.cast("collector", &service{Addr: at}); err != nil {
+	addr := s.server.over(k.ipv6, k.port)
+	if err := s.server.cast("collector", &service{Addr: addr}); err != nil {
 		return err
 	}
-	prog, err := dropProgram(kind, port)
-	if err != nil {
-		return fmt.Errorf("%w: loading a BPF program: %w", ErrNeeds, err)
-	}
-	dev, err := s.server.link.LinkByName(s.server.dev)
-	if err != nil {
+	if err := s.server.program(s.server.dev, at, k); err != nil {
 		return err
-	}
-	err = s.server.do(func() error {
-		held, err := attach(prog, dev.Attrs().Index)
-		if err == nil {
-			s.undo = append(s.undo, func() { _ = held.Close() })
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("attaching a BPF program: %w", err)
 	}
 	s.grows("agents.timeout", 3)
-	return s.client.cast("agents", &caller{Target: at, Rate: 12, Reply: 900})
+	return s.client.cast("agents", &caller{Target: addr, Rate: 12, Reply: 900})
 }
 
-// dropProgram drops IPv4 TCP segments without options in the IP header to a
-// port and passes the rest.
-func dropProgram(kind ebpf.ProgramType, port uint16) (*ebpf.Program, error) {
-	pass, drop := int32(0), int32(2)  // TC_ACT_OK, TC_ACT_SHOT
-	data, end := int16(76), int16(80) // of struct __sk_buff
-	ethernet := int16(14)
-	const protocol = 16 // of struct __sk_buff: the EtherType
-	network := func(v uint16) int32 { return int32(v>>8 | v<<8&0xff00) }
-	isIPv4 := asm.Instructions{asm.LoadMem(asm.R5, asm.R1, protocol, asm.Word), asm.JNE.Imm(asm.R5, network(unix.ETH_P_IP), "end")}
-	switch kind {
-	case ebpf.XDP:
-		pass, drop = 2, 1 // XDP_PASS, XDP_DROP
-		data, end = 0, 4  // of struct xdp_md
-		isIPv4[0] = asm.LoadMem(asm.R5, asm.R2, 12, asm.Half)
-	case ebpf.CGroupSKB:
-		pass, drop = 1, 0
-		ethernet = 0 // begins with the IP header
+func nothing() error { return nil }
+
+// bulk has a client that moves data to or from a service.
+func (s *site) bulk(data *stream, port uint16) error {
+	if err := s.quiet(); err != nil {
+		return err
 	}
-	const ip = 20
-	prog := asm.Instructions{
-		asm.LoadMem(asm.R2, asm.R1, data, asm.Word),
-		asm.LoadMem(asm.R3, asm.R1, end, asm.Word),
-		asm.Mov.Imm(asm.R0, pass),
-		asm.Mov.Reg(asm.R4, asm.R2),
-		asm.Add.Imm(asm.R4, int32(ethernet)+ip+4),
-		asm.JGT.Reg(asm.R4, asm.R3, "end"),
+	data.Target = s.server.at(port)
+	if err := s.server.cast("warehouse", &service{Addr: data.Target, SendRate: data.ReadRate}); err != nil {
+		return err
 	}
-	prog = append(prog, isIPv4...)
-	prog = append(prog,
-		asm.LoadMem(asm.R5, asm.R2, ethernet+9, asm.Byte),
-		asm.JNE.Imm(asm.R5, unix.IPPROTO_TCP, "end"),
-		asm.LoadMem(asm.R5, asm.R2, ethernet+ip+2, asm.Half),
-		asm.JNE.Imm(asm.R5, network(port), "end"),
-		asm.Mov.Imm(asm.R0, drop),
-		asm.Return().WithSymbol("end"),
-	)
-	return ebpf.NewProgram(&ebpf.ProgramSpec{Name: "edge_guard", Type: kind, Instructions: prog, License: "MIT"})
+	s.grows("uploader.bytes", 10e3)
+	return s.client.cast("uploader", data)
 }

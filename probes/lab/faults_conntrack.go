@@ -25,21 +25,50 @@ var conntrackFaults = []Scenario{
 	{
 		Name: "conntrack-full", Cause: "netfilter.conntrack-full", sick: "server",
 		About: "the connection tracking table of a service's host is full; seen from that host",
-		plan:  conntrackFull,
+		plan: func(s *site) error {
+			return s.trackedFull(func() *host { return s.server }, input("filter"))
+		},
+	},
+	{
+		Name: "conntrack-full-router", Cause: "netfilter.conntrack-full", sick: "router",
+		About: "the connection tracking table of a router is full; seen from the router",
+		plan: func(s *site) error {
+			return s.trackedFull(func() *host { return s.router }, forward("filter"))
+		},
+	},
+	{
+		Name: "conntrack-invalid-router", Cause: "netfilter.conntrack-invalid", sick: "router",
+		About:  "a router forgets idle connections and drops their packets as invalid; seen from the router",
+		Unseen: "without the rules and the kernel's reasons a few invalid packets look like strays of the internet", UnseenBy: "nobody",
+		plan: func(s *site) error {
+			return s.outOfStateOn(func() *host { return s.router }, false, 5675, func() error {
+				return s.router.filter(forward("transit"), rule{name: "invalid", counted: true, match: many(tracked(ctInvalid)), does: drop}, rule{match: many(tracked(ctEstablished)), does: accept})
+			})
+		},
+	},
+	{
+		Name: "conntrack-invalid-ipv6", Cause: "netfilter.conntrack-invalid", sick: "server",
+		About:  "a service's host forgets idle IPv6 connections and drops their packets as invalid; seen from that host",
+		Unseen: "without the rules and the kernel's reasons a few invalid packets look like strays of the internet", UnseenBy: "nobody",
+		plan: func(s *site) error {
+			return s.outOfStateOn(func() *host { return s.server }, true, 5676, func() error {
+				return s.server.filter(input("filter"), rule{match: many(tracked(ctInvalid)), does: drop}, rule{match: many(tracked(ctEstablished)), does: accept})
+			})
+		},
 	},
 	{
 		Name: "conntrack-invalid", Cause: "netfilter.conntrack-invalid", sick: "server",
 		About:  "a service's host forgets idle connections and drops their packets as invalid; seen from that host",
 		Unseen: "without the rules and the kernel's reasons a few invalid packets look like strays of the internet", UnseenBy: "nobody",
 		plan: func(s *site) error {
-			return s.outOfState(5672, rule{name: "invalid", counted: true, match: many(tracked(ctInvalid)), does: drop})
+			return s.outOfStateRuled(5672, rule{name: "invalid", counted: true, match: many(tracked(ctInvalid)), does: drop})
 		},
 	},
 	{
 		Name: "conntrack-invalid-uncounted", Cause: "netfilter.conntrack-invalid", sick: "server",
 		About:  "a service's host forgets idle connections, and a rule without a counter drops their packets; seen from that host",
 		Unseen: "without the rules and the kernel's reasons a few invalid packets look like strays of the internet", UnseenBy: "nobody",
-		plan: func(s *site) error { return s.outOfState(9042, rule{match: many(tracked(ctInvalid)), does: drop}) },
+		plan: func(s *site) error { return s.outOfStateRuled(9042, rule{match: many(tracked(ctInvalid)), does: drop}) },
 	},
 	{
 		Name: "conntrack-full-small", Cause: "netfilter.conntrack-full", sick: "server", Needs: "root",
@@ -73,22 +102,33 @@ func conntrackFullSmall(s *site) error {
 	return s.client.cast("new-viewers", &caller{Target: at, Rate: 10, Reply: 600})
 }
 
+func (s *site) outOfStateRuled(port uint16, takes rule) error {
+	return s.outOfState(port, func() error {
+		return s.server.filter(input("filter"), takes, rule{match: many(tracked(ctEstablished)), does: accept})
+	})
+}
+
 // outOfState has pooled connections that rest longer than the service's own host
-// tracks them; a rule takes what it then calls invalid.
-func (s *site) outOfState(port uint16, takes rule) error {
+// tracks them; restrict takes what it then calls invalid.
+func (s *site) outOfState(port uint16, restrict func() error) error {
+	return s.outOfStateOn(func() *host { return s.server }, false, port, restrict)
+}
+
+// outOfStateOn is outOfState with the host that tracks, known when the hosts are.
+func (s *site) outOfStateOn(tracks func() *host, ipv6 bool, port uint16, restrict func() error) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
-	if err := s.server.filter(input("filter"), takes, rule{match: many(tracked(ctEstablished)), does: accept}); err != nil {
+	if err := restrict(); err != nil {
 		return err
 	}
-	if err := s.server.sysctls(
+	if err := tracks().sysctls(
 		"net.netfilter.nf_conntrack_tcp_timeout_established", "2",
 		"net.netfilter.nf_conntrack_tcp_loose", "0",
 	); err != nil {
 		return err
 	}
-	at := s.server.at(port)
+	at := s.server.over(ipv6, port)
 	if err := s.server.cast("message-bus", &service{Addr: at}); err != nil {
 		return err
 	}
@@ -100,18 +140,19 @@ func (s *site) outOfState(port uint16, takes rule) error {
 // memory.
 const mostTracked = 300_000
 
-// conntrackFull fills the host's table with established connections, which the
+// trackedFull fills a host's table with established connections, which the
 // kernel does not drop in favour of new ones. The limit, nf_conntrack_max, is
-// the machine's and is not touched; each namespace counts its own entries.
-func conntrackFull(s *site) error {
+// the machine's and is not touched; each namespace counts its own entries. A rule
+// at that hook makes the host track; it is known when the hosts are.
+func (s *site) trackedFull(tracks func() *host, at chainAt) error {
 	if err := s.quietKept(); err != nil {
 		return err
 	}
-	if err := s.server.filter(input("filter"), rule{match: many(tracked(ctEstablished)), does: accept}); err != nil {
+	if err := tracks().filter(at, rule{match: many(tracked(ctEstablished)), does: accept}); err != nil {
 		return err
 	}
-	at := s.server.at(8530)
-	if err := s.server.cast("gateway", &service{Addr: at}); err != nil {
+	gateway := s.server.at(8530)
+	if err := s.server.cast("gateway", &service{Addr: gateway}); err != nil {
 		return err
 	}
 	text, err := os.ReadFile("/proc/sys/net/netfilter/nf_conntrack_max")
@@ -125,14 +166,14 @@ func conntrackFull(s *site) error {
 	if limit > mostTracked {
 		return fmt.Errorf("%w: nf_conntrack_max is %d, more than the %d entries that a test may make", ErrNeeds, limit, mostTracked)
 	}
-	if err := s.server.track(limit + 100); err != nil {
+	if err := tracks().track(limit + 100); err != nil {
 		return err
 	}
 	s.grows("new-users.timeout", 3)
-	return s.client.cast("new-users", &caller{Target: at, Rate: 15, Reply: 600})
+	return s.client.cast("new-users", &caller{Target: gateway, Rate: 15, Reply: 600})
 }
 
-// track adds up to n established connections to the host's table; it stops
+// track adds up to n established connections of the server to the host's table; it stops
 // without an error when the table is full.
 func (h *host) track(n int) error {
 	conn, err := nl.Dial(unix.NETLINK_NETFILTER, &nl.Config{NetNS: int(h.ns)})
@@ -178,8 +219,9 @@ func (h *host) trackMessage(i int) (nl.Message, error) {
 	port := uint16(20000 + i>>16)
 	e := nl.NewAttributeEncoder()
 	e.ByteOrder = binary.BigEndian
-	e.Nested(tupleOrig, tuple(client, h.addr, port, 8530))
-	e.Nested(tupleReply, tuple(h.addr, client, 8530, port))
+	server := h.site.server.addr
+	e.Nested(tupleOrig, tuple(client, server, port, 8530))
+	e.Nested(tupleReply, tuple(server, client, 8530, port))
 	e.Uint32(status, statusAssured)
 	e.Uint32(timeout, 7200)
 	e.Nested(protoInfo, func(e *nl.AttributeEncoder) error {

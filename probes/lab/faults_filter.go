@@ -197,6 +197,12 @@ func (s *site) filtered(port uint16, at chainAt, kind string, rules ...rule) err
 }
 
 func (s *site) filteredAt(ipv6 bool, port uint16, at chainAt, kind string, rules ...rule) error {
+	return s.served(ipv6, port, kind, func() error { return s.server.filter(at, rules...) })
+}
+
+// served has clients of a service on whose host restrict does something to them;
+// their failures of that kind are the proof.
+func (s *site) served(ipv6 bool, port uint16, kind string, restrict func() error) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
@@ -204,7 +210,7 @@ func (s *site) filteredAt(ipv6 bool, port uint16, at chainAt, kind string, rules
 	if err := s.server.cast("backend", v); err != nil {
 		return err
 	}
-	if err := s.server.filter(at, rules...); err != nil {
+	if err := restrict(); err != nil {
 		return err
 	}
 	s.grows("partner."+kind, 0.4)
@@ -234,6 +240,9 @@ func (h *host) over(ipv6 bool, port uint16) string {
 }
 
 func rateLimitPackets(s *site) error {
+	if err := s.segmented(); err != nil {
+		return err
+	}
 	if err := s.quiet(); err != nil {
 		return err
 	}

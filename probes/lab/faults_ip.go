@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/google/nftables/expr"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -51,7 +52,45 @@ var ipFaults = []Scenario{
 	{
 		Name: "rp-filter", Cause: "ip.rp-filter", sick: "server",
 		About: "strict reverse-path filtering drops clients that arrive on a second interface; seen from the host",
-		plan:  rpFilter,
+		plan: func(s *site) error {
+			if err := s.secondWay("net.ipv4.conf.all.rp_filter", "1"); err != nil {
+				return err
+			}
+			return s.client.cast("kubelet", &caller{Target: s.served40(6443), Rate: 9, Reply: 800})
+		},
+	},
+	{
+		Name: "rp-filter-interface", Cause: "ip.rp-filter", sick: "server",
+		About: "one interface filters strictly: two clients a second and an upload that arrive on it are lost; seen from the host",
+		plan: func(s *site) error {
+			if err := s.secondWay("net.ipv4.conf.backup0.rp_filter", "1"); err != nil {
+				return err
+			}
+			return s.client.cast("kubelet", &caller{Target: s.served40(6443), Rate: 2, Reply: 20000, Timeout: 4})
+		},
+	},
+	{
+		Name: "rp-filter-client", Cause: "ip.rp-filter", sick: "client",
+		About: "a client whose answers come back over its second link drops them by strict filtering; seen from the client",
+		plan:  rpFilterClient,
+	},
+	{
+		Name: "rp-filter-router", Cause: "ip.rp-filter", sick: "router",
+		About: "a router filters strictly and drops clients that use their second link to it; seen from the router",
+		plan:  rpFilterRouter,
+	},
+	{
+		Name: "no-route-back-loose", Cause: "ip.no-route", Also: []string{"ip.rp-filter"}, sick: "server",
+		About: "a service's host without a default route drops clients of unknown networks by loose reverse-path filtering; seen from that host",
+		plan: noRouteBack(func(s *site) error {
+			if err := s.server.route(s.lan(1), s.server.via); err != nil {
+				return err
+			}
+			if err := s.server.dropRoute(netip.MustParsePrefix("0.0.0.0/0")); err != nil {
+				return err
+			}
+			return s.server.sysctl("net.ipv4.conf.all.rp_filter", "2")
+		}),
 	},
 	{
 		Name: "no-route-ipv6", Cause: "ip.no-route", sick: "client",
@@ -100,6 +139,26 @@ var ipFaults = []Scenario{
 		Name: "reassembly-lost", Cause: "ip.reassembly", sick: "server",
 		About: "a firewall on the path drops all but the first fragment of large datagrams; seen from the host that receives the rest",
 		plan:  reassemblyLost,
+	},
+	{
+		Name: "reassembly-tcp", Cause: "ip.reassembly", sick: "server",
+		About: "a tunnel cuts an upload's segments, and datagrams that never complete fill the memory for fragments; seen from the receiver",
+		plan:  reassemblyTCP,
+	},
+	{
+		Name: "reassembly-lost-ipv6", Cause: "ip.reassembly", sick: "server",
+		About: "a firewall on the path drops all but the first fragment of large IPv6 datagrams; seen from the host that receives the rest",
+		plan: func(s *site) error {
+			if err := s.quiet(); err != nil {
+				return err
+			}
+			later := rule{name: "no fragments", counted: true, match: many(isLaterFragment6()), does: drop}
+			if err := s.router.filter(forward("acl"), later); err != nil {
+				return err
+			}
+			s.grows("rule:no fragments", 3)
+			return s.fragments(s.server.at6(2056), 5000, 8)
+		},
 	},
 }
 
@@ -165,18 +224,11 @@ func noRouteBack(brk func(*site) error) func(*site) error {
 	}
 }
 
-// rpFilter gives the server a second link; the router sends clients of the
+// secondWay gives the server a second link; the router sends clients of the
 // service address over it, while the server's route back is the first link.
-func rpFilter(s *site) error {
-	err := s.build(
-		func() error { return s.join(s.client, s.clientDev(), 1) },
-		func() error { return s.join(s.server, s.serverDev(), 2) },
-		func() error { return s.join(s.server, "backup0", 3) },
-	)
-	if err != nil {
-		return err
-	}
-	if err := s.ordinary(); err != nil {
+// strict and value are the setting that lets the server drop them.
+func (s *site) secondWay(strict, value string) error {
+	if err := s.twoLinks(func() error { return s.join(s.server, "backup0", 3) }); err != nil {
 		return err
 	}
 	service4 := netip.PrefixFrom(s.ip(40, 1), 32)
@@ -186,20 +238,87 @@ func rpFilter(s *site) error {
 	if err := s.router.route(service4, s.ip(3, 2)); err != nil {
 		return err
 	}
-	if err := s.server.sysctl("net.ipv4.conf.all.rp_filter", "1"); err != nil {
+	if err := s.server.sysctl(strict, value); err != nil {
 		return err
 	}
-	at := netip.AddrPortFrom(service4.Addr(), 6443).String()
-	if err := s.server.cast("control-plane", &service{Addr: at}); err != nil {
+	s.grows("kubelet.timeout", 0.5)
+	return s.server.cast("control-plane", &service{Addr: s.served40(6443)})
+}
+
+// served40 is the service address of secondWay.
+func (s *site) served40(port uint16) string { return netip.AddrPortFrom(s.ip(40, 1), port).String() }
+
+// twoLinks builds the three hosts with another link, and their ordinary traffic.
+func (s *site) twoLinks(second func() error) error {
+	err := s.build(
+		func() error { return s.join(s.client, s.clientDev(), 1) },
+		func() error { return s.join(s.server, s.serverDev(), 2) },
+		second,
+	)
+	if err != nil {
 		return err
 	}
-	s.grows("kubelet.timeout", 2)
-	return s.client.cast("kubelet", &caller{Target: at, Rate: 9, Reply: 800})
+	return s.ordinary()
+}
+
+// rpFilterClient has a program with an address of its own, to which the router
+// sends over the client's second link.
+func rpFilterClient(s *site) error {
+	if err := s.twoLinks(func() error { return s.join(s.client, "wlan0", 3) }); err != nil {
+		return err
+	}
+	own := netip.PrefixFrom(s.ip(41, 1), 32)
+	if err := s.client.address("lo", own); err != nil {
+		return err
+	}
+	if err := s.router.route(own, s.ip(3, 2)); err != nil {
+		return err
+	}
+	if err := s.client.sysctl("net.ipv4.conf.all.rp_filter", "1"); err != nil {
+		return err
+	}
+	at := s.server.at(6667)
+	if err := s.server.cast("chat", &service{Addr: at}); err != nil {
+		return err
+	}
+	s.grows("bot.timeout", 1)
+	return s.client.cast("bot", &caller{Target: at, Local: own.Addr().String(), Rate: 4, Reply: 300, Timeout: 3})
+}
+
+// rpFilterRouter has a client that sends over its second link with the address
+// of its first.
+func rpFilterRouter(s *site) error {
+	if err := s.twoLinks(func() error { return s.join(s.client, "wan1", 3) }); err != nil {
+		return err
+	}
+	service4 := netip.PrefixFrom(s.ip(40, 1), 32)
+	if err := s.server.address("lo", service4); err != nil {
+		return err
+	}
+	if err := s.router.route(service4, s.server.addr); err != nil {
+		return err
+	}
+	if err := s.client.route(service4, s.ip(3, 1)); err != nil {
+		return err
+	}
+	// It must ask for the router's address with one that fits the link: a strict
+	// router does not answer the others.
+	if err := s.client.sysctl("net.ipv4.conf.all.arp_announce", "2"); err != nil {
+		return err
+	}
+	if err := s.router.sysctl("net.ipv4.conf.all.rp_filter", "1"); err != nil {
+		return err
+	}
+	at := s.served40(5223)
+	if err := s.server.cast("push", &service{Addr: at}); err != nil {
+		return err
+	}
+	s.grows("phone.timeout", 1)
+	return s.client.cast("phone", &caller{Target: at, Local: s.client.addr.String(), Rate: 6, Reply: 300, Timeout: 3})
 }
 
 // fragments sends datagrams that the network has to cut into pieces.
-func (s *site) fragments(bytes int, rate float64) error {
-	at := s.server.at(2055)
+func (s *site) fragments(at string, bytes int, rate float64) error {
 	if err := s.server.cast("collector", &datagrams{Listen: at}); err != nil {
 		return err
 	}
@@ -216,7 +335,7 @@ func reassemblyMemory(s *site) error {
 	if err != nil {
 		return err
 	}
-	return s.fragments(20000, 20)
+	return s.fragments(s.server.at(2055), 20000, 20)
 }
 
 // isLaterFragment matches IPv4 fragments that have no transport header.
@@ -239,5 +358,52 @@ func reassemblyLost(s *site) error {
 	if err != nil {
 		return err
 	}
-	return s.fragments(4000, 5)
+	return s.fragments(s.server.at(2055), 4000, 5)
+}
+
+// isLaterFragment6 matches IPv6 fragments but the first.
+func isLaterFragment6() []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.NFPROTO_IPV6}},
+		&expr.Exthdr{DestRegister: 1, Type: unix.IPPROTO_FRAGMENT, Offset: 2, Len: 2, Op: expr.ExthdrOpIpv6},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 2, Mask: []byte{0xff, 0xf8}, Xor: []byte{0, 0}},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{0, 0}},
+	}
+}
+
+// reassemblyTCP has a client without path MTU discovery, whose segments the
+// router cuts in two as a tunnel does, behind datagrams of which the router lets
+// only the first fragment pass: these wait for the rest in all of the memory.
+func reassemblyTCP(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	if err := s.client.sysctl("net.ipv4.ip_no_pmtu_disc", "1"); err != nil {
+		return err
+	}
+	l, err := s.router.link.LinkByName("to-server")
+	if err != nil {
+		return err
+	}
+	tunnel := &netlink.Route{Dst: ipNet(netip.PrefixFrom(s.server.addr, 32)), LinkIndex: l.Attrs().Index, MTU: 1300, MTULock: true}
+	if err := s.router.addRoute(tunnel); err != nil {
+		return err
+	}
+	if err := s.server.sysctls("net.ipv4.ipfrag_low_thresh", "30000", "net.ipv4.ipfrag_high_thresh", "40000"); err != nil {
+		return err
+	}
+	later := rule{match: many(isProtocol(unix.IPPROTO_UDP), isLaterFragment()), does: drop}
+	if err := s.router.filter(forward("acl"), later); err != nil {
+		return err
+	}
+	if err := s.fragments(s.server.at(2055), 3000, 8); err != nil {
+		return err
+	}
+	at := s.server.at(8790)
+	if err := s.server.cast("dropbox", &service{Addr: at}); err != nil {
+		return err
+	}
+	s.grows("scans.timeout", 0.5)
+	return s.client.cast("scans", &caller{Target: at, Rate: 6, Body: 30000, Reply: 100, Timeout: 4})
 }

@@ -5,6 +5,8 @@ package lab
 import (
 	"net/netip"
 	"time"
+
+	"github.com/vishvananda/netlink"
 )
 
 var linkFaults = []Scenario{
@@ -35,6 +37,46 @@ var linkFaults = []Scenario{
 		Name: "link-flap", Cause: "link.flap", sick: "server",
 		About: "the link to the storage network goes down and up; seen from the host that needs it",
 		plan:  linkFlap,
+	},
+	{
+		Name: "link-flap-only", Cause: "link.flap", sick: "client",
+		About: "a client's only link is away for a third of a second every three seconds; seen from the client",
+		plan: func(s *site) error {
+			if err := s.quiet(); err != nil {
+				return err
+			}
+			s.signs = nil
+			s.grows("browser.ok", 4)
+			s.grows("browser.slow", 0.2)
+			return s.router.flap("to-client", 350*time.Millisecond, 2700*time.Millisecond)
+		},
+	},
+	{
+		Name: "link-flap-router", Cause: "link.flap", sick: "router",
+		About: "a router's link to a server goes down and up; seen from the router, which only forwards",
+		plan: func(s *site) error {
+			if err := s.quietKept(); err != nil {
+				return err
+			}
+			s.signs = nil
+			s.grows("browser.ok", 1)
+			s.grows("kernel:client:Tcp.RetransSegs", 0.5)
+			return s.router.flap("to-server", 600*time.Millisecond, 2*time.Second)
+		},
+	},
+	{
+		Name: "link-flap-restarts", Cause: "link.flap", sick: "client",
+		About: "a program sets a client's interface down and up and its default route again; seen from the client",
+		plan: func(s *site) error {
+			if err := s.quiet(); err != nil {
+				return err
+			}
+			s.signs = nil
+			s.grows("browser.ok", 3)
+			s.grows("browser.failed", 1)
+			way := &netlink.Route{Dst: ipNet(netip.MustParsePrefix("0.0.0.0/0")), Gw: s.client.via.AsSlice()}
+			return s.client.flap(s.client.dev, 500*time.Millisecond, 1700*time.Millisecond, way)
+		},
 	},
 	{
 		Name: "mtu-mismatch-small", Cause: "link.mtu-mismatch", sick: "server",
@@ -92,16 +134,29 @@ func linkFlap(s *site) error {
 		return err
 	}
 	s.grows("volume-mgr.slow", 0.3)
-	l, err := s.router.link.LinkByName("to-server3")
+	return s.router.flap("to-server3", 700*time.Millisecond, 1100*time.Millisecond)
+}
+
+// flap sets an interface of the host down and up for good; the routes are those
+// that go with the link and have to be set again.
+func (h *host) flap(dev string, down, up time.Duration, routes ...*netlink.Route) error {
+	handle, err := netlink.NewHandleAt(h.ns) // the goroutine's own: a handle serves one
 	if err != nil {
 		return err
 	}
-	go func() { // a netlink handle serves one goroutine; no plan uses this one any more
+	l, err := handle.LinkByName(dev)
+	if err != nil {
+		return err
+	}
+	go func() {
 		for {
-			time.Sleep(1100 * time.Millisecond)
-			_ = s.router.link.LinkSetDown(l)
-			time.Sleep(700 * time.Millisecond)
-			_ = s.router.link.LinkSetUp(l)
+			time.Sleep(up)
+			_ = handle.LinkSetDown(l)
+			time.Sleep(down)
+			_ = handle.LinkSetUp(l)
+			for _, r := range routes {
+				_ = handle.RouteReplace(r)
+			}
 		}
 	}()
 	return nil
@@ -111,6 +166,9 @@ func linkFlap(s *site) error {
 // the router's end of the server's link takes 1500 and drops larger frames
 // without a word, as a switch does.
 func mtuMismatch(s *site) error {
+	if err := s.segmented(); err != nil {
+		return err
+	}
 	if err := s.quiet(); err != nil {
 		return err
 	}
@@ -139,6 +197,9 @@ func mtuMismatch(s *site) error {
 // mtuSmall makes the router's end of the server's link smaller than the
 // server's; connections that stay open send small and large answers.
 func mtuSmall(s *site) error {
+	if err := s.segmented(); err != nil {
+		return err
+	}
 	if err := s.quiet(); err != nil {
 		return err
 	}

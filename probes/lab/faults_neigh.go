@@ -59,6 +59,13 @@ var neighFaults = []Scenario{
 		Unseen:   "the counters of the table are those of the machine's first network namespace", UnseenBy: "nobody",
 		plan: func(s *site) error { return s.crowdedLink("ipv6") },
 	},
+	{
+		Name: "neigh-table-full-router", Cause: "neigh.table-full", sick: "router",
+		About:    "a router has more hosts behind it than net.ipv4.neigh.default.gc_thresh3; seen from the router",
+		Settings: neighSettings("ipv4"),
+		Unseen:   "the counters of the table are those of the machine's first network namespace", UnseenBy: "nobody",
+		plan: crowdedRouter,
+	},
 }
 
 func neighSettings(family string) []string {
@@ -73,7 +80,7 @@ func (s *site) crowdedLink(family string) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
-	const peers, limit = 60, 40
+	const peers = 60
 	var targets []string
 	for i := range byte(peers) {
 		addr, bits := s.ip(1, 100+i), 24
@@ -85,13 +92,43 @@ func (s *site) crowdedLink(family string) error {
 		}
 		targets = append(targets, netip.AddrPortFrom(addr, 6379).String())
 	}
-	for i, threshold := range []string{"8", "16", "40"} {
-		if err := s.hostWide(neighSettings(family)[i], threshold); err != nil {
-			return err
-		}
+	if err := s.fewNeighbours(family); err != nil {
+		return err
 	}
 	// Nobody listens: an answer, even a reset, takes a neighbour.
 	s.grows("cache-client.failed", 5)
 	s.grows("cache-client.timeout", 0.1)
 	return s.client.cast("cache-client", &caller{Targets: targets, Rate: 40, Timeout: 3})
+}
+
+// fewNeighbours lets the machine's table have 40 entries.
+func (s *site) fewNeighbours(family string) error {
+	for i, threshold := range []string{"8", "16", "40"} {
+		if err := s.hostWide(neighSettings(family)[i], threshold); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// crowdedRouter gives the server many addresses, which a client behind the router
+// calls in turn.
+func crowdedRouter(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	var targets []string
+	for i := range byte(70) {
+		addr := s.ip(2, 100+i)
+		if err := s.server.address(s.server.dev, netip.PrefixFrom(addr, 24)); err != nil {
+			return err
+		}
+		targets = append(targets, netip.AddrPortFrom(addr, 9221).String())
+	}
+	if err := s.fewNeighbours("ipv4"); err != nil {
+		return err
+	}
+	s.grows("scraper.failed", 5)
+	s.grows("scraper.timeout", 0.1)
+	return s.client.cast("scraper", &caller{Targets: targets, Rate: 30, Timeout: 3})
 }

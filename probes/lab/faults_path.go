@@ -165,6 +165,9 @@ var pathFaults = []Scenario{
 
 // lossy moves bulk data over a router that loses perMille of it.
 func (s *site) lossy(share uint32, port uint16, bulk *stream, oneWay bool) error {
+	if err := s.segmented(); err != nil {
+		return err
+	}
 	if err := s.quiet(); err != nil {
 		return err
 	}

@@ -14,6 +14,26 @@ var peerFaults = []Scenario{
 		plan:  func(s *site) error { return s.aborts(8009, &service{Abort: 0.4, Linger: true}) },
 	},
 	{
+		Name: "peer-resets-ipv6", Cause: "peer.resets", sick: "client",
+		About: "an IPv6 service resets half of two connections a second before it answers; seen from the client",
+		plan: func(s *site) error {
+			if err := s.quietKept(); err != nil {
+				return err
+			}
+			return s.abortsAt(s.server.at6(8529), &service{Abort: 0.5, Think: 0.1}, &caller{Rate: 2, Body: 400, Reply: 900}, 0.5)
+		},
+	},
+	{
+		Name: "peer-resets-downloads", Cause: "peer.resets", sick: "client",
+		About: "long downloads are reset by the service that sends them; seen from the client",
+		plan:  resetDownloads,
+	},
+	{
+		Name: "peer-resets-clients", Cause: "peer.resets", sick: "server",
+		About: "clients lose patience and reset their connections; seen from the service's host",
+		plan:  impatient,
+	},
+	{
 		Name: "peer-slow-reader", Cause: "peer.slow-reader", sick: "client",
 		About: "the service that a host uploads to reads too slowly; seen from the sender",
 		plan:  func(s *site) error { return s.slowReader(4317, &service{ReadRate: 90e3, ReadChunk: 4096}, 4) },
@@ -62,4 +82,16 @@ func slowDownload(s *site) error {
 	s.grows("tv.bytes", 100e3)
 	s.stays("tv.bytes", 600e3) // 4 MB/s are offered
 	return s.client.cast("tv", &stream{Target: at, Conns: 4, Down: true, ReadRate: 80e3, Chunk: 8192})
+}
+
+func resetDownloads(s *site) error {
+	if err := s.quiet(); err != nil {
+		return err
+	}
+	at := s.server.at(5001)
+	if err := s.server.cast("registry", &service{Addr: at, Abort: 1, Linger: true}); err != nil {
+		return err
+	}
+	s.grows("node.reset", 3)
+	return s.client.cast("node", &stream{Target: at, Conns: 6, Down: true})
 }

@@ -55,6 +55,26 @@ var queueFaults = []Scenario{
 		About: "a queue of six packets overflows on bursts, though the rate would do; seen from the sender",
 		plan:  queueOverflow,
 	},
+	{
+		Name: "queue-overflow-router", Cause: "qdisc.overflow", sick: "router",
+		About: "a router's queue of eight packets overflows on bursts towards a client; seen from the router",
+		plan: func(s *site) error {
+			return s.bursts(func() error { return s.router.shortQueue("to-client", 80e6, 8) }, &caller{Rate: 12, Burst: 12, Reply: 18000})
+		},
+	},
+	{
+		Name: "queue-overflow-upload", Cause: "qdisc.overflow", sick: "client",
+		About: "a queue of five packets overflows when a client sends several reports at once; seen from the client",
+		plan: func(s *site) error {
+			if err := s.bursts(func() error { return s.client.shortQueue(s.client.dev, 60e6, 5) }, &caller{Rate: 8, Burst: 16, Body: 12000, Reply: 200}); err != nil {
+				return err
+			}
+			s.signs = nil // the client sends again, not the server
+			s.grows("analytics.ok", 2)
+			s.grows("kernel:client:Tcp.RetransSegs", 1)
+			return nil
+		},
+	},
 }
 
 // queued has downloads through a queueing discipline on the server.
@@ -90,8 +110,8 @@ func (s *site) tbf(rate, limit int) func() error {
 // withBBR has the server send with BBR, then sets the queue.
 func (s *site) withBBR(qdisc func() error) func() error {
 	return func() error {
-		if err := s.server.sysctls(bbr...); err != nil {
-			return fmt.Errorf("%w: %w", ErrNeeds, err)
+		if err := s.sends("bbr"); err != nil {
+			return err
 		}
 		return qdisc()
 	}
@@ -135,7 +155,7 @@ func addHTB(h *host, l netlink.Link, rate uint64, queue int) error {
 // offloaded lets the server hand large segments to its queue, as most hosts do.
 func (s *site) offloaded(qdisc func() error) func() error {
 	return func() error {
-		if err := s.server.offload(s.server.dev, true); err != nil {
+		if err := s.server.cuts(s.server.dev, byLinkBoth); err != nil {
 			return err
 		}
 		return qdisc()
@@ -161,18 +181,20 @@ func (s *site) routerQueue(rate, limit int) error {
 // queueOverflow puts a short pfifo under a token bucket that is as fast as a
 // slow link: the average demand is a tenth of it, bursts do not fit the queue.
 func queueOverflow(s *site) error {
-	return s.bursts(s.shortQueue, &caller{Rate: 20, Burst: 20, Reply: 14000})
+	return s.bursts(func() error { return s.server.shortQueue(s.server.dev, 100e6, 6) }, &caller{Rate: 20, Burst: 20, Reply: 14000})
 }
 
-func (s *site) shortQueue() error {
-	return s.server.change(s.server.dev, "queueing on", func(l netlink.Link) error {
-		if err := s.server.link.LinkSetTxQLen(l, 6); err != nil {
+// shortQueue puts a pfifo of so many packets under a token bucket of rate bits a
+// second on an interface of the host.
+func (h *host) shortQueue(dev string, rate uint64, packets int) error {
+	return h.change(dev, "queueing on", func(l netlink.Link) error {
+		if err := h.link.LinkSetTxQLen(l, packets); err != nil {
 			return err
 		}
-		if err := s.server.link.QdiscAdd(newTBF(l, 100e6/8, 1600, 3000)); err != nil {
+		if err := h.link.QdiscAdd(newTBF(l, rate/8, 1600, 3000)); err != nil {
 			return err
 		}
-		return s.server.link.QdiscReplace(&netlink.GenericQdisc{
+		return h.link.QdiscReplace(&netlink.GenericQdisc{
 			QdiscAttrs: netlink.QdiscAttrs{LinkIndex: l.Attrs().Index, Handle: netlink.MakeHandle(2, 0), Parent: netlink.MakeHandle(1, 1)},
 			QdiscType:  "pfifo",
 		})

@@ -31,6 +31,11 @@ var tcpFaults = []Scenario{
 		plan:  timeWaitOverflowClient,
 	},
 	{
+		Name: "timewait-overflow-rare", Cause: "tcp.timewait-overflow", sick: "server",
+		About: "an IPv6 service closes three connections a second and tcp_max_tw_buckets holds four; seen from its host",
+		plan:  timeWaitOverflowRare,
+	},
+	{
 		Name: "port-exhaustion-reserved", Cause: "tcp.port-exhaustion", sick: "client",
 		About: "net.ipv4.ip_local_reserved_ports leaves too few ports towards a service; seen from the client",
 		plan:  portsReserved,
@@ -132,6 +137,22 @@ func timeWaitOverflowClient(s *site) error {
 	s.grows("scraper.ok", 5)
 	s.signs = append(s.signs, sign{source: "kernel:client:sockstat.tw", most: 5})
 	return s.client.cast("scraper", &caller{Target: at, Rate: 12, Reply: 5000})
+}
+
+func timeWaitOverflowRare(s *site) error {
+	if err := s.quietKept(); err != nil {
+		return err
+	}
+	if err := s.server.sysctl("net.ipv4.tcp_max_tw_buckets", "4"); err != nil {
+		return err
+	}
+	at := s.server.at6(6556)
+	if err := s.server.cast("agent", &service{Addr: at, CloseIn: true}); err != nil {
+		return err
+	}
+	s.grows("monitor.ok", 2)
+	s.signs = append(s.signs, sign{source: "kernel:server:sockstat.tw", most: 1})
+	return s.client.cast("monitor", &caller{Target: at, Rate: 3, Reply: 20000})
 }
 
 // portsReserved leaves the ephemeral range as it is and reserves nearly all of it.

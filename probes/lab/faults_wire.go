@@ -68,6 +68,14 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
+		Name: "corruption-download", Cause: "path.corruption", sick: "client",
+		About: "one in two hundred segments of downloads is damaged on a path of 40 ms; seen from the receiver",
+		plan: func(s *site) error {
+			return s.overWire(wire{Up: way{Delay: 0.02}, Down: way{Delay: 0.02, Corrupt: 0.005}},
+				"wire.down_corrupted", 8447, &stream{Conns: 4, Down: true, ReadRate: 300e3})
+		},
+	},
+	{
 		Name: "loss-long-path", Cause: "path.loss", sick: "server",
 		About: "a path of 50 ms loses one percent of a server's downloads; seen from the sender",
 		plan: func(s *site) error {
@@ -79,24 +87,24 @@ var wireFaults = []Scenario{
 		Name: "loss-bbr-receiver", Cause: "path.loss", sick: "client",
 		About: "a path of 20 ms loses two percent of what a client downloads from a sender with BBR; seen from the receiver",
 		plan: func(s *site) error {
-			return s.overWire(wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Loss: 0.02}},
-				"wire.down_lost", 8043, &stream{Conns: 2, Down: true, ReadRate: 700e3}, bbr...)
+			return s.bbrOverWire(wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Loss: 0.02}},
+				"wire.down_lost", 8043, &stream{Conns: 2, Down: true, ReadRate: 700e3})
 		},
 	},
 	{
 		Name: "loss-half-percent", Cause: "path.loss", sick: "server",
 		About: "a path of 16 ms loses one packet in two hundred; seen from a sender with BBR",
 		plan: func(s *site) error {
-			return s.overWire(wire{Up: way{Delay: 0.008}, Down: way{Delay: 0.008, Loss: 0.006}},
-				"wire.down_lost", 8081, &stream{Conns: 3, Down: true, ReadRate: 600e3}, bbr...)
+			return s.bbrOverWire(wire{Up: way{Delay: 0.008}, Down: way{Delay: 0.008, Loss: 0.006}},
+				"wire.down_lost", 8081, &stream{Conns: 3, Down: true, ReadRate: 600e3})
 		},
 	},
 	{
 		Name: "bursts-gilbert", Cause: "path.burst-drops", sick: "server",
 		About: "a path that turns bad for some twenty packets now and then; seen from a sender with BBR",
 		plan: func(s *site) error {
-			return s.overWire(wire{Up: way{Delay: 0.007}, Down: way{Delay: 0.007, Bad: bad{Enter: 0.0015, Leave: 0.05, Loss: 1}}},
-				"wire.down_burst_lost", 9042, &stream{Conns: 4, Down: true, ReadRate: 500e3}, bbr...)
+			return s.bbrOverWire(wire{Up: way{Delay: 0.007}, Down: way{Delay: 0.007, Bad: bad{Enter: 0.0015, Leave: 0.05, Loss: 1}}},
+				"wire.down_burst_lost", 9042, &stream{Conns: 4, Down: true, ReadRate: 500e3})
 		},
 	},
 	{
@@ -119,8 +127,8 @@ var wireFaults = []Scenario{
 		Name: "congestion-bbr-receiver", Cause: "path.congestion", sick: "client",
 		About: "downloads of several senders with BBR fill the queue of a slow link; seen from the receiver",
 		plan: func(s *site) error {
-			return s.overWire(wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Rate: 800e3, Queue: 40}},
-				"wire.down_queue_drops", 8084, &stream{Conns: 8, Down: true}, bbr...)
+			return s.bbrOverWire(wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Rate: 800e3, Queue: 40}},
+				"wire.down_queue_drops", 8084, &stream{Conns: 8, Down: true})
 		},
 	},
 	{
@@ -136,14 +144,19 @@ var wireFaults = []Scenario{
 		About: "jitter that lets packets overtake each other, both ways; seen from a sender with BBR",
 		plan: func(s *site) error {
 			w := way{Delay: 0.015, Jitter: 0.012, Overtake: true}
-			return s.overWire(wire{Up: w, Down: w}, "wire.down_frames", 8009, &stream{Conns: 3, Down: true, ReadRate: 300e3}, bbr...)
+			return s.bbrOverWire(wire{Up: w, Down: w}, "wire.down_frames", 8009, &stream{Conns: 3, Down: true, ReadRate: 300e3})
 		},
 	},
 }
 
-// bbr is what many hosts send with. A namespace may choose it where the kernel
-// lets everybody use it; BBR does not halve its window for a loss.
-var bbr = []string{"net.ipv4.tcp_congestion_control", "bbr"}
+// bbrOverWire is overWire with senders that use BBR, as many hosts do; it does
+// not halve its window for a loss.
+func (s *site) bbrOverWire(w wire, proof string, port uint16, bulk *stream) error {
+	if err := s.sends("bbr"); err != nil {
+		return err
+	}
+	return s.overWire(w, proof, port, bulk)
+}
 
 // overWire moves bulk data over a wire between client and router; its own count
 // of what it did is the proof. settings are of both ends.
@@ -161,6 +174,7 @@ func (s *site) overWire(w wire, proof string, port uint16, bulk *stream, setting
 	if err := s.server.cast("media-store", &service{Addr: bulk.Target, SendRate: bulk.ReadRate}); err != nil {
 		return err
 	}
+	bulk.ReadRate *= 2 // the sender sets the pace: after a repair the reader has to catch up
 	s.grows("browser.ok", 2)
 	s.grows("editor.bytes", 50e3)
 	s.grows(proof, 2)

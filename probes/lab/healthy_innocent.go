@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -22,6 +21,12 @@ var innocentHosts = []Scenario{
 	{Name: "healthy-mtu-1400", sick: "server", About: "a network with an MTU of 1400 that everybody knows", plan: healthyMTU},
 	{Name: "healthy-ecn", sick: "server", About: "connections that negotiated ECN on a path that marks nothing", plan: healthyECN},
 	{Name: "healthy-xdp", sick: "server", Needs: "root", About: "an XDP program that drops what nobody sends and passes the rest", plan: healthyXDP},
+	{Name: "healthy-busy-cpus", sick: "server", Alone: "all CPUs", About: "batch jobs that use all CPU time, beside a service that gets what it needs", plan: healthyBusy},
+	{
+		Name: "healthy-short-rounds", sick: "server", Needs: "root",
+		Settings: []string{"net.core.netdev_budget", "net.core.dev_weight"},
+		About:    "softirq rounds that end after one packet, and lose none", plan: healthyRounds,
+	},
 }
 
 // usual is the traffic of an innocent host, which must succeed.
@@ -185,22 +190,7 @@ func healthyXDP(s *site) error {
 	if err := s.quiet(); err != nil {
 		return err
 	}
-	prog, err := dropProgram(ebpf.XDP, 6667)
-	if err != nil {
-		return err
-	}
-	dev, err := s.server.link.LinkByName(s.server.dev)
-	if err != nil {
-		return err
-	}
-	err = s.server.do(func() error {
-		held, err := link.AttachXDP(link.XDPOptions{Program: prog, Interface: dev.Attrs().Index, Flags: link.XDPGenericMode})
-		if err == nil {
-			s.undo = append(s.undo, func() { _ = held.Close() })
-		}
-		return err
-	})
-	if err != nil {
+	if err := s.server.program(s.server.dev, xdpHook(link.XDPGenericMode), taker{port: 6667}); err != nil {
 		return err
 	}
 	return s.usual(8904)

@@ -7,7 +7,8 @@
 // Ethernet links. Programs on them talk the way real services and clients do,
 // each in a process of its own, so that sockets, descriptor limits and owners
 // are those of real programs. Nothing outside the namespaces is touched, no
-// external command is run, and no packet leaves them.
+// packet leaves them, and no external command is run but iptables, for its own
+// rules.
 //
 // Every program that starts benches calls [Main] first thing in main (a test
 // in TestMain): the hosts' processes are the same executable started again.
@@ -68,7 +69,7 @@ func (s Scenario) Disturbs() bool { return len(s.Settings) > 0 || s.Alone != "" 
 func All() []Scenario {
 	return slices.Concat(
 		appFaults, hostFaults, socketFaults, listenFaults, tcpFaults, ipFaults, neighFaults,
-		filterFaults, conntrackFaults, bpfFaults, queueFaults, softnetFaults, linkFaults,
+		filterFaults, iptablesFaults, conntrackFaults, bpfFaults, queueFaults, softnetFaults, linkFaults,
 		pathFaults, wireFaults, peerFaults, doubleFaults(), healthyHosts,
 	)
 }

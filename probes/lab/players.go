@@ -137,6 +137,14 @@ func (h *host) cast(name string, r role, files ...*os.File) error {
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if dir := h.site.groups[name]; dir != "" {
+		group, err := os.Open(dir)
+		if err != nil {
+			return err
+		}
+		defer group.Close()
+		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.Fd())
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err

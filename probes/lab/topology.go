@@ -4,14 +4,12 @@ package lab
 
 import (
 	"fmt"
-	"hash/fnv"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/safchain/ethtool"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
@@ -29,8 +27,11 @@ type site struct {
 	cast     map[string]*player
 	rules    map[string]ruleRef
 	signs    []sign
-	subnet   byte              // second octet of this site's addresses, 10.subnet.0.0/16
+	subnet   byte // second octet of this site's addresses, 10.subnet.0.0/16
+	habits   habits
+	ends     []linkEnd         // of the hosts' links
 	quotas   map[string]string // control group by player
+	groups   map[string]string // control group in which a player starts
 	undo     []func()          // what does not go with the namespaces, last first
 }
 
@@ -43,7 +44,14 @@ type host struct {
 	addr netip.Addr // the address that others use for it
 	addr6,
 	via, via6 netip.Addr // the router's addresses on the host's first link
-	dev string // its first interface
+	dev     string // its first interface
+	congctl string // of its routes; "" where the namespace's default is right
+}
+
+// linkEnd is an interface of a host.
+type linkEnd struct {
+	h   *host
+	dev string
 }
 
 // do runs f with the main thread inside the host's network namespace. The
@@ -77,10 +85,8 @@ func (s *site) newHost(name string) (*host, error) {
 	if err := h.up("lo"); err != nil {
 		return nil, err
 	}
-	// cubic is what most hosts run; a user namespace may only choose among
-	// the algorithms that the kernel lets everybody use.
-	if h.sysctl("net.ipv4.tcp_congestion_control", "cubic") != nil {
-		_ = h.sysctl("net.ipv4.tcp_congestion_control", "reno")
+	if err := h.sends(s.habits.congestion); err != nil {
+		return nil, err
 	}
 	return h, h.sysctls(
 		"net.ipv4.conf.all.rp_filter", "0", "net.ipv4.conf.default.rp_filter", "0",
@@ -121,9 +127,6 @@ func (s *site) build(links ...func() error) error {
 	if s.server != nil {
 		return nil
 	}
-	hash := fnv.New32a()
-	hash.Write([]byte(s.scenario.Name))
-	s.subnet = byte(hash.Sum32()%200) + 20
 	for _, h := range []struct {
 		to   **host
 		name string
@@ -186,7 +189,11 @@ func (s *site) address(h *host, dev, far string, lan byte) error {
 		dev string
 		n   byte
 	}{{h, dev, 2}, {s.router, far, 1}} {
-		if err := end.h.plain(end.dev); err != nil {
+		s.ends = append(s.ends, linkEnd{end.h, end.dev})
+		if err := end.h.cuts(end.dev, s.habits.segments); err != nil {
+			return err
+		}
+		if err := end.h.up(end.dev); err != nil {
 			return err
 		}
 		if err := end.h.address(end.dev, netip.PrefixFrom(s.ip(lan, end.n), 24)); err != nil {
@@ -201,38 +208,7 @@ func (s *site) address(h *host, dev, far string, lan byte) error {
 	}
 	h.dev, h.addr, h.addr6 = dev, s.ip(lan, 2), s.ip6(lan, 2)
 	h.via, h.via6 = s.ip(lan, 1), s.ip6(lan, 1)
-	if err := h.route(netip.MustParsePrefix("0.0.0.0/0"), h.via); err != nil {
-		return err
-	}
-	return h.route(netip.MustParsePrefix("::/0"), h.via6)
-}
-
-// plain brings dev up with segmentation offloads off, so that one packet on the
-// link is one segment, as on a real wire.
-func (h *host) plain(dev string) error {
-	if err := h.offload(dev, false); err != nil {
-		return err
-	}
-	return h.up(dev)
-}
-
-// offload turns the segmentation offloads of dev on or off.
-func (h *host) offload(dev string, on bool) error {
-	err := h.do(func() error {
-		e, err := ethtool.NewEthtool()
-		if err != nil {
-			return err
-		}
-		defer e.Close()
-		return e.Change(dev, map[string]bool{
-			"tx-tcp-segmentation": on, "tx-tcp6-segmentation": on,
-			"tx-generic-segmentation": on, "rx-gro": on,
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("%s: offloads of %s: %w", h.name, dev, err)
-	}
-	return nil
+	return h.defaultRoutes()
 }
 
 func (h *host) up(dev string) error {
@@ -277,6 +253,9 @@ func (h *host) routeType(p netip.Prefix, kind int) error {
 }
 
 func (h *host) addRoute(r *netlink.Route) error {
+	if r.Gw != nil {
+		r.Congctl = h.congctl
+	}
 	if err := h.link.RouteReplace(r); err != nil {
 		return fmt.Errorf("%s: adding route to %v: %w", h.name, r.Dst, err)
 	}
