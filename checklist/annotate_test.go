@@ -150,7 +150,7 @@ func TestDropReasonsNameCauses(t *testing.T) {
 		{"a dead next hop", dropping("6.18", quiet(map[string]float64{"neigh.res_failed": 4, "TcpExt.TCPSynRetrans": 4}), kfree("NEIGH_FAILED", "neigh_invalidate", "tx", 8, 8)), "", nil, "neigh.unresolved"},
 		{"a full neighbour table", dropping("6.18", quiet(map[string]float64{"neigh.table_fulls": 8}), kfree("NEIGH_CREATEFAIL", "ip_finish_output2", "tx", 8, 8)), "", nil, "neigh.table-full"},
 		{"a full backlog, of a container", dropping("6.18", quiet(map[string]float64{"softnet.dropped": 40}), kfree("CPU_BACKLOG", "enqueue_to_backlog", "rx", 40, 40)), "", nil, "softnet.backlog-full"},
-		{"a full socket backlog", dropping("6.18", quiet(map[string]float64{"TcpExt.TCPBacklogDrop": 4}), kfree("SOCKET_BACKLOG", "tcp_add_backlog", "rx", 4, 4)), "", nil, "socket.backlog-full"},
+		{"a full socket backlog", dropping("6.18", quiet(map[string]float64{"TcpExt.TCPBacklogDrop": 40}), kfree("SOCKET_BACKLOG", "tcp_add_backlog", "rx", 40, 40)), "", nil, "socket.backlog-full"},
 		{"a full receive buffer", dropping("6.18", quiet(map[string]float64{"TcpExt.TCPRcvQDrop": 47, "TcpExt.RcvPruned": 47}), kfree("PROTO_MEM", "tcp_rcv_established", "rx", 47, 47)), "", nil, "socket.rcvbuf-full"},
 		{"a full accept queue", dropping("6.18", quiet(map[string]float64{"TcpExt.ListenOverflows": 4, "TcpExt.ListenDrops": 4}), kfree("TCP_LISTEN_OVERFLOW", "tcp_v4_rcv", "rx", 4, 4)), "", nil, "listen.accept-queue-full"},
 		{"damaged segments", dropping("6.18", quiet(map[string]float64{"Tcp.InCsumErrors": 40, "Tcp.InErrs": 40, "TcpExt.TCPOFOQueue": 90}), kfree("TCP_CSUM", "tcp_v4_rcv", "rx", 40, 40)), "", nil, "path.corruption"},

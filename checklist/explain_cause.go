@@ -153,13 +153,10 @@ func (w *writer) remedyItems(r *content.Remedy) []Item {
 	if now := r.Runtime.Outline(w.book.Facts, r.Each); now != "" {
 		items = append(items, Item{Label: "now", Command: oneLine(now)})
 	}
-	switch persist := r.Persist.Outline(w.book.Facts, r.Each); {
-	case strings.HasPrefix(persist, "echo "):
+	if persist := r.Persist.Outline(w.book.Facts, r.Each); persist != "" {
 		items = append(items, Item{Label: "for good", Command: oneLine(persist)})
-	default:
-		items = append(items, about("for good", persist))
 	}
-	items = append(items, say("take back", r.Rollback), say("verify", r.Verify), say("ask", r.Ask))
+	items = append(items, say("to keep", r.Keep), say("take back", r.Rollback), say("verify", r.Verify), say("ask", r.Ask))
 	return slices.DeleteFunc(items, func(i Item) bool { return i.Label == "" })
 }
 

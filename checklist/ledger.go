@@ -36,6 +36,7 @@ type Balance struct {
 	// this host on the way out.
 	Retrans, Spurious, Unlocated float64
 	LocatedRx, LocatedTx         float64 // lost on this host
+	LocatedRxData                float64 // of LocatedRx at most so many with data
 	Known                        bool    // the kernel's TCP counters could be read
 }
 
@@ -157,6 +158,24 @@ func lineName(ll *content.LedgerLine, env *content.Env) string {
 	return name
 }
 
+// droppedData adds up the segments with data that the kernel freed on their way
+// in. It is known if all TCP packets that were dropped there were sampled.
+func droppedData(facts *fact.Facts) (segments float64, known bool) {
+	rows, looked := facts.Tables[content.DropTable]
+	for _, row := range rows {
+		tcp, _ := row["tcp_packets"].(float64)
+		if tcp == 0 || row["direction"] != "rx" || row["loss"] == "no" {
+			continue
+		}
+		n, sampled := row["data_packets"].(float64)
+		if !sampled {
+			return 0, false
+		}
+		segments += n
+	}
+	return segments, looked
+}
+
 // balance balances the books.
 func balance(facts *fact.Facts, lines []*line) Balance {
 	var b Balance
@@ -168,6 +187,10 @@ func balance(facts *fact.Facts, lines []*line) Balance {
 		default:
 			b.LocatedRx += l.tcp
 		}
+	}
+	b.LocatedRxData = b.LocatedRx
+	if data, known := droppedData(facts); known {
+		b.LocatedRxData = min(b.LocatedRx, data)
 	}
 	retrans, ok1 := facts.Num("Tcp.RetransSegs")
 	syns, ok2 := facts.Num("TcpExt.TCPSynRetrans")
@@ -186,6 +209,7 @@ func balanced(facts *fact.Facts, b Balance) *scene {
 	values := map[string]any{}
 	if b.Known {
 		values["ledger.located_tx"], values["ledger.located_rx"] = b.LocatedTx, b.LocatedRx
+		values["ledger.located_rx_data"] = b.LocatedRxData
 		values["ledger.retrans"], values["ledger.spurious"] = b.Retrans, b.Spurious
 		values["ledger.unlocated"] = b.Unlocated
 		if sent, ok := facts.Num("TcpExt.TCPOrigDataSent"); ok && sent > 0 {
@@ -278,13 +302,7 @@ type wholeLedger struct {
 // places returns the entries of one line: one for each row that ever lost
 // something, or a single one if none did.
 func (w *wholeLedger) places(ll *content.LedgerLine) []LedgerEntry {
-	blank := LedgerEntry{Hop: ll.Hop, Direction: ll.Direction, Unit: ll.Unit, Counter: ll.Counter.Source, Loss: ll.Counts()}
-	if (ll.Each == "" || ll.Estimate) && ll.Name != nil {
-		blank.Counter = lineName(ll, w.now.Env)
-	}
-	if ll.Each != "" && !ll.Estimate {
-		blank.Counter = ll.ID // there is no row to be named by
-	}
+	blank := w.blank(ll)
 	rows, known := ledgerRows(w.now, ll)
 	if !known {
 		blank.Unknown = w.why(ll)
@@ -314,6 +332,18 @@ func (w *wholeLedger) places(ll *content.LedgerLine) []LedgerEntry {
 		blank.Unknown, blank.Total = w.why(ll), nil
 	}
 	return []LedgerEntry{blank}
+}
+
+// blank is the entry of a line that lost nothing.
+func (w *wholeLedger) blank(ll *content.LedgerLine) LedgerEntry {
+	e := LedgerEntry{Hop: ll.Hop, Direction: ll.Direction, Unit: ll.Unit, Counter: ll.Counter.Source, Loss: ll.Counts()}
+	switch byRow := ll.Each != "" && !ll.Estimate; {
+	case byRow:
+		e.Counter = ll.ID // there is no row to be named by
+	case ll.Name != nil:
+		e.Counter = lineName(ll, w.now.Env)
+	}
+	return e
 }
 
 // place returns the entry of one row. What the kernel's reasons tell exactly is

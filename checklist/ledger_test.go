@@ -253,3 +253,30 @@ func TestLedgerKnowsTheBest(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyDataThatWasDroppedLeavesGaps(t *testing.T) {
+	drop := func(direction, loss string, tcp float64, data any) fact.Row {
+		row := fact.Row{"direction": direction, "loss": loss, "tcp_packets": tcp}
+		if data != nil {
+			row["data_packets"] = data
+		}
+		return row
+	}
+	for name, c := range map[string]struct {
+		drops []fact.Row
+		want  float64 // below 0: unknown
+	}{
+		"SYNs at a firewall, and some data":   {[]fact.Row{drop("rx", "yes", 90, 0.0), drop("rx", "yes", 10, 7.0)}, 7},
+		"on the way out, or missed by nobody": {[]fact.Row{drop("tx", "yes", 50, 50.0), drop("rx", "no", 20, 20.0)}, 0},
+		"not sampled":                         {[]fact.Row{drop("rx", "yes", 90, 0.0), drop("rx", "yes", 10, nil)}, -1},
+		"nobody could look":                   {nil, -1},
+	} {
+		f := &fact.Facts{Tables: map[string][]fact.Row{}}
+		if c.drops != nil {
+			f.Tables["drop"] = c.drops
+		}
+		if got, known := droppedData(f); known != (c.want >= 0) || known && got != c.want {
+			t.Errorf("%s: %v, %v; want %v", name, got, known, c.want)
+		}
+	}
+}

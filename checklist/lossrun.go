@@ -5,6 +5,9 @@ import "whydrop/probes/fact"
 // fewestRecoveries is how many recoveries a mean over them needs.
 const fewestRecoveries = 8
 
+// initialWindow is how many segments a new connection sends at once (RFC 6928).
+const initialWindow = 10
+
 // lossRun is how many segments were lost at a time, beside what chance would add:
 // the fast retransmissions of a recovery, divided by what it would have if each
 // segment had the same chance. A recovery lasts a round-trip time, so random loss
@@ -32,12 +35,14 @@ func lossRun(facts *fact.Facts, share float64) (run float64, known bool) {
 
 // onTheWay estimates how many segments were on the way of a connection that lost
 // one: of all such connections on average, or of those that lost most, whichever
-// is more.
+// is more. Connections that are opened for each request send all they have in a few
+// round-trip times and rest, so of them it is an initial window at least.
 func onTheWay(facts *fact.Facts) float64 {
 	var mean, weighted, losses float64
 	sent, _ := facts.Num("TcpExt.TCPOrigDataSent")
 	rtt, _ := facts.Num("tcp.rtt_ms")
-	if flows, ok := facts.Num("tcp.flows_retrans"); ok && flows > 0 {
+	flows, _ := facts.Num("tcp.flows_retrans")
+	if flows > 0 {
 		mean = sent / flows * rtt
 	}
 	for _, row := range facts.Tables["flow"] {
@@ -50,5 +55,11 @@ func onTheWay(facts *fact.Facts) float64 {
 	if losses > 0 {
 		mean = max(mean, weighted/losses)
 	}
-	return mean / 1000 / facts.Seconds
+	active, _ := facts.Num("Tcp.ActiveOpens")
+	passive, _ := facts.Num("Tcp.PassiveOpens")
+	least := 0.0
+	if opened := active + passive; opened > 0 && opened >= flows {
+		least = min(initialWindow, sent/opened)
+	}
+	return max(least, mean/1000/facts.Seconds)
 }

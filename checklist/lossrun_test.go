@@ -23,6 +23,8 @@ func TestLossRun(t *testing.T) {
 	without := func(f *fact.Facts, name string) *fact.Facts { delete(f.Values, name); return f }
 	bulk := host(60, 0, 20)
 	bulk.Tables["flow"] = []fact.Row{{"retrans": 60.0, "segs_out": 3500.0, "rtt_ms": 200.0}}
+	short := host(90, 0, 45)
+	short.Values["Tcp.PassiveOpens"] = fact.Value{Now: 90.0}
 	for name, c := range map[string]struct {
 		facts *fact.Facts
 		share float64
@@ -33,6 +35,7 @@ func TestLossRun(t *testing.T) {
 		"runs of eight":                        {host(80, 0, 10), 0.02, 8 / 1.12},
 		"lost again counts once":               {host(30, 10, 10), 0.01, 2 / 1.06},
 		"mostly lost again":                    {host(30, 20, 10), 0.3, 0},
+		"a connection for each request":        {short, 0.1, 2 / (1 + 0.1*10)},
 		"few recoveries":                       {host(30, 0, 7), 0.01, 0},
 		"one bulk transfer had the losses":     {bulk, 0.02, 3 / (1 + 0.02*3500*0.2/6)},
 		"an old kernel counts no lost retries": {without(host(38, 0, 36), "TcpExt.TCPLostRetransmit"), 0.01, 0},

@@ -18,7 +18,8 @@ type PlanStep struct {
 	Risk        string
 	Scope       string
 	Runtime     string
-	Persist     string
+	Persist     string // the command that keeps it
+	Keep        string // how it is kept where no command does it alone
 	Rollback    string
 	Verify      string
 	Ask         string
@@ -96,7 +97,8 @@ func workOut(cause *content.Cause, r *content.Remedy, env *content.Env) PlanStep
 		env = env.With("value", s.Value)
 	}
 	s.Calculation, s.Change, s.Why, s.Effect = text(r.Calculation), text(r.Change), text(r.Why), text(r.Effect)
-	s.Risk, s.Scope, s.Runtime, s.Persist = text(r.Risk), text(r.Scope), text(r.Runtime), text(r.Persist)
+	s.Risk, s.Scope, s.Runtime = text(r.Risk), text(r.Scope), text(r.Runtime)
+	s.Persist, s.Keep = text(r.Persist), text(r.Keep)
 	s.Rollback, s.Verify, s.Ask = text(r.Rollback), text(r.Verify), text(r.Ask)
 	return s
 }

@@ -74,7 +74,7 @@ func (m *model) planStep(number int, s checklist.PlanStep, w int) []string {
 	for _, field := range [][2]string{
 		{"mind", unchecked}, {"change", s.Change}, {"why", s.Why}, {"current", s.Current}, {"proposed", s.Value},
 		{"computed", s.Calculation}, {"effect", s.Effect}, {"risk", s.Risk}, {"scope", s.Scope}, {"now", s.Runtime},
-		{"for good", s.Persist}, {"take back", s.Rollback}, {"verify", s.Verify}, {"to send", s.Ask},
+		{"for good", s.Persist}, {"to keep", s.Keep}, {"take back", s.Rollback}, {"verify", s.Verify}, {"to send", s.Ask},
 	} {
 		if field[1] == "" {
 			continue

@@ -51,6 +51,8 @@ func sickHost(v *content.Vocabulary) *fact.Facts {
 	f.Add("listener", fact.Row{
 		"name": "0.0.0.0:5432", "port": 5432.0, "process": "postgres", "pid": 811.0, "queue": 129.0,
 		"queue_peak": 129.0, "limit": 128.0, "full_share": 1.0, "standing": true, "at_somaxconn": false, "syn_recv": 4.0,
+		"fds": 210.0, "fd_limit": 1024.0, "fd_share": 0.2, "cpu_share": 0.3, "cpu_wait_share": 0.01, "threads": 4.0,
+		"stopped": false, "throttled_share": 0.0, "throttled_periods_share": 0.0,
 	})
 	f.CannotSee("filters", "firewall rules", "CAP_NET_ADMIN")
 	f.Probes = []fact.Status{{Name: "counters", Status: "ok", Millis: 1}}
