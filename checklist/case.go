@@ -5,6 +5,7 @@ package checklist
 
 import (
 	"fmt"
+	"maps"
 	"sort"
 	"sync"
 	"time"
@@ -31,13 +32,15 @@ type Case struct {
 	Answers map[string]Answer
 	// Facts is the newest observation, nil before the first.
 	Facts *fact.Facts
+	// Track is how the session went. Only who watches a host adds to it.
+	Track *Track
 	// expectations are what the questions of the book can tell.
 	expectations map[*content.Question]*expectation
 }
 
 // NewCase opens a case.
 func NewCase(book *content.Book, started time.Time) *Case {
-	c := &Case{Book: book, Started: started, Answers: map[string]Answer{}, expectations: map[*content.Question]*expectation{}}
+	c := &Case{Book: book, Started: started, Answers: map[string]Answer{}, Track: NewTrack(started), expectations: map[*content.Question]*expectation{}}
 	for _, q := range book.Questions() {
 		c.expectations[q] = expect(q)
 	}
@@ -65,6 +68,15 @@ func (c *Case) Answer(question string, a Answer) error {
 	return nil
 }
 
+// Copy returns the case as it stands, for one who works on it while answers and
+// measurements go on. Of its Track only the events are there.
+func (c *Case) Copy() *Case {
+	k := *c
+	k.Track = &Track{events: c.Track.Events()}
+	k.Answers = maps.Clone(c.Answers)
+	return &k
+}
+
 // Answered counts the questions that have an answer.
 func (c *Case) Answered() int { return len(c.Answers) }
 
@@ -78,6 +90,8 @@ type Evidence struct {
 	Says string
 	// Complete is false if a value in it is not known.
 	Complete bool
+	// Facts are the scalar facts in it.
+	Facts []string
 }
 
 // Evidence returns what the facts that were judged show for a question, at most
@@ -100,10 +114,16 @@ func (s *scene) tell(e *content.Evidence) []Evidence {
 	} else if holds, known := e.When.Holds(s.Env); !known || !holds {
 		return nil
 	}
+	var scalars []string
+	for _, name := range e.Says.Uses() {
+		if _, is := s.facts.Values[name]; is {
+			scalars = append(scalars, name)
+		}
+	}
 	var lines []Evidence
 	for _, env := range envs {
 		says, complete := e.Says.Render(env)
-		lines = append(lines, Evidence{says, complete})
+		lines = append(lines, Evidence{says, complete, scalars})
 	}
 	return lines
 }

@@ -27,6 +27,9 @@ type LedgerEntry struct {
 	Loss bool
 	// Unknown says why nobody could tell, "" if it is known.
 	Unknown string
+	// Fact is the scalar fact that is the counter, "" where the counter belongs to
+	// the row of a table or is worked out of several.
+	Fact string
 }
 
 // Balance is what TCP had to send again against what was lost on this host.
@@ -47,6 +50,19 @@ func (b Balance) Worth() bool { return b.Known && b.Retrans > 0 }
 func (b Balance) String() string {
 	return fmt.Sprintf("segments sent again: %s = %s lost on this host on the way out + %s in vain (DSACK) + %s lost elsewhere, or where nobody counts",
 		content.Show(b.Retrans), content.Show(b.Retrans-b.Spurious-b.Unlocated), content.Show(b.Spurious), content.Show(b.Unlocated))
+}
+
+// Sentence tells the balance also where there is nothing to balance, and where
+// nobody could.
+func (b Balance) Sentence() string {
+	switch {
+	case b.Worth():
+		return b.String()
+	case b.Known:
+		return "no segment was sent again: there is no loss to account for"
+	default:
+		return "what was sent again could not be read, so that nothing can be balanced"
+	}
 }
 
 // line is a ledger entry that moved, with the causes that claim it.
@@ -299,6 +315,23 @@ type wholeLedger struct {
 	book      *content.Book
 }
 
+// blank is the entry of a line that tells nothing yet. Without a row to be named
+// by it is called like the line.
+func (w *wholeLedger) blank(ll *content.LedgerLine) LedgerEntry {
+	e := LedgerEntry{Hop: ll.Hop, Direction: ll.Direction, Unit: ll.Unit, Counter: ll.Counter.Source, Loss: ll.Counts()}
+	switch {
+	case ll.Each != "" && !ll.Estimate:
+		e.Counter = ll.ID
+	case ll.Name != nil:
+		e.Counter = lineName(ll, w.now.Env)
+	}
+	uses := ll.Counter.Uses()
+	if ll.Each == "" && ll.Also.Empty() && len(ll.Less) == 0 && len(uses) == 1 && uses[0] == ll.Counter.Source {
+		e.Fact = uses[0]
+	}
+	return e
+}
+
 // places returns the entries of one line: one for each row that ever lost
 // something, or a single one if none did.
 func (w *wholeLedger) places(ll *content.LedgerLine) []LedgerEntry {
@@ -332,18 +365,6 @@ func (w *wholeLedger) places(ll *content.LedgerLine) []LedgerEntry {
 		blank.Unknown, blank.Total = w.why(ll), nil
 	}
 	return []LedgerEntry{blank}
-}
-
-// blank is the entry of a line that lost nothing.
-func (w *wholeLedger) blank(ll *content.LedgerLine) LedgerEntry {
-	e := LedgerEntry{Hop: ll.Hop, Direction: ll.Direction, Unit: ll.Unit, Counter: ll.Counter.Source, Loss: ll.Counts()}
-	switch byRow := ll.Each != "" && !ll.Estimate; {
-	case byRow:
-		e.Counter = ll.ID // there is no row to be named by
-	case ll.Name != nil:
-		e.Counter = lineName(ll, w.now.Env)
-	}
-	return e
 }
 
 // place returns the entry of one row. What the kernel's reasons tell exactly is
@@ -402,12 +423,18 @@ func (w *wholeLedger) why(ll *content.LedgerLine) string {
 			}
 		}
 	}
-	for _, s := range w.facts.Probes {
+	return whyUnread(w.facts, probe)
+}
+
+// whyUnread says why something that a probe yields is not there: the probe did
+// not run, or lacks something, or there is nothing to be read.
+func whyUnread(f *fact.Facts, probe string) string {
+	for _, s := range f.Probes {
 		if s.Name == probe && s.Status != "ok" {
 			return s.Why
 		}
 	}
-	for _, b := range w.facts.Blind {
+	for _, b := range f.Blind {
 		if b.Probe == probe && b.Needs != "" {
 			return "needs " + b.Needs
 		}

@@ -34,6 +34,7 @@ type reportData struct {
 	Raised    []fact.Row // history above its usual level
 	Drops     []fact.Row // what the kernel freed, by reason
 	DropFlows []fact.Row
+	Events    []Event
 	Written   time.Time
 }
 
@@ -70,7 +71,7 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 	}
 	data := reportData{
 		Case: c, Facts: facts, Diagnosis: d, Named: d.Named(), Suspects: d.Suspects(3),
-		Plan: c.Plan(d), Hops: c.Hops(d), Ledger: viewLedger(c.Places(d)), Measured: c.measured(d), ByHand: c.byHand(d), Written: written,
+		Plan: c.Plan(d), Hops: c.Hops(d), Ledger: viewLedger(c.Places(d)), Measured: c.measured(d), ByHand: c.byHand(d), Events: c.Track.Events(), Written: written,
 		Further:   c.further(d),
 		Changes:   rowsWhere(facts, "change", 20, func(r fact.Row) bool { return r["at_boot"] != true }),
 		Raised:    rowsWhere(facts, "history", 20, func(r fact.Row) bool { return r["raised"] == true && r["trouble"] == true }),

@@ -195,3 +195,22 @@ func TestReportIsWrittenWhileTheScreenGoesOn(t *testing.T) {
 	c.Plan(d)
 	both.Wait()
 }
+
+func TestReportTellsWhatHappenedDuringTheSession(t *testing.T) {
+	at := time.Date(2026, 3, 1, 3, 4, 5, 0, time.UTC)
+	c := sickCase(t)
+	report := func() string {
+		var b strings.Builder
+		if err := c.WriteReport(&b, c.Diagnose(), at); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if strings.Contains(report(), "What happened during the session") {
+		t.Error("nothing happened, and it is told")
+	}
+	c.Track.Mark(at, "load test | begins")
+	if want := `| 2026-03-01 03:04:05 UTC | mark | load test \| begins |`; !strings.Contains(report(), want) {
+		t.Errorf("%q is not in\n%s", want, report())
+	}
+}

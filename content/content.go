@@ -45,6 +45,7 @@ type Book struct {
 	Notes         []*Note
 	Terms         []*Term
 	Ledger        []*LedgerLine // along the packet's way in, then out
+	Lists         []*List       // of connections, services and peers
 
 	Meanings []*Meaning // of drivers' statistics
 	NICs     []*NIC
@@ -205,6 +206,7 @@ type file struct {
 	Terms    []*Term       `yaml:"terms"`
 	Items    []*BriefItem  `yaml:"items"`
 	Ledger   []*LedgerLine `yaml:"ledger"`
+	Lists    []*List       `yaml:"lists"`
 
 	DropReasons []*DropReason    `yaml:"drop_reasons"`
 	DropPlaces  []*DropPlace     `yaml:"drop_places"`
@@ -286,6 +288,7 @@ func (l *loader) add(name string, f *file) {
 	addAll(l, name, "note", &l.book.Notes, f.Notes)
 	addAll(l, name, "term", &l.book.Terms, f.Terms)
 	addAll(l, name, "ledger line", &l.book.Ledger, f.Ledger)
+	addAll(l, name, "list", &l.book.Lists, f.Lists)
 	addAll(l, name, "meaning", &l.book.Meanings, f.Meanings)
 	addAll(l, name, "driver", &l.book.NICs, f.NICs)
 	for _, p := range f.Patterns {

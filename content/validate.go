@@ -60,6 +60,7 @@ func (l *loader) settle() {
 		}
 	}
 	l.settleLedger()
+	l.settleLists()
 	for _, s := range l.book.Symptoms {
 		l.condition(s.When, s.Each, s.Place)
 		l.text(s.Says, s.Each, nil, s.Place)
@@ -168,6 +169,7 @@ func (l *loader) validate() {
 		}
 	}
 	l.validateLedger()
+	l.validateLists()
 	l.validateCoverage()
 }
 

@@ -2,96 +2,234 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	tea "charm.land/bubbletea/v2"
 
 	"whydrop/checklist"
 	"whydrop/content"
 )
 
 // causesScreen shows the diagnosis: first its summary, then the causes ranked,
-// and below what speaks for and against the one under the cursor.
+// and below what speaks for and against the one under the cursor. Causes that
+// nothing speaks for are folded away until one goes there.
 type causesScreen struct {
 	at     string // cause id, "" for the summary; the place stays when the ranking moves
+	query  string // only causes with these words are listed, "" for all
 	list   scroll
 	detail scroll
+	rows   int // of the list, as it was drawn last
+	above  int // lines above the list, as it was drawn last
 }
 
-func (s *causesScreen) key(m *model, name string) {
-	if m.diagnosis == nil {
-		return
-	}
-	i := s.index(m)
-	switch name {
-	case "up", "k":
-		s.choose(m, i-1)
-	case "down", "j":
-		s.choose(m, i+1)
-	case "home":
-		s.choose(m, 0)
-	case "end":
-		s.choose(m, len(m.diagnosis.Findings))
-	case "pgup":
-		s.detail.top -= max(1, m.layout.bodyHeight/2)
-	case "pgdown", "space":
-		s.detail.top += max(1, m.layout.bodyHeight/2)
-	case "enter":
-		m.show(plan)
-	}
+// restID stands in the place of a cause for those that are folded away.
+const restID = "the rest"
+
+// causeRow is an entry of the list: the summary, a cause, or the folded rest.
+type causeRow struct {
+	id      string
+	finding *checklist.Finding // nil for the summary and the rest
 }
 
-// choose moves to an entry of the list: 0 is the summary, then the findings.
-func (s *causesScreen) choose(m *model, i int) {
-	s.detail.top = 0
-	i = min(max(i, 0), len(m.diagnosis.Findings))
-	s.at = ""
-	if i > 0 {
-		s.at = m.diagnosis.Findings[i-1].Cause.ID
+// entries is what the screen lists at this moment: what is named, what is
+// suspected, and the rest, which is open only while one is there.
+func (s *causesScreen) entries(m *model) []causeRow {
+	var rows []causeRow
+	if s.query != "" {
+		for _, f := range m.diagnosis.Findings {
+			if s.matches(m, f) {
+				rows = append(rows, causeRow{f.Cause.ID, f})
+			}
+		}
+		return rows
 	}
-}
-
-func (s *causesScreen) index(m *model) int {
-	for i, f := range m.diagnosis.Findings {
-		if f.Cause.ID == s.at {
-			return i + 1
+	rows = append(rows, causeRow{})
+	first, open := map[string]bool{}, s.at == restID
+	for _, f := range m.suspects(len(m.diagnosis.Findings)) {
+		rows, first[f.Cause.ID] = append(rows, causeRow{f.Cause.ID, f}), true
+	}
+	var rest []causeRow
+	for _, f := range m.diagnosis.Findings {
+		if !first[f.Cause.ID] {
+			rest = append(rest, causeRow{f.Cause.ID, f})
+			open = open || f.Cause.ID == s.at
 		}
 	}
-	return 0
+	if len(rest) > 0 {
+		rows = append(rows, causeRow{id: restID})
+	}
+	if open {
+		rows = append(rows, rest...)
+	}
+	return rows
+}
+
+// matches says whether all words of the query are in a cause's name, title or
+// place.
+func (s *causesScreen) matches(m *model, f *checklist.Finding) bool {
+	text := f.Cause.ID + " " + f.Cause.Title
+	if h := m.kase.Book.Hop(f.Cause.Hop); h != nil {
+		text += " " + h.Title
+	}
+	text = strings.ToLower(text)
+	for _, word := range strings.Fields(strings.ToLower(s.query)) {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *causesScreen) search(_ *model, text string) {
+	s.query, s.detail.top = strings.TrimSpace(text), 0
+}
+
+func (s *causesScreen) searching() string { return s.query }
+
+func (s *causesScreen) do(m *model, a action) tea.Cmd {
+	rows := s.entries(m)
+	i := s.index(rows)
+	page := max(1, m.layout.bodyHeight/2)
+	switch a {
+	case actUp:
+		s.choose(rows, i-1)
+	case actDown:
+		s.choose(rows, i+1)
+	case actFirst:
+		s.choose(rows, 0)
+	case actLast:
+		s.choose(rows, len(rows)-1)
+	case actPageUp:
+		s.detail.top -= page
+	case actPageDown, actTick:
+		s.detail.top += page
+	case actEnter:
+		if len(rows) > 0 && rows[i].id == restID {
+			s.choose(rows, i+1)
+			return nil
+		}
+		m.show(planID)
+	}
+	return nil
+}
+
+func (s *causesScreen) hints(m *model) []hint {
+	enter := hint{actEnter, "plan"}
+	if s.at == restID {
+		enter.words = "look at them"
+	}
+	return []hint{{actDown, "choose"}, enter, {actPageDown, "read on"}, {actSearch, "search"}}
+}
+
+// copies are what would settle the cause under the cursor and its name, or the
+// verdict.
+func (s *causesScreen) copies(m *model) []copyable {
+	rows := s.entries(m)
+	if len(rows) == 0 || rows[s.index(rows)].finding == nil {
+		return []copyable{{"the verdict", m.kase.Headline(m.diagnosis.Diagnosis)}}
+	}
+	c := rows[s.index(rows)].finding.Cause
+	var items []copyable
+	if c.Settle != "" {
+		items = append(items, copyable{"to settle it", c.Settle})
+	}
+	return append(items, copyable{"the cause", c.ID}, copyable{"in words", c.Title})
+}
+
+func (s *causesScreen) click(m *model, row, _ int) tea.Cmd {
+	if row -= s.above; row >= 0 && row < s.rows {
+		s.choose(s.entries(m), s.list.top+row)
+	}
+	return nil
+}
+
+// choose moves to an entry of the list.
+func (s *causesScreen) choose(rows []causeRow, i int) {
+	if len(rows) > 0 {
+		s.at, s.detail.top = rows[min(max(i, 0), len(rows)-1)].id, 0
+	}
+}
+
+// goTo puts the cursor on a cause; a search that would hide it ends.
+func (s *causesScreen) goTo(m *model, f *checklist.Finding) {
+	s.at, s.detail.top = f.Cause.ID, 0
+	if !s.matches(m, f) {
+		s.query = ""
+	}
+}
+
+// index is the entry under the cursor, the first where that is not in the list.
+func (s *causesScreen) index(rows []causeRow) int {
+	return max(0, slices.IndexFunc(rows, func(r causeRow) bool { return r.id == s.at }))
 }
 
 func (s *causesScreen) draw(m *model, w, h int) []string {
-	t, at := m.theme, s.index(m)
-	mark, summary := "  ", "Summary"
-	if at == 0 {
-		mark, summary = t.pointer+" ", t.cursor.Render(summary)
+	t, rows := m.theme, s.entries(m)
+	at := s.index(rows)
+	var lines []string
+	if s.query != "" {
+		lines = append(lines, t.bold.Render(fmt.Sprintf("%d of %d causes with %q", len(rows), len(m.diagnosis.Findings), content.Show(s.query)))+
+			t.dim.Render(", "+m.keys.key(actSearch)+" changes it"))
 	}
-	list := []string{mark + summary}
-	for i, f := range m.diagnosis.Findings {
-		list = append(list, m.causeLine(f, w, i+1 == at))
+	s.above = len(lines)
+	room := h - len(lines)
+	if h >= 6 {
+		room = min(max(room/3, 1), 12, max(1, len(rows)))
 	}
-	detail := m.summaryLines(w)
-	if at > 0 {
-		detail = m.causeDetail(m.diagnosis.Findings[at-1], w)
+	// Only what is to be seen is drawn.
+	shown := s.list.keep(make([]string, len(rows)), at, at, room)
+	s.rows = len(shown)
+	for i := range shown {
+		lines = append(lines, m.causeEntry(rows, s.list.top+i, at, w))
 	}
-	rows := min(max(h/3, 1), 12, len(m.diagnosis.Named())+4)
-	lines := append([]string{}, s.list.keep(list, at, at, rows)...)
-	shown := s.detail.window(detail, h-rows-1)
-	place := ""
-	if len(shown) < len(detail) {
-		place = fmt.Sprintf(" lines %d-%d of %d, pgdn pgup", s.detail.top+1, s.detail.top+len(shown), len(detail))
+	if h < 6 {
+		return lines
 	}
-	lines = append(lines, t.dim.Render(strings.Repeat(t.rule, max(0, w-len(place)))+place))
-	return append(lines, shown...)
+	var detail []string
+	switch {
+	case len(rows) == 0:
+		detail = []string{"No cause has these words in its name, title or place."}
+	case rows[at].finding != nil:
+		detail = m.causeDetail(rows[at].finding, w)
+	case rows[at].id == restID:
+		detail = m.restLines(w)
+	default:
+		detail = m.summaryLines(w)
+	}
+	return append(lines, m.readOn(&s.detail, detail, w, h-len(lines))...)
 }
 
-// causeLine is one cause with its probability as a bar, a number and words.
-func (m *model) causeLine(f *checklist.Finding, w int, here bool) string {
-	t := m.theme
-	bar := 10
-	if w < 60 {
-		bar = 4
+// causeEntry is a line of the list.
+func (m *model) causeEntry(rows []causeRow, i, at, w int) string {
+	r := rows[i]
+	if r.finding != nil {
+		return m.causeLine(r.finding, w, i == at)
 	}
-	text := fmt.Sprintf("%s %6s  %s", t.meter(f.Probability, bar), checklist.Percent(f.Probability), f.Cause.Title)
-	text = t.clip(text, w-2)
+	text := "Summary"
+	if r.id == restID {
+		// Before it stand the summary and the causes that are not folded away.
+		text = fmt.Sprintf("the rest (%d): ruled out, or nothing speaks for them", len(m.diagnosis.Findings)-(i-1))
+	}
+	text = m.theme.clip(text, w-2)
+	if i == at {
+		return m.theme.pointer + " " + m.theme.cursor.Render(text)
+	}
+	return "  " + text
+}
+
+// causeLine is one cause with its probability as a bar, a number, how it moved,
+// and words.
+func (m *model) causeLine(f *checklist.Finding, w int, here bool) string {
+	t, bar := m.theme, 4
+	if w >= 60 {
+		bar = 8
+	}
+	text := fmt.Sprintf("%s %6s  ", t.meter(f.Probability, bar), checklist.Percent(f.Probability))
+	if w >= 76 {
+		text += t.spark(m.causeSeries(f), 8, 1) + "  "
+	}
+	text = t.clip(text+content.Show(f.Cause.Title), w-2)
 	switch {
 	case here:
 		return t.pointer + " " + t.cursor.Render(text)
@@ -100,7 +238,7 @@ func (m *model) causeLine(f *checklist.Finding, w int, here bool) string {
 	case f.Probability < ruledOut:
 		return "  " + t.dim.Render(text)
 	default:
-		return "  " + text
+		return "? " + text
 	}
 }
 
@@ -116,9 +254,9 @@ func (m *model) suspects(n int) []*checklist.Finding {
 	return list
 }
 
-// suspectLines are the causes that are named or that something speaks for, with
+// causesSide are the causes that are named or that something speaks for, with
 // their weightiest reasons, in at most h lines.
-func (m *model) suspectLines(w, h int) []string {
+func (m *model) causesSide(w, h int) []string {
 	t, d := m.theme, m.diagnosis
 	suspects := m.suspects(8)
 	rest := fmt.Sprintf("%d causes considered, none is likely", len(d.Findings))
@@ -205,13 +343,14 @@ func (m *model) standing() string {
 	if m.kase.Answered() == total {
 		text = "All questions are answered"
 	}
-	if n := len(m.kase.Plan(m.diagnosis)); n > 0 {
-		return text + fmt.Sprintf(". Next: enter shows the plan (%d to do), e writes the report.", n)
+	plan, report := m.keys.key(actEnter)+" shows the plan", m.keys.key(actReport)+" writes the report"
+	if n := len(m.diagnosis.plan); n > 0 {
+		return text + fmt.Sprintf(". Next: %s (%d to do), %s.", plan, n, report)
 	}
-	if m.diagnosis.Verdict == checklist.Inconclusive {
-		return text + ". Next: s goes to the question that would tell most, e writes the report."
+	if m.diagnosis.Verdict == checklist.Inconclusive && m.mostTelling() != nil {
+		return text + ". Next: " + m.keys.key(actSuggested) + " goes to the question that would tell most, " + report + "."
 	}
-	return text + ". Next: enter shows the plan, e writes the report."
+	return text + ". Next: " + plan + ", " + report + "."
 }
 
 // nextLines is what would tell most, if anything is left to find out: open
@@ -231,7 +370,7 @@ func (m *model) nextLines(w int) []string {
 		if step.Kind == "question" && q != nil {
 			text := "  " + q.ID + ": " + q.Ask
 			if q == first {
-				text += " (s goes there)"
+				text += " (" + m.keys.key(actSuggested) + " goes there)"
 			}
 			lines = append(lines, wrap(text, w, "    ")...)
 		}
@@ -245,54 +384,4 @@ func (m *model) nextLines(w int) []string {
 		return nil
 	}
 	return append([]string{m.theme.bold.Render("What would tell most")}, lines...)
-}
-
-func (m *model) causeDetail(f *checklist.Finding, w int) []string {
-	t := m.theme
-	lines := styled(wrap(f.Cause.Title, w, ""), t.bold.Render)
-	lines = append(lines, t.dim.Render(fmt.Sprintf("%s, %s likely to be at work now", f.Cause.ID, checklist.Percent(f.Probability))))
-	add := func(mark, text string) {
-		if text != "" {
-			lines = append(lines, wrap(mark+content.Show(text), w, "  ")...)
-		}
-	}
-	for _, r := range f.For {
-		add("+ ", r.Says+weight(r, "+"))
-	}
-	for _, r := range f.Against {
-		add("- ", r.Says+weight(r, "-"))
-	}
-	for _, r := range f.Explained {
-		add("= ", r.Says+" (accounted for by: "+m.title(r.By)+")")
-	}
-	if len(f.For)+len(f.Against)+len(f.Explained) == 0 {
-		lines = append(lines, t.dim.Render("nothing speaks for or against it yet"))
-	}
-	if n := len(f.Unknown); n > 0 {
-		add("? ", fmt.Sprintf("%d of its signs could not be looked at", n))
-	}
-	for _, text := range [][2]string{
-		{"What happens: ", f.Cause.Happens}, {"What one notices: ", f.Cause.Notice},
-		{"To settle it: ", f.Cause.Settle}, {"Mind: ", f.Cause.Believed},
-	} {
-		if text[1] != "" {
-			lines = append(lines, "")
-			add(text[0], text[1])
-		}
-	}
-	return lines
-}
-
-func weight(r checklist.Reason, sign string) string {
-	if r.Answer {
-		return fmt.Sprintf(" (%s%s dB, remembered)", sign, content.Show(r.Weight))
-	}
-	return fmt.Sprintf(" (%s%s dB)", sign, content.Show(r.Weight))
-}
-
-func (m *model) title(cause string) string {
-	if c := m.kase.Book.Cause(cause); c != nil {
-		return c.Title
-	}
-	return cause
 }

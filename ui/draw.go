@@ -17,14 +17,16 @@ func (m *model) draw() []string {
 		return []string{""}
 	}
 	lines := t.block(m.drawHeader(), l.width, l.header)
-	if m.screen == welcome || l.sideWidth == 0 {
+	if m.welcome || m.help || len(l.sides) == 0 {
 		lines = append(lines, t.block(m.drawMain(l.width), l.width, l.bodyHeight)...)
 	} else {
-		main := t.block(m.drawMain(l.mainWidth), l.mainWidth, l.bodyHeight)
-		side := t.block(m.drawSide(), l.sideWidth, l.bodyHeight)
-		for i := range main {
-			lines = append(lines, main[i]+" "+t.dim.Render(t.border)+" "+side[i])
+		body := t.block(m.drawMain(l.mainWidth), l.mainWidth, l.bodyHeight)
+		for _, s := range l.sides {
+			for i, beside := range m.side(s) {
+				body[i] += beside
+			}
 		}
+		lines = append(lines, body...)
 	}
 	return append(lines, t.pad(m.drawFooter(), l.width))[:l.height]
 }
@@ -35,26 +37,42 @@ func (m *model) drawHeader() []string {
 	if l.header == 1 {
 		return []string{verdict}
 	}
-	return []string{t.apart(m.tabs(), m.hostLine(), l.width), verdict, t.dim.Render(strings.Repeat(t.rule, l.width))}
+	return []string{t.apart(m.tabLine(), m.hostLine(), l.width), verdict, t.dim.Render(strings.Repeat(t.rule, l.width))}
 }
 
-// tabs names the screens with their keys, the one that one is on in brackets.
-// Where there is no room only the keys of the others are left.
-func (m *model) tabs() string {
-	t := m.theme
-	text := t.bold.Render("whydrop") + " "
-	for _, s := range screens {
-		name := s.key + " " + s.title
-		switch {
-		case s.screen == m.screen:
-			text += t.bold.Render("[" + name + "]")
-		case m.layout.width < 60:
-			text += " " + s.key + " "
-		default:
-			text += " " + name + " "
+// tabLine names the screens with their keys, the one that one is on in brackets.
+func (m *model) tabLine() string {
+	text := m.theme.bold.Render(m.tabHead())
+	for id := range tabs {
+		tab := m.tab(screenID(id))
+		if screenID(id) == m.on && !m.welcome {
+			tab = m.theme.bold.Render(tab)
 		}
+		text += tab
 	}
 	return text
+}
+
+func (m *model) tabHead() string {
+	if m.layout.width < 88 {
+		return ""
+	}
+	return "whydrop "
+}
+
+// tab is one screen in the line of the tabs. Where there is no room only the
+// keys of the others are left.
+func (m *model) tab(id screenID) string {
+	key := m.keys.key(tabs[id].action)
+	name := key + " " + tabs[id].title
+	switch {
+	case id == m.on && !m.welcome:
+		return "[" + name + "]"
+	case m.layout.width < 80:
+		return " " + key + " "
+	default:
+		return " " + name + " "
+	}
 }
 
 func (m *model) hostLine() string {
@@ -68,7 +86,7 @@ func (m *model) hostLine() string {
 // is no room for all of it, the cause's title is cut, never the verdict.
 func (m *model) verdictLine(w int) string {
 	t, d := m.theme, m.diagnosis
-	if m.kase == nil || m.facts == nil || d == nil {
+	if d == nil || d.facts == nil {
 		return t.dim.Render("measuring: the first result takes a second")
 	}
 	head, text, tail, style := "", "", "", t.warn
@@ -82,12 +100,16 @@ func (m *model) verdictLine(w int) string {
 		}
 	case checklist.Healthy:
 		head, style = "HEALTHY so far", t.good
-		text = fmt.Sprintf(": nothing lost packets in the last %.0f s", m.kase.Facts.Seconds)
+		text = fmt.Sprintf(": nothing lost packets in the last %.0f s", d.facts.Seconds)
 	default:
 		head, text = "INCONCLUSIVE: ", "no cause can be named yet"
 		if len(d.Symptoms) > 0 {
 			head, text = "UNEXPLAINED: ", content.Show(d.Symptoms[0])
 		}
+	}
+	if m.news.text != "" && m.now().Before(m.news.until) {
+		news := " [" + content.Show(m.news.text) + "]"
+		tail += t.clip(news, max(0, w-ansi.StringWidth(head)-ansi.StringWidth(tail)-min(ansi.StringWidth(text), w/2)))
 	}
 	if m.paused {
 		head = "PAUSED. " + head
@@ -100,9 +122,11 @@ func (m *model) drawFooter() string {
 	t, w := m.theme, m.layout.width
 	switch {
 	case m.leaving && w < 76:
-		return t.warn.Render("Leave? y yes, n no, e report first")
+		return t.warn.Render("Leave? y yes, n no, " + m.keys.key(actReport) + " report first")
 	case m.leaving:
-		return t.warn.Render("Leave? y yes, e write the report first, n stay. The answers are kept.")
+		return t.warn.Render("Leave? y yes, " + m.keys.key(actReport) + " write the report first, n stay. The answers are kept.")
+	case m.prompt != nil:
+		return m.prompt.draw(t, w)
 	case m.notice != "":
 		return t.bold.Render(content.Show(m.notice))
 	}
@@ -112,52 +136,43 @@ func (m *model) drawFooter() string {
 // keyHelp names as many keys as there is room for, the most needed first; how
 // to see all of them is always among them.
 func (m *model) keyHelp(w int) string {
-	last := "? keys"
-	text, used := "", len(last)
-	for _, k := range m.keys() {
-		if used += len(k[0]) + 1 + len(k[1]) + 2; used > w {
+	help := m.keys.key(actHelp)
+	text, used := "", ansi.StringWidth(help)+len(" keys")
+	told := map[action]bool{}
+	for _, h := range m.hints() {
+		if told[h.action] {
+			continue
+		}
+		told[h.action] = true
+		key := m.keys.key(h.action)
+		if h.action == actDown {
+			key = m.keys.key(actUp) + "/" + key
+		}
+		if used += ansi.StringWidth(key) + 1 + ansi.StringWidth(h.words) + 2; used > w {
 			break
 		}
-		text += m.theme.bold.Render(k[0]) + " " + k[1] + "  "
+		text += m.theme.bold.Render(key) + " " + h.words + "  "
 	}
-	return text + m.theme.bold.Render("?") + " keys"
+	return text + m.theme.bold.Render(help) + " keys"
 }
 
-// keys are the keys of the screen that one is on with what they do, the most
-// used first.
-func (m *model) keys() [][2]string {
+// hints are the actions of the screen that one is on, the most used first.
+func (m *model) hints() []hint {
 	switch {
 	case m.help:
-		return [][2]string{{"any key", "closes this"}, {"up/down", "scroll"}}
-	case m.screen == welcome && m.kase == nil:
-		return [][2]string{{"q", "quit"}}
-	case m.screen == welcome:
-		return [][2]string{{"enter", "start"}, {"q", "quit"}}
-	case m.kase == nil:
-		return [][2]string{{"q", "quit"}}
-	case m.screen == walk && m.walk.editing:
-		return [][2]string{{"enter", "keep the note"}, {"ctrl+u", "clear it"}}
+		return []hint{{actBack, "closes this"}, {actDown, "scroll"}}
+	case m.copying != nil:
+		return []hint{{actEnter, "copy"}, {actPrint, "print"}, {actBack, "leave it"}}
+	case m.welcome && m.failed == nil:
+		return []hint{{actEnter, "start"}, {actLeave, "quit"}}
+	case m.kase == nil || m.diagnosis == nil:
+		return []hint{{actLeave, "quit"}}
+	case m.on == walkID && m.walk.editing:
+		return []hint{{actEnter, "keep the note"}}
 	}
-	return append(m.screenKeys(), [2]string{"q", "quit"}, [2]string{"1-5", "screens"}, [2]string{"e", "write report"}, [2]string{"s", "most telling question"})
-}
-
-func (m *model) screenKeys() [][2]string {
-	switch m.screen {
-	case walk:
-		next := "next"
-		if m.walk.at == len(m.kase.Book.Questions())-1 {
-			next = "diagnosis"
-		}
-		return [][2]string{{"space", "tick"}, {"enter", next}, {"b", "back"}, {"f", "find out"}, {"n", "note"}, {"d", "don't know"}}
-	case causes:
-		return [][2]string{{"up/down", "choose"}, {"enter", "plan"}, {"pgdn", "read on"}}
-	case tree:
-		return [][2]string{{"up/down", "open a place"}, {"enter", "its causes"}}
-	case plan:
-		return [][2]string{{"up/down", "scroll"}, {"enter", "report"}}
-	default:
-		return [][2]string{{"e", "write it to a file"}, {"up/down", "scroll"}}
-	}
+	return append(m.screen().hints(m),
+		hint{actLeave, "quit"}, hint{actMark, "mark"}, hint{actPause, "pause"}, hint{actReport, "write report"},
+		hint{actCopy, "copy"}, hint{actSuggested, "most telling question"})
 }
 
 func (m *model) drawMain(w int) []string {
@@ -165,48 +180,85 @@ func (m *model) drawMain(w int) []string {
 	switch {
 	case m.help:
 		return m.drawHelp(w, h)
-	case m.screen == welcome:
+	case m.welcome:
 		return m.drawWelcome(w)
-	case m.kase == nil || m.diagnosis == nil:
-		return nil
+	case m.failed != nil:
+		return m.drawFailure(w)
+	case m.diagnosis == nil:
+		return []string{m.theme.dim.Render("reading the checklist")}
+	case m.copying != nil:
+		return m.copying.draw(m, w, h)
 	}
-	switch m.screen {
-	case walk:
-		return m.walk.draw(m, w, h)
-	case causes:
-		return m.causes.draw(m, w, h)
-	case tree:
-		return m.tree.draw(m, w, h)
-	case plan:
-		return m.plan.draw(m, m.planLines(w), w, h)
-	default:
-		return m.report.draw(m, m.reportLines(w), w, h)
-	}
+	return m.screen().draw(m, w, h)
 }
 
-// drawSide is what stands beside the screen where there is room: the causes
-// that anything speaks for, and the tree.
-func (m *model) drawSide() []string {
-	if m.kase == nil || m.diagnosis == nil {
+// sideDrawing is a column as it was drawn last. It is drawn anew for a new
+// judgement, not for every key.
+type sideDrawing struct {
+	of     *judgement
+	on     screenID
+	side   side
+	height int
+	lines  []string
+}
+
+// side returns a column with the line that parts it from what is at its left.
+func (m *model) side(s side) []string {
+	t, h := m.theme, m.layout.bodyHeight
+	for _, d := range m.sides {
+		if d.of == m.diagnosis && d.on == m.on && d.side == s && d.height == h {
+			return d.lines
+		}
+	}
+	border := " " + t.dim.Render(t.border) + " "
+	lines := t.block(m.drawSide(s), s.width, h)
+	for i := range lines {
+		lines[i] = border + lines[i]
+	}
+	if m.sides = append(m.sides, sideDrawing{m.diagnosis, m.on, s, h, lines}); len(m.sides) > 2 {
+		m.sides = m.sides[1:]
+	}
+	return lines
+}
+
+// drawSide is a column beside the screen that one is on. What that screen shows
+// in full is not shown again: the tree stands there instead.
+func (m *model) drawSide(s side) []string {
+	if m.diagnosis == nil {
 		return nil
 	}
-	w, h := m.layout.sideWidth, m.layout.bodyHeight
+	w, h := s.width, m.layout.bodyHeight
+	causes, places := m.causesSide, m.journeySide
+	switch m.on {
+	case causesID:
+		causes = nil
+	case journeyID:
+		places = m.treeSide
+	case treeID:
+	}
 	var lines []string
-	if m.screen != causes {
-		lines = append(m.suspectLines(w, h/2), "")
-	}
-	if m.screen != tree {
-		tree := m.hopLines(w, true)
-		if len(lines)+len(tree)+1 > h {
-			tree = m.hopLines(w, false)
+	show := func(part func(w, h int) []string) {
+		if part == nil || len(lines) >= h-3 {
+			return
 		}
-		lines = append(lines, m.theme.bold.Render("Where on the packet's way"))
-		lines = append(lines, tree...)
-	}
-	for _, part := range [][]string{m.nextLines(w), m.blindLines(w)} {
-		if len(part) > 0 && len(lines)+1+len(part) <= h {
-			lines = append(append(lines, ""), part...)
+		if len(lines) > 0 {
+			lines = append(lines, "")
 		}
+		lines = append(lines, part(w, h-len(lines))...)
+	}
+	if s.both || s.shows == causesID {
+		if s.both && causes != nil {
+			show(func(w, h int) []string { return causes(w, h/2) })
+		} else {
+			show(causes)
+		}
+	}
+	if s.both || s.shows == journeyID {
+		show(places)
+	}
+	if s.both || s.shows == causesID {
+		show(func(w, _ int) []string { return m.nextLines(w) })
+		show(func(w, _ int) []string { return m.blindLines(w) })
 	}
 	return lines
 }

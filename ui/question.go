@@ -3,9 +3,11 @@ package ui
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 
+	"whydrop/checklist"
 	"whydrop/content"
 )
 
@@ -32,6 +34,12 @@ func (s *walkScreen) draw(m *model, w, h int) []string {
 	if left >= min(len(lower), 4)+3 {
 		lines = append(lines, "")
 		left--
+	}
+	s.rows = map[int]int{}
+	for i := range choice {
+		if at := s.options.top + i; at < len(s.owners) {
+			s.rows[len(lines)+i] = s.owners[at]
+		}
 	}
 	lines = append(lines, choice...)
 	if left < 3 {
@@ -88,6 +96,7 @@ func (s *walkScreen) choice(m *model, q *content.Question, w, h int) []string {
 		lines, first, last = s.optionLines(m, q, w, false)
 	}
 	if len(lines)+len(note) <= h {
+		s.options.top = 0
 		return append(lines, note...)
 	}
 	if s.editing {
@@ -105,6 +114,7 @@ func (s *walkScreen) optionLines(m *model, q *content.Question, w int, whole boo
 	for _, o := range m.kase.Answers[q.ID].Options {
 		on[o] = true
 	}
+	s.owners = nil
 	add := func(i int, id, label string) {
 		box := unticked
 		if on[id] {
@@ -126,7 +136,7 @@ func (s *walkScreen) optionLines(m *model, q *content.Question, w int, whole boo
 					mark = t.pointer + " "
 				}
 			}
-			lines = append(lines, mark+r)
+			lines, s.owners = append(lines, mark+r), append(s.owners, i)
 		}
 	}
 	for i, o := range q.Options {
@@ -157,27 +167,21 @@ func (s *walkScreen) lowerPart(m *model, q *content.Question, w int) (title stri
 		lines = append(append(lines, ""), wrap("Why it is asked: "+q.Why, w-2, "")...)
 		return t.bold.Render("How to find out"), indented(lines)
 	}
-	if m.kase.Facts == nil {
+	if m.diagnosis.facts == nil {
 		return t.bold.Render("This host now"), []string{t.dim.Render("  measuring")}
 	}
-	title = t.bold.Render(fmt.Sprintf("This host, last %.0f s", m.kase.Facts.Seconds))
+	title = t.bold.Render(fmt.Sprintf("This host, last %.0f s", m.diagnosis.facts.Seconds))
 	for _, e := range m.diagnosis.Evidence(q) {
 		mark, style := "- ", t.plain
 		if !e.Complete {
 			mark, style = "? ", t.dim
 		}
-		lines = append(lines, styled(wrap(mark+content.Show(e.Says), w-2, "  "), style.Render)...)
+		rows := styled(wrap(mark+content.Show(e.Says), w-2, "  "), style.Render)
+		last := len(rows) - 1
+		rows[last] = t.apart(rows[last], m.chart(e, min(chartWidth, w/4)), w-2)
+		lines = append(lines, rows...)
 	}
-	for _, b := range m.kase.Facts.Blind {
-		if slices.Contains(q.Probes, b.Probe) {
-			lines = append(lines, styled(wrap("? cannot see "+unseen(b), w-2, "  "), t.dim.Render)...)
-		}
-	}
-	for _, p := range m.kase.Facts.Probes {
-		if p.Status != "ok" && slices.Contains(q.Probes, p.Name) {
-			lines = append(lines, styled(wrap("? probe "+p.Name+" "+p.Status+": "+content.Show(p.Why), w-2, "  "), t.dim.Render)...)
-		}
-	}
+	lines = append(lines, m.probeLines(q, w-2)...)
 	if len(lines) == 0 {
 		lines = []string{t.dim.Render("nothing on this host bears on the question")}
 	}
@@ -192,4 +196,43 @@ func indented(lines []string) []string {
 		}
 	}
 	return out
+}
+
+// chartWidth is how wide the small chart beside a measurement is at most.
+const chartWidth = 16
+
+// chart is how the number of a measurement moved in the last two minutes; empty
+// where it did not move.
+func (m *model) chart(e checklist.Evidence, w int) string {
+	for _, name := range e.Facts {
+		if points := m.kase.Track.Recent(name); len(points) > 1 && checklist.Peak(points) > 0 {
+			return m.theme.dim.Render(m.theme.spark(points, w, 0))
+		}
+	}
+	return ""
+}
+
+// probeLines say of each probe that bears on a question whether it could look,
+// and what it could not see.
+func (m *model) probeLines(q *content.Question, w int) []string {
+	t := m.theme
+	var lines, fine []string
+	for _, p := range m.diagnosis.facts.Probes {
+		switch {
+		case !slices.Contains(q.Probes, p.Name):
+		case p.Status == "ok":
+			fine = append(fine, p.Name)
+		default:
+			lines = append(lines, styled(wrap("? probe "+p.Name+" "+p.Status+": "+content.Show(p.Why), w, "  "), t.dim.Render)...)
+		}
+	}
+	for _, b := range m.diagnosis.facts.Blind {
+		if slices.Contains(q.Probes, b.Probe) {
+			lines = append(lines, styled(wrap("? cannot see "+unseen(b), w, "  "), t.dim.Render)...)
+		}
+	}
+	if len(fine) > 0 {
+		lines = append(lines, styled(wrap("probes that looked: "+strings.Join(fine, ", "), w, "  "), t.dim.Render)...)
+	}
+	return lines
 }

@@ -84,19 +84,3 @@ func TestMarkdownIsLaidOut(t *testing.T) {
 		})
 	}
 }
-
-func TestArrange(t *testing.T) {
-	tests := []struct {
-		width, height                  int
-		header, body, mainWidth, aside int
-	}{
-		{0, 0, 1, 0, 0, 0}, {40, 7, 1, 5, 40, 0}, {40, 10, 2, 7, 40, 0}, {80, 24, 2, 21, 80, 0},
-		{109, 40, 3, 36, 109, 0}, {120, 40, 3, 36, 69, 48}, {200, 60, 3, 56, 117, 80}, {400, 100, 3, 96, 313, 84},
-	}
-	for _, tt := range tests {
-		l := arrange(tt.width, tt.height)
-		if l.header != tt.header || l.bodyHeight != tt.body || l.mainWidth != tt.mainWidth || l.sideWidth != tt.aside {
-			t.Errorf("%dx%d is laid out as %+v", tt.width, tt.height, l)
-		}
-	}
-}

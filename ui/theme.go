@@ -1,11 +1,6 @@
 package ui
 
-import (
-	"os"
-	"strings"
-
-	"charm.land/lipgloss/v2"
-)
+import "charm.land/lipgloss/v2"
 
 // theme is how things look. Only colours that read well on light and on dark
 // backgrounds are used, of the terminal's own sixteen, and nothing is said by
@@ -14,7 +9,10 @@ type theme struct {
 	plain, bold, dim, good, bad, warn, cursor lipgloss.Style
 
 	// Glyphs, all one column wide.
-	bar, barRest, rule, border, ellipsis, pointer, open, shut, branch string
+	bar, barRest, rule, border, ellipsis, pointer, open, shut string
+	branch, lastBranch                                        string   // of a tree
+	down, up                                                  string   // the ways of sent and received packets
+	levels                                                    []string // of a sparkline, the first for 0
 }
 
 const ticked, unticked = "[x]", "[ ]"
@@ -26,22 +24,13 @@ func newTheme(ascii bool) theme {
 		good: s().Foreground(lipgloss.Green).Bold(true), bad: s().Foreground(lipgloss.Red).Bold(true),
 		warn: s().Foreground(lipgloss.Magenta).Bold(true), cursor: s().Reverse(true),
 		bar: "█", barRest: "░", rule: "─", border: "│", ellipsis: "…", pointer: "›",
-		open: "○", shut: "×", branch: "├",
+		open: "○", shut: "×", branch: "├", lastBranch: "└", down: "▼", up: "▲",
+		levels: []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"},
 	}
 	if ascii {
 		t.bar, t.barRest, t.rule, t.border, t.ellipsis, t.pointer = "#", ".", "-", "|", "~", ">"
-		t.open, t.shut, t.branch = "o", "x", "|"
+		t.open, t.shut, t.branch, t.lastBranch, t.down, t.up = "o", "x", "|", "`", "v", "^"
+		t.levels = []string{"_", ".", ":", "-", "=", "+", "*", "#"}
 	}
 	return t
-}
-
-// asciiOnly says whether the locale promises no more than ASCII.
-func asciiOnly() bool {
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if v := os.Getenv(name); v != "" {
-			v = strings.ToLower(v)
-			return !strings.Contains(v, "utf-8") && !strings.Contains(v, "utf8")
-		}
-	}
-	return true
 }

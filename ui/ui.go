@@ -1,22 +1,28 @@
 // Package ui is the terminal program: the walkthrough through the checklist
-// with live evidence, the causes, the tree, the plan and the report. It knows
-// nothing of TCP and reads nothing of the host: it shows a case and passes on
-// what the operator says.
+// with live evidence, the causes, the tree, the packet's journey, the flows, the
+// facts, the plan and the report. It knows nothing of TCP and reads nothing of
+// the host: it shows a case and passes on what the operator says.
 package ui
 
 import (
 	"context"
-	"strings"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
 	"whydrop/checklist"
+	"whydrop/content"
 	"whydrop/probes/fact"
+	"whydrop/ui/tty"
 )
 
-// Options are what the terminal program works on.
+// Options are what the terminal program works on, and how.
 type Options struct {
+	// First is the question that stands on the first screen, before the content
+	// is loaded; nil for none.
+	First *content.Question
 	// Open loads the content and opens the case. It is called in the background
 	// after the first screen is shown.
 	Open func() (*checklist.Case, error)
@@ -25,30 +31,25 @@ type Options struct {
 	Watch func(context.Context, func(*fact.Facts))
 	// Export writes the incident report and returns where.
 	Export func(*checklist.Case, *checklist.Diagnosis) (string, error)
+	// Note is one line for the first screen: where the facts come from if not
+	// from this host.
+	Note string
+
+	Theme   string            // "auto", "ascii"
+	Colours string            // "auto", "16", "256", "never"
+	Keys    map[string]string // keys by action, separated by spaces
+	Mouse   bool              // the wheel and clicks are for the program
 }
 
-// screen names what is shown.
-type screen int
-
-const (
-	welcome screen = iota
-	walk
-	causes
-	tree
-	plan
-	report
-)
-
-// screens are the ones with a key of their own, in the order of the tabs.
-var screens = []struct {
-	key, title string
-	screen     screen
-}{
-	{"1", "Walk", walk},
-	{"2", "Causes", causes},
-	{"3", "Tree", tree},
-	{"4", "Plan", plan},
-	{"5", "Report", report},
+// surface is the terminal that is drawn on.
+type surface interface {
+	Show(lines []string, size tty.Size)
+	Redraw()
+	Enter() error
+	Leave()
+	Mouse(on bool)
+	Copy(text string) error
+	Print(text string)
 }
 
 // Messages.
@@ -62,228 +63,318 @@ type (
 		path string
 		err  error
 	}
+	brokenMsg struct{ err error }
 )
 
 // model is the whole program's state. It changes only in Update.
 type model struct {
 	options Options
 	theme   theme
+	keys    keymap
 	layout  layout
+	surface surface // nil in tests
+	mouse   bool
 
 	kase      *checklist.Case
-	diagnosis *checklist.Diagnosis
+	diagnosis *judgement
 	facts     *fact.Facts // newest, also while paused or before the case is open
+	wanted    int         // generation of the newest judgement that was asked for
+	judging   bool        // one is under way
 	paused    bool
 	failed    error // the content could not be loaded
+	broken    error // a fault of whydrop ended the program
 
-	screen, before screen
-	help, leaving  bool
-	notice         string // one line about what just happened
+	welcome bool // the first screen is shown
+	on      screenID
+	came    []screenID // the screens that one came from
+	help    bool
+	leaving bool
+	prompt  *prompt   // a line is being typed
+	copying *copyList // what is to be copied is being chosen
+	notice  string    // one line about what just happened
+	news    news
+	draft   string            // of a mark that was left
+	early   []tea.KeyPressMsg // typed before the checklist was there
 
 	walk       walkScreen
 	causes     causesScreen
 	tree       treeScreen
-	plan       pager
+	journey    journeyScreen
+	flows      flowsScreen
+	evidence   evidenceScreen
+	plan       planScreen
 	report     reportScreen
 	helpScroll scroll
+	sides      []sideDrawing
 
 	now func() time.Time
 }
 
-func newModel(o Options) *model {
-	return &model{options: o, theme: newTheme(asciiOnly()), layout: arrange(80, 24), walk: newWalk(), now: time.Now}
+func newModel(o Options) (*model, error) {
+	keys, err := newKeymap(o.Keys)
+	if err != nil {
+		return nil, err
+	}
+	return &model{
+		options: o, theme: newTheme(o.Theme == "ascii"), keys: keys, layout: arrange(80, 24), welcome: true,
+		walk: newWalk(), mouse: o.Mouse, now: time.Now,
+	}, nil
 }
 
 // Init opens the case after the first screen is drawn.
 func (m *model) Init() tea.Cmd {
-	return func() tea.Msg {
+	return m.background(func() tea.Msg {
 		k, err := m.options.Open()
 		return openMsg{k, err}
+	})
+}
+
+// background is a command that cannot take the program down with it.
+func (m *model) background(do func() tea.Msg) tea.Cmd {
+	return func() (msg tea.Msg) {
+		defer func() {
+			if r := recover(); r != nil {
+				msg = brokenMsg{fault(r)}
+			}
+		}()
+		return do()
 	}
 }
 
+func fault(r any) error {
+	return fmt.Errorf("a fault of whydrop, please report it: %v\n%s", r, debug.Stack())
+}
+
 // Update handles one message. It never reads or writes anything itself.
-func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+func (m *model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
+	defer func() {
+		if r := recover(); r != nil {
+			m.broken, cmd = fault(r), tea.Quit
+		}
+	}()
+	return m, m.update(msg)
+}
+
+func (m *model) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.layout = arrange(msg.Width, msg.Height)
+		m.arrange(msg.Width, msg.Height)
 	case openMsg:
 		m.kase, m.failed = msg.kase, msg.err
-		m.judge()
+		return m.judge()
 	case factsMsg:
 		m.facts = msg.facts
 		if !m.paused || m.diagnosis == nil {
-			m.judge()
+			return m.judge()
 		}
+	case judgedMsg:
+		return m.judged(msg)
 	case exportMsg:
 		m.notice = "report written to " + msg.path
 		if msg.err != nil {
 			m.notice = "the report could not be written: " + msg.err.Error()
 		}
-	case tea.PasteMsg:
-		if m.walk.editing {
-			m.walk.note.Insert(msg.Content)
-			m.walk.keepNote(m)
+	case printedMsg:
+		if msg.err != nil {
+			m.notice = "printing broke off: " + msg.err.Error()
 		}
+	case brokenMsg:
+		m.broken = msg.err
+		return tea.Quit
+	case tea.ResumeMsg:
+		return m.resume()
+	case tea.PasteMsg:
+		return m.paste(msg.Content)
+	case tea.MouseWheelMsg:
+		return m.wheel(msg.Mouse())
+	case tea.MouseClickMsg:
+		return m.click(msg.Mouse())
 	case tea.KeyPressMsg:
-		return m, m.key(msg)
+		return m.key(msg)
 	}
-	return m, nil
+	return nil
 }
 
-// judge diagnoses anew, after new facts or a changed answer.
-func (m *model) judge() {
-	if m.kase == nil {
-		return
+// paste puts text into the line that is being typed, if one is.
+func (m *model) paste(text string) tea.Cmd {
+	switch {
+	case m.prompt != nil:
+		m.prompt.line.Insert(text)
+		if m.prompt.typed != nil {
+			return m.prompt.typed(m.prompt.line.String())
+		}
+	case m.on == walkID && m.walk.editing:
+		m.walk.note.Insert(text)
+		return m.walk.keepNote(m)
 	}
-	if m.facts != nil && (!m.paused || m.kase.Facts == nil) {
-		m.kase.Facts = m.facts
-	}
-	m.diagnosis = m.kase.Diagnose()
+	return nil
 }
 
 func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	name := k.String()
-	switch name {
-	case "ctrl+c":
+	a := m.keys.of(name)
+	switch a {
+	case actQuit:
 		return tea.Quit
-	case "ctrl+z":
-		return tea.Suspend
-	}
-	if m.leaving {
-		return m.leave(name)
-	}
-	if m.screen == walk && m.walk.editing {
-		m.walk.edit(m, k)
+	case actSuspend:
+		return m.suspend()
+	case actRedraw:
+		if m.surface != nil {
+			m.surface.Redraw()
+		}
 		return nil
+	}
+	switch {
+	case m.leaving:
+		return m.leave(name, a)
+	case m.prompt != nil:
+		return m.inPrompt(k)
+	case !m.welcome && m.on == walkID && m.walk.editing:
+		return m.walk.edit(m, k)
 	}
 	m.notice = ""
-	if m.help {
-		m.inHelp(name)
+	switch {
+	case m.help:
+		m.inHelp(a)
+		return nil
+	case m.copying != nil:
+		return m.inCopyList(a)
+	case m.welcome:
+		return m.begin(a)
+	case m.diagnosis == nil && a == actLeave:
+		return tea.Quit
+	case m.diagnosis == nil:
+		m.early = append(m.early, k)
 		return nil
 	}
-	if m.screen == welcome {
-		return m.begin(name)
-	}
-	return m.command(name)
+	return m.command(a)
 }
 
-// command obeys a key that means the same on all screens.
-func (m *model) command(name string) tea.Cmd {
-	for _, s := range screens {
-		if name == s.key {
-			m.show(s.screen)
+// typedEarly does what was typed before the checklist was there.
+func (m *model) typedEarly() tea.Cmd {
+	var cmds []tea.Cmd
+	early := m.early
+	m.early = nil
+	for _, k := range early {
+		cmds = append(cmds, m.key(k))
+	}
+	return tea.Batch(cmds...)
+}
+
+// command obeys an action that means the same on all screens, or passes it on to
+// the one that one is on.
+func (m *model) command(a action) tea.Cmd {
+	for id, tab := range tabs {
+		if a == tab.action {
+			m.show(screenID(id))
 			return nil
 		}
 	}
-	switch name {
-	case "?":
+	switch a {
+	case "":
+	case actHelp:
 		m.help, m.helpScroll.top = true, 0
-	case "q":
+	case actLeave:
 		m.leaving = true
-	case "esc":
-		m.show(m.before)
-	case "e":
+	case actBack:
+		m.back()
+	case actReport:
 		return m.export()
-	case "s":
-		m.show(walk)
+	case actSuggested:
+		m.show(walkID)
 		m.walk.suggested(m)
-	case "P":
-		m.paused = !m.paused
-		m.judge()
+	case actPause:
+		return m.pause()
+	case actMark:
+		m.mark()
+	case actSearch:
+		m.startSearch()
+	case actCopy, actPrint:
+		return m.copy(a == actPrint)
+	case actMouse:
+		m.switchMouse()
 	default:
-		m.keyOnScreen(name)
+		if m.diagnosis != nil {
+			return m.screen().do(m, a)
+		}
 	}
 	return nil
 }
 
 // inHelp scrolls the keys where they have no room; any other key closes them.
-func (m *model) inHelp(name string) {
-	switch name {
-	case "down", "j", "pgdown":
+func (m *model) inHelp(a action) {
+	switch a {
+	case actDown, actPageDown:
 		m.helpScroll.top++
-	case "up", "k", "pgup":
+	case actUp, actPageUp:
 		m.helpScroll.top--
 	default:
 		m.help = false
 	}
 }
 
-func (m *model) show(s screen) {
-	if s == welcome {
-		s = walk
-	}
-	if s != m.screen {
-		m.before, m.screen = m.screen, s
-	}
-}
-
-func (m *model) begin(name string) tea.Cmd {
-	switch name {
-	case "q":
+// begin obeys a key on the first screen.
+func (m *model) begin(a action) tea.Cmd {
+	switch a {
+	case actLeave:
 		return tea.Quit
-	case "?":
+	case actHelp:
 		m.help, m.helpScroll.top = true, 0
-	case "enter", "space", "1":
-		if m.kase != nil {
-			m.screen, m.before = walk, walk
+	case actEnter, actTick, actWalk, actNext:
+		if m.failed == nil {
+			m.welcome = false
 		}
 	}
 	return nil
 }
 
-func (m *model) leave(name string) tea.Cmd {
-	switch name {
-	case "y", "q", "enter":
+func (m *model) leave(name string, a action) tea.Cmd {
+	m.leaving = false
+	switch {
+	case name == "y", a == actLeave, a == actEnter:
 		return tea.Quit
-	case "e":
-		m.leaving = false
+	case a == actReport:
 		return m.export()
-	default:
-		m.leaving = false
 	}
 	return nil
 }
 
 func (m *model) export() tea.Cmd {
-	if m.kase == nil || m.diagnosis == nil {
+	if m.diagnosis == nil || m.options.Export == nil {
 		return nil
 	}
 	m.notice = "writing the report"
-	k, d := *m.kase, m.diagnosis
-	answers := make(map[string]checklist.Answer, len(k.Answers))
-	for q, a := range k.Answers {
-		answers[q] = a
-	}
-	k.Answers = answers
-	return func() tea.Msg {
-		path, err := m.options.Export(&k, d)
+	k, d := m.kase.Copy(), m.diagnosis.Diagnosis
+	return m.background(func() tea.Msg {
+		path, err := m.options.Export(k, d)
 		return exportMsg{path, err}
-	}
+	})
 }
 
-func (m *model) keyOnScreen(name string) {
-	switch m.screen {
-	case walk:
-		m.walk.key(m, name)
-	case causes:
-		m.causes.key(m, name)
-	case tree:
-		m.tree.key(m, name)
-	case plan:
-		if name == "enter" {
-			m.show(report)
-			return
+// suspend gives the terminal back and stops the program until the shell
+// continues it.
+func (m *model) suspend() tea.Cmd {
+	if m.surface == nil {
+		return tea.Suspend
+	}
+	return tea.Sequence(func() tea.Msg { m.surface.Leave(); return nil }, tea.Suspend)
+}
+
+func (m *model) resume() tea.Cmd {
+	if m.surface != nil {
+		if err := m.surface.Enter(); err != nil {
+			m.broken = err
+			return tea.Quit
 		}
-		m.plan.key(name, m.layout.bodyHeight)
-	case report:
-		m.report.key(name, m.layout.bodyHeight)
 	}
+	return nil
 }
 
-// View draws the screen.
+// View shows the screen. The terminal library draws nothing itself: it would
+// write on a ticker, which makes a key wait and wakes an idle host.
 func (m *model) View() tea.View {
-	v := tea.NewView(strings.Join(m.draw(), "\n"))
-	v.AltScreen = true
-	return v
+	if m.surface != nil && m.broken == nil {
+		m.surface.Show(m.draw(), tty.Size{Width: m.layout.width, Height: m.layout.height})
+	}
+	return tea.View{}
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -65,15 +66,25 @@ type operator struct {
 	m *model
 }
 
+func asciiModel(t testing.TB, o Options) *model {
+	t.Helper()
+	o.Theme = "ascii"
+	m, err := newModel(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func sitDown(t *testing.T, width, height int) *operator {
 	t.Helper()
 	book, err := content.Load("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("LC_ALL", "C")
-	o := &operator{t, newModel(Options{
+	o := &operator{t, asciiModel(t, Options{
 		Export: func(*checklist.Case, *checklist.Diagnosis) (string, error) { return "/tmp/report.md", nil },
+		First:  book.Questions()[0],
 	})}
 	o.m.now = func() time.Time { return time.Date(2026, 3, 1, 3, 1, 0, 0, time.UTC) }
 	o.resize(width, height)
@@ -84,12 +95,25 @@ func sitDown(t *testing.T, width, height int) *operator {
 
 func (o *operator) send(msg tea.Msg) {
 	_, cmd := o.m.Update(msg)
-	if cmd != nil {
-		if next := cmd(); next != nil {
-			if _, quit := next.(tea.QuitMsg); !quit {
-				o.send(next)
-			}
+	if o.m.broken != nil {
+		o.t.Fatal(o.m.broken)
+	}
+	o.run(cmd)
+}
+
+// run does what a command does, and what follows from it.
+func (o *operator) run(cmd tea.Cmd) {
+	if cmd == nil {
+		return
+	}
+	switch next := cmd().(type) {
+	case nil, tea.QuitMsg:
+	case tea.BatchMsg:
+		for _, each := range next {
+			o.run(each)
 		}
+	default:
+		o.send(next)
 	}
 }
 
@@ -145,7 +169,7 @@ func TestAnswersChangeWhatIsBelieved(t *testing.T) {
 	o := sitDown(t, 80, 24)
 	o.press("enter")
 	o.m.facts, o.m.kase.Facts = nil, nil
-	o.m.judge()
+	o.run(o.m.judge())
 	before := o.m.diagnosis.Finding("listen.accept-queue-full").Probability
 	o.press("space") // Q1a: one application
 	after := o.m.diagnosis.Finding("listen.accept-queue-full").Probability
@@ -253,12 +277,12 @@ func TestPauseHoldsTheEvidence(t *testing.T) {
 
 func TestEverySizeIsDrawn(t *testing.T) {
 	measured := sitDown(t, 80, 24)
-	before := &operator{t, newModel(Options{})} // the case is open, and nothing is measured yet
+	before := &operator{t, asciiModel(t, Options{})} // the case is open, and nothing is measured yet
 	before.send(openMsg{kase: checklist.NewCase(measured.m.kase.Book, time.Now())})
 	for _, o := range []*operator{before, measured} {
 		for _, size := range [][2]int{{0, 0}, {1, 1}, {5, 3}, {20, 5}, {40, 10}, {80, 24}, {109, 30}, {110, 30}, {200, 60}, {400, 100}} {
 			o.resize(size[0], size[1])
-			for _, key := range []string{"1", "2", "3", "4", "5", "?", "esc", "q", "n", "enter", "n", "a", "enter", "f", "end", "pgdown"} {
+			for _, key := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "y", "esc", "m", "enter", "?", "esc", "q", "n", "enter", "n", "a", "enter", "f", "end", "pgdown"} {
 				o.press(key)
 				if size[0] > 0 {
 					o.screen()
@@ -300,9 +324,9 @@ func TestTheWayThrough(t *testing.T) {
 	}
 	o.see("[2 Causes]", "All questions are answered", "enter shows the plan")
 	o.press("enter")
-	o.see("[4 Plan]", "enter report")
+	o.see("[7 Plan]", "enter report")
 	o.press("enter")
-	o.see("[5 Report]", "e write it to a file")
+	o.see("[8 Report]", "e write it to a file")
 	o.press("e")
 	o.see("report written to /tmp/report.md")
 }
@@ -323,7 +347,7 @@ func TestNothingHostileReachesTheTerminal(t *testing.T) {
 	f.Host = "db1\x1b]0;owned\x07"
 	f.Tables["listener"][0]["process"] = "evil\x1b[2J\x1b[H\u202e"
 	o.send(factsMsg{f})
-	for _, key := range []string{"enter", "1", "2", "3", "4", "5", "pgdown"} {
+	for _, key := range []string{"enter", "1", "2", "3", "4", "5", "6", "7", "8", "pgdown"} {
 		o.press(key)
 		for _, l := range o.m.draw() {
 			if s := ansi.Strip(l); strings.ContainsAny(s, "\x1b\x07\u202e") || strings.Contains(l, "\x1b[2J") || strings.Contains(l, "\x1b]0") {
@@ -334,7 +358,7 @@ func TestNothingHostileReachesTheTerminal(t *testing.T) {
 }
 
 func TestContentThatCannotBeLoadedIsShown(t *testing.T) {
-	m := newModel(Options{})
+	m := asciiModel(t, Options{})
 	m.Update(tea.WindowSizeMsg{Width: 80, Height: 24})
 	m.Update(openMsg{err: errors.New("own.yaml:8: unknown fact X")})
 	s := ansi.Strip(strings.Join(m.draw(), "\n"))
@@ -342,7 +366,7 @@ func TestContentThatCannotBeLoadedIsShown(t *testing.T) {
 		t.Errorf("the screen says\n%s", s)
 	}
 	m.Update(tea.KeyPressMsg{Code: tea.KeyEnter})
-	if m.screen != welcome {
+	if !m.welcome {
 		t.Error("went on without content")
 	}
 }
@@ -352,13 +376,35 @@ func BenchmarkAnswerAndDraw(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	m := newModel(Options{})
-	m.Update(tea.WindowSizeMsg{Width: 200, Height: 60})
-	m.Update(openMsg{kase: checklist.NewCase(book, time.Now())})
-	m.Update(factsMsg{sickHost(book.Facts)})
-	m.Update(tea.KeyPressMsg{Code: tea.KeyEnter})
+	o := &operator{m: asciiModel(b, Options{})}
+	o.resize(200, 60)
+	o.send(openMsg{kase: checklist.NewCase(book, time.Now())})
+	o.send(factsMsg{sickHost(book.Facts)})
+	o.press("enter")
 	for b.Loop() {
-		m.Update(tea.KeyPressMsg{Code: tea.KeySpace})
-		m.View()
+		o.press("space")
+		o.m.draw()
+	}
+}
+
+func BenchmarkDraw(b *testing.B) {
+	book, err := content.Load("")
+	if err != nil {
+		b.Fatal(err)
+	}
+	o := &operator{m: asciiModel(b, Options{})}
+	o.send(openMsg{kase: checklist.NewCase(book, time.Now())})
+	o.send(factsMsg{sickHost(book.Facts)})
+	o.press("enter")
+	for id, tab := range tabs {
+		for _, size := range [][2]int{{80, 24}, {200, 60}} {
+			b.Run(fmt.Sprintf("%s/%dx%d", tab.action, size[0], size[1]), func(b *testing.B) {
+				o.resize(size[0], size[1])
+				o.m.show(screenID(id))
+				for b.Loop() {
+					o.m.draw()
+				}
+			})
+		}
 	}
 }

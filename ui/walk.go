@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"fmt"
+
 	tea "charm.land/bubbletea/v2"
 
 	"whydrop/checklist"
@@ -13,9 +15,11 @@ type walkScreen struct {
 	option  int  // cursor: an option, or the last for "don't know"
 	findOut bool // shown instead of the measurements
 	editing bool // a note is being typed
-	note    noteLine
+	note    line
 	options scroll
 	lower   scroll         // the measurements, or how to find out
+	owners  []int          // the option of each line of the options
+	rows    map[int]int    // options by the line on which they were drawn last
 	cursors map[string]int // by question, so that the cursor is where one left it
 }
 
@@ -26,55 +30,78 @@ func (s *walkScreen) question(m *model) *content.Question {
 	return m.kase.Book.Questions()[s.at]
 }
 
-func (s *walkScreen) key(m *model, name string) {
-	if m.kase == nil {
-		return
-	}
+func (s *walkScreen) do(m *model, a action) tea.Cmd {
 	q := s.question(m)
-	switch name {
-	case "up", "k":
+	switch a {
+	case actUp:
 		s.option = max(0, s.option-1)
-	case "down", "j":
+	case actDown:
 		s.option = min(len(q.Options), s.option+1)
-	case "space", "x":
-		s.tick(m, q)
-	case "enter":
+	case actTick:
+		return s.tick(m, q)
+	case actEnter:
 		if !m.kase.Answers[q.ID].Given() {
-			m.notice = q.ID + " is left open: space ticks an answer, b goes back to it"
+			m.notice = fmt.Sprintf("%s is left open: %s ticks an answer, %s goes back to it", q.ID, m.keys.key(actTick), m.keys.key(actPrevious))
 		}
 		s.move(m, s.at+1)
-	case "right", "tab", "l":
+	case actNext:
 		s.move(m, s.at+1)
-	case "b", "left", "shift+tab", "h":
+	case actPrevious:
 		s.move(m, s.at-1)
-	case "d":
-		m.answer(q, checklist.Answer{Options: []string{content.DontKnow}, Note: m.kase.Answers[q.ID].Note})
+	case actDontKnow:
+		cmd := m.answer(q, checklist.Answer{Options: []string{content.DontKnow}, Note: m.kase.Answers[q.ID].Note})
 		s.move(m, s.at+1)
-	case "n":
+		return cmd
+	case actNote:
 		s.editing = true
-		s.note = newNoteLine(m.kase.Answers[q.ID].Note)
-	case "f":
+		s.note = newLine(m.kase.Answers[q.ID].Note)
+	case actFindOut:
 		s.findOut = !s.findOut
 		s.lower.top = 0
 	default:
-		s.leap(m, name)
+		s.leap(m, a)
+	}
+	return nil
+}
+
+// leap handles the actions that go further than to the next.
+func (s *walkScreen) leap(m *model, a action) {
+	switch a {
+	case actNextGroup:
+		s.nextGroup(m)
+	case actFirst:
+		s.move(m, 0)
+	case actLast:
+		s.move(m, len(m.kase.Book.Questions())-1)
+	case actPageDown:
+		s.lower.top += max(1, m.layout.bodyHeight/4)
+	case actPageUp:
+		s.lower.top -= max(1, m.layout.bodyHeight/4)
 	}
 }
 
-// leap handles the keys that go further than to the next.
-func (s *walkScreen) leap(m *model, name string) {
-	switch name {
-	case "g":
-		s.nextGroup(m)
-	case "home":
-		s.move(m, 0)
-	case "end":
-		s.move(m, len(m.kase.Book.Questions())-1)
-	case "pgdown":
-		s.lower.top += max(1, m.layout.bodyHeight/4)
-	case "pgup":
-		s.lower.top -= max(1, m.layout.bodyHeight/4)
+func (s *walkScreen) hints(m *model) []hint {
+	next := "next"
+	if s.at == len(m.kase.Book.Questions())-1 {
+		next = "diagnosis"
 	}
+	return []hint{{actTick, "tick"}, {actEnter, next}, {actPrevious, "back"}, {actFindOut, "find out"}, {actNote, "note"}, {actDontKnow, "don't know"}}
+}
+
+// copies are the question, and the commands that it names to find out.
+func (s *walkScreen) copies(m *model) []copyable {
+	q := s.question(m)
+	return []copyable{{"how to find out", q.FindOut}, {"the question", q.Ask}}
+}
+
+// click ticks the option under the mouse.
+func (s *walkScreen) click(m *model, row, _ int) tea.Cmd {
+	i, ok := s.rows[row]
+	if !ok || s.editing {
+		return nil
+	}
+	s.option = i
+	return s.tick(m, s.question(m))
 }
 
 // move goes to a question; after the last one the causes are shown.
@@ -83,7 +110,7 @@ func (s *walkScreen) move(m *model, to int) {
 	if to >= n {
 		m.notice = ""
 		m.causes = causesScreen{}
-		m.show(causes)
+		m.show(causesID)
 		return
 	}
 	s.cursors[s.question(m).ID] = s.option
@@ -133,7 +160,7 @@ func (m *model) mostTelling() *content.Question {
 
 // tick ticks or unticks the option under the cursor. "Don't know" and the
 // options exclude each other.
-func (s *walkScreen) tick(m *model, q *content.Question) {
+func (s *walkScreen) tick(m *model, q *content.Question) tea.Cmd {
 	a := m.kase.Answers[q.ID]
 	id := content.DontKnow
 	if s.option < len(q.Options) {
@@ -153,35 +180,35 @@ func (s *walkScreen) tick(m *model, q *content.Question) {
 	if !had {
 		options = append(options, id)
 	}
-	m.answer(q, checklist.Answer{Options: options, Note: a.Note})
+	return m.answer(q, checklist.Answer{Options: options, Note: a.Note})
 }
 
 // answer records an answer and judges anew.
-func (m *model) answer(q *content.Question, a checklist.Answer) {
+func (m *model) answer(q *content.Question, a checklist.Answer) tea.Cmd {
 	a.At = m.now()
 	if err := m.kase.Answer(q.ID, a); err != nil {
 		m.notice = err.Error()
-		return
+		return nil
 	}
-	m.judge()
+	return m.judge()
 }
 
 // edit handles a key while a note is typed. Every way out keeps the note.
-func (s *walkScreen) edit(m *model, k tea.KeyPressMsg) {
+func (s *walkScreen) edit(m *model, k tea.KeyPressMsg) tea.Cmd {
 	switch k.String() {
 	case "enter", "esc":
 		s.editing = false
 	default:
 		s.note.key(k)
 	}
-	s.keepNote(m)
+	return s.keepNote(m)
 }
 
-func (s *walkScreen) keepNote(m *model) {
+func (s *walkScreen) keepNote(m *model) tea.Cmd {
 	q := s.question(m)
 	a := m.kase.Answers[q.ID]
 	a.Note = s.note.String()
-	m.answer(q, a)
+	return m.answer(q, a)
 }
 
 func groupOf(book *content.Book, q *content.Question) *content.Group {

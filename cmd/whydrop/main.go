@@ -83,8 +83,13 @@ Without a command it starts the walkthrough: it asks the clarifying questions,
 measures beside each, narrows down the causes and writes the incident report.
 It only reads; it changes nothing and sends nothing. With the rights for it, it
 lets a small BPF program count the packets that the kernel drops, until it ends;
---no-bpf does without.`,
+--no-bpf does without.
+
+Settings such as --theme can also stand in the configuration file or in the
+environment (WHYDROP_THEME=ascii); 'whydrop config' shows all of them.`,
 		Example: `  whydrop                                  the walkthrough
+  whydrop --demo                           the walkthrough on a recorded sick host
+  whydrop --plain                          the same on plain lines
   whydrop diagnose                         observe 5 seconds and name the causes
   whydrop diagnose --json --duration 10s   the same for scripts`,
 		SilenceErrors: true,
@@ -95,10 +100,13 @@ lets a small BPF program count the packets that the kernel drops, until it ends;
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().String("content", "", "lay this `directory`'s causes, questions and remedies over the built-in ones")
 	root.PersistentFlags().Bool("no-bpf", false, "attach no BPF program: do without the kernel's own drop reasons")
+	root.PersistentFlags().String("config", "", "read the settings from this `file` instead of "+shortHome(configFile()))
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		_, err := applySettings(cmd)
+		return err
+	}
 	addWalk(root)
-	root.PreRun = func(*cobra.Command, []string) { cores(1) } // the walkthrough alone, which mostly waits
-	root.AddCommand(diagnoseCommand())
-	root.AddCommand(probeCommand(), doctorCommand(), explainCommand(), labCommand())
+	root.AddCommand(diagnoseCommand(), probeCommand(), doctorCommand(), explainCommand(), labCommand(), configCommand(), manCommand())
 	return root
 }
 

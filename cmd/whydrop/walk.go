@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,62 +20,130 @@ import (
 	"whydrop/probes"
 	"whydrop/probes/fact"
 	"whydrop/ui"
+	"whydrop/ui/plain"
+	"whydrop/ui/tty"
 )
 
 // walkWindow is how far back the walkthrough looks: what moved within it is
 // evidence of a present fault.
 const walkWindow = 15 * time.Second
 
-// addWalk makes the walkthrough what whydrop does without a command.
-func addWalk(root *cobra.Command) {
-	var answers string
-	root.Flags().StringVar(&answers, "answers", "", "begin with the answers of this `file`")
-	root.RunE = func(cmd *cobra.Command, _ []string) error { return walkthrough(cmd, answers) }
+type walkOptions struct {
+	answers  string
+	plain    bool
+	demo     bool
+	duration time.Duration
+	mouse    bool
+	keys     map[string]string
 }
 
-func walkthrough(cmd *cobra.Command, answers string) error {
-	if !terminal(os.Stdin) || !terminal(os.Stdout) {
-		return errors.New("the walkthrough needs a terminal on standard input and output; 'whydrop diagnose' works without one")
-	}
-	if os.Getenv("TERM") == "dumb" {
-		return errors.New("this terminal (TERM=dumb) cannot move its cursor, which the walkthrough needs; set TERM if that is wrong, 'whydrop diagnose' works without")
+// addWalk makes the walkthrough what whydrop does without a command.
+func addWalk(root *cobra.Command) {
+	var o walkOptions
+	root.Flags().StringVar(&o.answers, "answers", "", "begin with the answers of this `file`")
+	root.Flags().BoolVar(&o.plain, "plain", false, "ask on plain lines, for screen readers, serial lines and scripts")
+	root.Flags().DurationVar(&o.duration, "duration", 5*time.Second, "how long to observe before the first answer where the answers are piped")
+	root.Flags().BoolVar(&o.demo, "demo", false, "show a recorded sick host instead of this one")
+	root.Flags().BoolVar(&o.mouse, "mouse", false, "use the mouse: the wheel and clicks; without it the terminal selects text")
+	root.Flags().StringToStringVar(&o.keys, "keys", nil, "`ACTION=KEYS`,... other keys for actions; ? in the walkthrough and 'whydrop config' name them")
+	word(root.Flags(), "theme", "glyphs: what the locale promises, or these", "auto", "unicode", "ascii")
+	word(root.Flags(), "colour", "colours: what the terminal promises, or so many", "auto", "16", "256", "never")
+	root.RunE = func(cmd *cobra.Command, _ []string) error { return walkthrough(cmd, o) }
+}
+
+func walkthrough(cmd *cobra.Command, o walkOptions) error {
+	if o.duration < 0 || o.duration > maxDuration {
+		return usageError{fmt.Errorf("--duration %v: expected 0s to %v", o.duration, maxDuration)}
 	}
 	// A mistake in the answers is told before the screen is taken; the content
 	// itself is loaded behind the first screen.
 	open := func() (*checklist.Case, error) { return openCase(cmd) }
-	if answers != "" {
+	if o.answers != "" {
 		c, err := openCase(cmd)
 		if err != nil {
 			return err
 		}
-		if err := readAnswers(c, answers, cmd.InOrStdin()); err != nil {
+		if err := readAnswers(c, o.answers, cmd.InOrStdin()); err != nil {
 			return err
 		}
 		open = func() (*checklist.Case, error) { return c, nil }
 	}
-	var written reports
 	opened := make(chan *content.Book, 1) // the probes need it too
-	left, err := ui.Run(cmd.Context(), ui.Options{
-		Open: func() (*checklist.Case, error) {
+	w := walk{
+		open: func() (*checklist.Case, error) {
 			c, err := open()
 			if err == nil {
 				opened <- c.Book
 			}
 			return c, err
 		},
-		Watch: func(ctx context.Context, each func(*fact.Facts)) {
+		watch: func(ctx context.Context, each func(*fact.Facts)) {
 			select {
 			case <-ctx.Done():
 			case book := <-opened:
 				probes.Default(knowledge(cmd, book)).Watch(ctx, walkWindow, each)
 			}
 		},
-		Export: written.export,
+	}
+	if o.demo {
+		recorded, err := readDemo(bytes.NewReader(demo))
+		if err != nil {
+			return err
+		}
+		w.note = demoNote
+		w.watch = func(ctx context.Context, each func(*fact.Facts)) { play(ctx, recorded, each) }
+	}
+	if o.plain {
+		return w.plain(cmd, o)
+	}
+	if why := tty.Capable(os.Stdin, os.Stdout, os.Environ()); why != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "whydrop: %s, so the walkthrough asks on plain lines (--plain)\n", why)
+		return w.plain(cmd, o)
+	}
+	return w.screens(cmd, o)
+}
+
+// walk is what both forms of the walkthrough need.
+type walk struct {
+	open  func() (*checklist.Case, error)
+	watch func(context.Context, func(*fact.Facts))
+	note  string // on the first screen
+}
+
+// screens shows the walkthrough on whole screens.
+func (w walk) screens(cmd *cobra.Command, o walkOptions) error {
+	var written reports
+	left, err := ui.Run(cmd.Context(), ui.Options{
+		First: content.FirstQuestion(), Note: w.note,
+		Theme: cmd.Flag("theme").Value.String(), Colours: cmd.Flag("colour").Value.String(), Keys: o.keys, Mouse: o.mouse,
+		Open: w.open, Watch: w.watch, Export: written.export,
 	})
 	for _, path := range written.list() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "report written to %s\n", path)
 	}
-	return errors.Join(err, keepAnswers(cmd, left))
+	return errors.Join(err, keepAnswers(cmd, left, "whydrop"))
+}
+
+// plain asks on lines. Where nobody types, the host is observed for a while
+// first: a script answers at once, before anything can have happened.
+func (w walk) plain(cmd *cobra.Command, o walkOptions) error {
+	signal.Ignore(syscall.SIGPIPE) // a reader that goes away must not take the answers with it
+	typed := terminal(os.Stdin)
+	if typed {
+		o.duration = 0
+	}
+	left, err := plain.Run(cmd.Context(), plain.Options{
+		In: cmd.InOrStdin(), Out: cmd.OutOrStdout(), Typed: typed, Shown: typed && terminal(os.Stdout), Settle: o.duration,
+		Open: w.open, Watch: w.watch, Export: exportReport, Note: w.note,
+	})
+	err = errors.Join(err, keepAnswers(cmd, left, "whydrop --plain"))
+	if err == nil && cmd.Context().Err() == nil && left.Facts == nil {
+		return errors.New("the host could not be observed: nothing was measured in time")
+	}
+	if err == nil && left.Facts != nil {
+		return observed(left)
+	}
+	return err
 }
 
 // reports are the reports that were written, to be told again when the screen
@@ -156,8 +226,9 @@ func writeNew(dir, name string, data []byte) (string, error) {
 }
 
 // keepAnswers writes the answers of a walkthrough that ends to the state
-// directory, so that nothing typed is lost, and says where.
-func keepAnswers(cmd *cobra.Command, c *checklist.Case) error {
+// directory, so that nothing typed is lost, and says where, and how to go on with
+// them.
+func keepAnswers(cmd *cobra.Command, c *checklist.Case, again string) error {
 	if c == nil || len(c.Answers) == 0 {
 		return nil
 	}
@@ -183,6 +254,6 @@ func keepAnswers(cmd *cobra.Command, c *checklist.Case) error {
 	if err != nil {
 		return fmt.Errorf("the answers could not be kept: %w", err)
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "answers kept in %s; go on with: whydrop --answers %s\n", path, path)
+	fmt.Fprintf(cmd.ErrOrStderr(), "answers kept in %s\ngo on with: %s --answers %s\n", path, again, path)
 	return nil
 }

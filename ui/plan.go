@@ -2,46 +2,50 @@ package ui
 
 import (
 	"fmt"
-	"strings"
+
+	tea "charm.land/bubbletea/v2"
 
 	"whydrop/checklist"
 	"whydrop/content"
 )
 
-// pager shows lines that may be more than the screen holds.
-type pager struct{ scroll scroll }
+// planScreen shows what to do about the causes that are named.
+type planScreen struct{ pager }
 
-func (p *pager) key(name string, height int) {
-	switch name {
-	case "up", "k":
-		p.scroll.top--
-	case "down", "j":
-		p.scroll.top++
-	case "pgup", "b":
-		p.scroll.top -= height - 2
-	case "pgdown", "space":
-		p.scroll.top += height - 2
-	case "home", "g":
-		p.scroll.top = 0
-	case "end", "G":
-		p.scroll.top = 1 << 30
+func (s *planScreen) do(m *model, a action) tea.Cmd {
+	if a == actEnter {
+		m.show(reportID)
+		return nil
 	}
+	s.turn(a, m.layout.bodyHeight)
+	return nil
 }
 
-// draw shows a part of the lines, and below it which part if it is not all.
-func (p *pager) draw(m *model, lines []string, w, height int) []string {
-	if len(lines) <= height || height < 4 {
-		return p.scroll.window(lines, height)
+func (s *planScreen) hints(*model) []hint { return []hint{{actDown, "scroll"}, {actEnter, "report"}} }
+
+func (s *planScreen) draw(m *model, w, h int) []string {
+	return s.pager.draw(m, m.planLines(w), w, h)
+}
+
+// copies are the commands of the plan.
+func (s *planScreen) copies(m *model) []copyable {
+	var items []copyable
+	for i, step := range m.diagnosis.plan {
+		for _, c := range []copyable{
+			{"now", step.Runtime}, {"for good", step.Persist}, {"verify", step.Verify}, {"take back", step.Rollback}, {"to send", step.Ask},
+		} {
+			if c.text != "" {
+				items = append(items, copyable{fmt.Sprintf("%d %s", i+1, c.label), c.text})
+			}
+		}
 	}
-	shown := p.scroll.window(lines, height-1)
-	place := fmt.Sprintf("lines %d-%d of %d", p.scroll.top+1, p.scroll.top+len(shown), len(lines))
-	return append(append([]string{}, shown...), m.theme.apart("", m.theme.dim.Render(place), w))
+	return items
 }
 
 // planLines is the plan: what to do about the causes that are named.
 func (m *model) planLines(w int) []string {
 	t := m.theme
-	steps := m.kase.Plan(m.diagnosis)
+	steps := m.diagnosis.plan
 	if len(steps) == 0 {
 		return append([]string{t.bold.Render("Plan: nothing to change"), ""}, wrap(m.noPlan(), w, "")...)
 	}
@@ -86,28 +90,4 @@ func (m *model) planStep(number int, s checklist.PlanStep, w int) []string {
 		}
 	}
 	return lines
-}
-
-// reportScreen is a preview of the incident report. It is set anew only for a
-// new diagnosis or width.
-type reportScreen struct {
-	pager
-	of    *checklist.Diagnosis
-	width int
-	lines []string
-}
-
-func (m *model) reportLines(w int) []string {
-	r := &m.report
-	if r.of == m.diagnosis && r.width == w {
-		return r.lines
-	}
-	var b strings.Builder
-	if err := m.kase.WriteReport(&b, m.diagnosis, m.now()); err != nil {
-		return wrap(content.Show(err.Error()), w, "")
-	}
-	r.of, r.width = m.diagnosis, w
-	r.lines = append(wrap("This is what e writes to a file, as markdown. It follows the measurements until then; P holds them.", w, ""), "")
-	r.lines = append(r.lines, m.theme.markdown(b.String(), w)...)
-	return r.lines
 }

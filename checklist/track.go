@@ -1,0 +1,203 @@
+package checklist
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"whydrop/probes/fact"
+)
+
+// Track remembers how a session went: how every number moved, how the causes
+// rose and fell, and what happened when. It stays small however long the session
+// is: the last two minutes are kept second by second, the whole of it in ever
+// wider steps.
+type Track struct {
+	began  time.Time
+	last   time.Time
+	totals map[string]float64
+	series map[string]*series
+	events []Event
+	named  map[string]bool
+	said   Verdict
+}
+
+// Event is something that happened at a moment of the session.
+type Event struct {
+	At   time.Time
+	Kind EventKind
+	Text string
+}
+
+// EventKind says what an event is.
+type EventKind string
+
+// The kinds of events: the operator marked the moment; a cause came above or
+// fell below the line at which it is named; the verdict changed.
+const (
+	Marked  EventKind = "mark"
+	Rose    EventKind = "cause named"
+	Fell    EventKind = "cause no longer named"
+	Changed EventKind = "verdict"
+)
+
+// Event limits: a session that flaps for a day must not grow without end.
+const maxEvents = 2000
+
+// NewTrack begins to remember.
+func NewTrack(began time.Time) *Track {
+	return &Track{began: began, totals: map[string]float64{}, series: map[string]*series{}, named: map[string]bool{}}
+}
+
+// Add remembers an observation that ended at a moment, and what was made of it.
+func (t *Track) Add(at time.Time, f *fact.Facts, d *Diagnosis) {
+	seconds := at.Sub(t.last).Seconds()
+	for name, v := range f.Values {
+		if v.Total == nil {
+			if n, ok := v.Now.(float64); ok {
+				t.point(name, n)
+			}
+			continue
+		}
+		before, known := t.totals[name]
+		t.totals[name] = *v.Total
+		if known && seconds > 0 && *v.Total >= before {
+			t.point(name, (*v.Total-before)/seconds)
+		}
+	}
+	for _, finding := range d.Findings {
+		t.point(CauseSeries(finding.Cause.ID), finding.Probability)
+		t.cause(at, finding)
+	}
+	if t.said != d.Verdict && t.said != "" {
+		t.event(Event{at, Changed, fmt.Sprintf("%s, was %s", d.Verdict, t.said)})
+	}
+	t.said, t.last = d.Verdict, at
+}
+
+// cause notes that a cause rose above or fell below the line. To fall it must be
+// clearly below, so that one at the line does not flap.
+func (t *Track) cause(at time.Time, f *Finding) {
+	switch is := t.named[f.Cause.ID]; {
+	case !is && f.Named():
+		t.named[f.Cause.ID] = true
+		t.event(Event{at, Rose, f.Cause.Title + " (" + f.Cause.ID + ", " + Percent(f.Probability) + ")"})
+	case is && f.Probability < Named-0.1:
+		delete(t.named, f.Cause.ID)
+		t.event(Event{at, Fell, f.Cause.Title + " (" + f.Cause.ID + ")"})
+	}
+}
+
+// Mark notes what the operator says happens at a moment.
+func (t *Track) Mark(at time.Time, text string) { t.event(Event{at, Marked, text}) }
+
+func (t *Track) event(e Event) {
+	if len(t.events) < maxEvents || e.Kind == Marked {
+		t.events = append(t.events, e)
+	}
+}
+
+// Events returns what happened, the oldest first. It stays as it is while the
+// session goes on.
+func (t *Track) Events() []Event {
+	if t == nil {
+		return nil
+	}
+	return t.events[:len(t.events):len(t.events)]
+}
+
+// Recent returns how a number moved in the last two minutes, a point an
+// observation, the oldest first: of a counter its growth a second, of anything
+// else its value. Nil if it was never a number.
+func (t *Track) Recent(name string) []float64 {
+	if s := t.series[name]; s != nil {
+		return s.recent()
+	}
+	return nil
+}
+
+// Whole returns how a number moved in the whole session, in at most 240 steps of
+// equal length, each the mean of its observations.
+func (t *Track) Whole(name string) []float64 {
+	if s := t.series[name]; s != nil {
+		return s.whole()
+	}
+	return nil
+}
+
+// CauseSeries is the name under which the probability of a cause is remembered.
+func CauseSeries(id string) string { return "cause " + id }
+
+func (t *Track) point(name string, v float64) {
+	s := t.series[name]
+	if s == nil {
+		s = &series{step: 1}
+		t.series[name] = s
+	}
+	s.add(v)
+}
+
+const (
+	recentPoints = 120
+	wholePoints  = 240
+)
+
+// series is one number over time.
+type series struct {
+	ring []float32 // the newest points
+	head int       // where the next goes once the ring is full
+	long []float32 // the whole, each the mean of step points
+	step int
+	sum  float64 // of the points that wait for their step to be full
+	wait int
+}
+
+func (s *series) add(v float64) {
+	if len(s.ring) < recentPoints {
+		s.ring = append(s.ring, float32(v))
+	} else {
+		s.ring[s.head] = float32(v)
+		s.head = (s.head + 1) % recentPoints
+	}
+	s.sum += v
+	if s.wait++; s.wait < s.step {
+		return
+	}
+	s.long = append(s.long, float32(s.sum/float64(s.wait)))
+	s.sum, s.wait = 0, 0
+	if len(s.long) < wholePoints {
+		return
+	}
+	for i := range wholePoints / 2 {
+		s.long[i] = (s.long[2*i] + s.long[2*i+1]) / 2
+	}
+	s.long, s.step = s.long[:wholePoints/2], s.step*2
+}
+
+func (s *series) recent() []float64 {
+	out := make([]float64, 0, len(s.ring))
+	for i := range s.ring {
+		out = append(out, float64(s.ring[(s.head+i)%len(s.ring)]))
+	}
+	return out
+}
+
+func (s *series) whole() []float64 {
+	out := make([]float64, 0, len(s.long)+1)
+	for _, v := range s.long {
+		out = append(out, float64(v))
+	}
+	if s.wait > 0 {
+		out = append(out, s.sum/float64(s.wait))
+	}
+	return out
+}
+
+// Peak returns the greatest of a series, 0 for none.
+func Peak(points []float64) float64 {
+	peak := 0.0
+	for _, p := range points {
+		peak = math.Max(peak, p)
+	}
+	return peak
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v4"
+
+	"whydrop/content"
+)
+
+// settings are the flags that can also be set for good: in the configuration
+// file under their own name, or by an environment variable. A flag goes before
+// the environment, and that before the file.
+var settings = []string{"colour", "content", "duration", "keys", "mouse", "no-bpf", "plain", "theme"}
+
+// variable is the environment variable of a setting.
+func variable(setting string) string {
+	return "WHYDROP_" + strings.ToUpper(strings.ReplaceAll(setting, "-", "_"))
+}
+
+// configFile is where the configuration is looked for if --config names no file.
+func configFile() string {
+	dir, err := os.UserConfigDir() // XDG_CONFIG_HOME, or ~/.config
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "whydrop", "config.yaml")
+}
+
+// shortHome is a path as it reads for everybody: with ~ for the home directory.
+func shortHome(path string) string {
+	home, err := os.UserHomeDir()
+	if rest, in := strings.CutPrefix(path, home+"/"); err == nil && in {
+		return "~/" + rest
+	}
+	return path
+}
+
+// origin says where the value of a setting comes from.
+type origin struct{ setting, value, from string }
+
+// applySettings gives the flags of a command that were not set the values of the
+// environment and of the configuration file, and returns where each comes from.
+func applySettings(cmd *cobra.Command) ([]origin, error) {
+	path, _ := cmd.Flags().GetString("config")
+	values, err := readConfig(path)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	var origins []origin
+	for _, name := range settings {
+		f := cmd.Flags().Lookup(name)
+		if f == nil {
+			continue // a setting of another command
+		}
+		from := "default"
+		switch env, line := os.Getenv(variable(name)), values[name]; {
+		case f.Changed:
+			from = "--" + name
+		case env != "":
+			from = variable(name)
+			err = set(f, env, from)
+		case line.value != "":
+			from = line.place
+			err = set(f, line.value, from)
+		}
+		if err != nil {
+			return nil, err
+		}
+		origins = append(origins, origin{name, f.Value.String(), from})
+	}
+	return origins, nil
+}
+
+func set(f *pflag.Flag, value, from string) error {
+	if err := f.Value.Set(value); err != nil {
+		return usageError{fmt.Errorf("%s: %q is no value for %s: %w", from, content.Show(value), f.Name, err)}
+	}
+	return nil
+}
+
+// configured is a value of the configuration file, as a flag takes it, and the
+// file and line where it stands.
+type configured struct{ value, place string }
+
+// readConfig reads the configuration file, or the usual one if path is empty. It
+// is an error if a file that was named is not there.
+func readConfig(path string) (map[string]configured, error) {
+	named := path != ""
+	if !named {
+		path = configFile()
+	}
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !named, path == "":
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("the configuration could not be read: %w", err)
+	}
+	var root yaml.Node
+	if err := yaml.Unmarshal(data, &root); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	values := map[string]configured{}
+	if len(root.Content) == 0 {
+		return values, nil
+	}
+	top := root.Content[0]
+	if top.Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s:%d: expected settings, one a line: 'theme: ascii'", path, top.Line)
+	}
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		key, value := top.Content[i], top.Content[i+1]
+		place := fmt.Sprintf("%s:%d", path, key.Line)
+		if !slices.Contains(settings, key.Value) {
+			return nil, fmt.Errorf("%s: there is no setting %q: expected one of %s", place, content.Show(key.Value), strings.Join(settings, ", "))
+		}
+		text, err := flagValue(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", place, key.Value, err)
+		}
+		values[key.Value] = configured{text, place}
+	}
+	return values, nil
+}
+
+// flagValue is a value of the file as a flag takes it: a map as name=value,...
+func flagValue(n *yaml.Node) (string, error) {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		return n.Value, nil
+	case yaml.MappingNode:
+		var parts []string
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i+1].Kind != yaml.ScalarNode {
+				return "", errors.New("expected a word or words behind " + content.Show(n.Content[i].Value))
+			}
+			parts = append(parts, n.Content[i].Value+"="+n.Content[i+1].Value)
+		}
+		return strings.Join(parts, ","), nil
+	}
+	return "", errors.New("expected a value, or names with values")
+}
+
+// oneOf is a flag that takes one of a few words.
+type oneOf struct {
+	value   string
+	allowed []string
+}
+
+func (o *oneOf) String() string { return o.value }
+func (o *oneOf) Type() string   { return "word" }
+func (o *oneOf) Set(s string) error {
+	if !slices.Contains(o.allowed, s) {
+		return fmt.Errorf("expected one of %s", strings.Join(o.allowed, ", "))
+	}
+	o.value = s
+	return nil
+}
+
+// word adds a flag that takes one of a few words, the first by default.
+func word(flags *pflag.FlagSet, name, usage string, allowed ...string) {
+	flags.Var(&oneOf{allowed[0], allowed}, name, usage+" ("+strings.Join(allowed, ", ")+")")
+}
+
+func configCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "config",
+		Short: "Show the settings, where they come from, and how to change them",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			origins, err := applySettings(cmd.Root())
+			if err != nil {
+				return err
+			}
+			path, _ := cmd.Flags().GetString("config")
+			if path == "" {
+				path = configFile()
+			}
+			out := cmd.OutOrStdout()
+			fmt.Fprintf(out, "Configuration file: %s\n\n", content.Show(path))
+			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(table, "setting\tvalue\tfrom\tvariable")
+			for _, o := range origins {
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", o.setting, content.Show(o.value), content.Show(o.from), variable(o.setting))
+			}
+			return table.Flush()
+		},
+	}
+}

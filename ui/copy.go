@@ -1,0 +1,124 @@
+package ui
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"whydrop/content"
+)
+
+// copyable is a command or value that one may want elsewhere.
+type copyable struct{ label, text string }
+
+// copyList lets one choose what is copied where a screen has several.
+type copyList struct {
+	items  []copyable
+	at     int
+	scroll scroll
+	print  bool // printed instead
+}
+
+// copy copies what the screen offers, or asks which of it. With print it is
+// printed plainly instead, which works on any terminal.
+func (m *model) copy(print bool) tea.Cmd {
+	items := m.screen().copies(m)
+	switch len(items) {
+	case 0:
+		m.notice = "there is nothing to copy on this screen"
+		return nil
+	case 1:
+		return m.copyItem(items[0], print)
+	}
+	m.copying = &copyList{items: items, print: print}
+	return nil
+}
+
+func (m *model) inCopyList(a action) tea.Cmd {
+	c := m.copying
+	switch a {
+	case actUp:
+		c.at = max(0, c.at-1)
+	case actDown:
+		c.at = min(len(c.items)-1, c.at+1)
+	case actFirst:
+		c.at = 0
+	case actLast:
+		c.at = len(c.items) - 1
+	case actEnter, actCopy, actTick, actPrint:
+		m.copying = nil
+		return m.copyItem(c.items[c.at], c.print || a == actPrint)
+	case actBack, actLeave:
+		m.copying = nil
+	}
+	return nil
+}
+
+func (m *model) copyItem(c copyable, print bool) tea.Cmd {
+	if m.surface == nil {
+		m.notice = "no terminal to copy to"
+		return nil
+	}
+	if print {
+		return tea.Exec(&printout{surface: m.surface, text: c.text}, func(err error) tea.Msg { return printedMsg{err} })
+	}
+	m.notice = "copied, if the terminal allows it: " + content.Show(c.text) + "  (" + m.keys.key(actPrint) + " prints it)"
+	if err := m.surface.Copy(c.text); err != nil {
+		m.notice = "not copied: " + err.Error()
+	}
+	return nil
+}
+
+type printedMsg struct{ err error }
+
+// printout shows text on the plain terminal until enter is pressed, so that it
+// can be selected by mouse.
+type printout struct {
+	surface surface
+	text    string
+	in      io.Reader
+	out     io.Writer
+}
+
+func (p *printout) SetStdin(r io.Reader)  { p.in = r }
+func (p *printout) SetStdout(w io.Writer) {}
+func (p *printout) SetStderr(w io.Writer) {}
+
+// Run prints and waits for a line or the end of input.
+func (p *printout) Run() error {
+	p.surface.Leave()
+	for _, l := range strings.Split(p.text, "\n") {
+		p.surface.Print(content.Show(l) + "\n")
+	}
+	p.surface.Print("\n(enter goes back)\n")
+	_, err := bufio.NewReader(p.in).ReadString('\n')
+	if again := p.surface.Enter(); again != nil {
+		return again
+	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+func (c *copyList) draw(m *model, w, h int) []string {
+	t := m.theme
+	verb := "copied"
+	if c.print {
+		verb = "printed"
+	}
+	lines := []string{t.bold.Render(fmt.Sprintf("What is to be %s?", verb)), ""}
+	var list []string
+	for i, item := range c.items {
+		text := t.clip(item.label+": "+content.Show(item.text), w-2)
+		if i == c.at {
+			list = append(list, t.pointer+" "+t.cursor.Render(text))
+			continue
+		}
+		list = append(list, "  "+text)
+	}
+	return append(lines, c.scroll.keep(list, c.at, c.at, h-len(lines))...)
+}

@@ -1,0 +1,113 @@
+package ui
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"whydrop/checklist"
+	"whydrop/content"
+	"whydrop/probes/fact"
+)
+
+// judgement is what one set of facts and answers gave. It is made beside the
+// screen, so that no key waits for it, and never changed.
+type judgement struct {
+	*checklist.Diagnosis
+	facts  *fact.Facts
+	places []checklist.LedgerEntry
+	hops   []checklist.HopView
+	plan   []checklist.PlanStep
+}
+
+type judgedMsg struct {
+	judgement  *judgement
+	generation int
+}
+
+// judge diagnoses anew, after new facts or a changed answer. While a judgement
+// is under way, another is only noted.
+func (m *model) judge() tea.Cmd {
+	if m.kase == nil {
+		return nil
+	}
+	m.wanted++
+	if m.judging {
+		return nil
+	}
+	m.judging = true
+	k, generation := m.kase.Copy(), m.wanted
+	if m.facts != nil && (!m.paused || k.Facts == nil) {
+		k.Facts = m.facts
+	}
+	return m.background(func() tea.Msg {
+		d := k.Diagnose()
+		return judgedMsg{&judgement{Diagnosis: d, facts: k.Facts, places: k.Places(d), hops: k.Hops(d), plan: k.Plan(d)}, generation}
+	})
+}
+
+// judged takes a judgement for what is shown.
+func (m *model) judged(msg judgedMsg) tea.Cmd {
+	m.judging = false
+	fresh := msg.judgement.facts != nil && msg.judgement.facts != m.kase.Facts
+	m.diagnosis, m.kase.Facts = msg.judgement, msg.judgement.facts
+	if fresh {
+		before := len(m.kase.Track.Events())
+		m.kase.Track.Add(m.now(), m.kase.Facts, m.diagnosis.Diagnosis)
+		m.tellNews(m.kase.Track.Events()[before:])
+	}
+	early := m.typedEarly()
+	if msg.generation != m.wanted {
+		return tea.Batch(early, m.judge())
+	}
+	return early
+}
+
+// freshFor is for how long something new stands out.
+const freshFor = 15 * time.Second
+
+// news is what changed while one was thinking. It stands out in the line of the
+// verdict and moves nothing.
+type news struct {
+	text  string
+	until time.Time
+}
+
+func (m *model) tellNews(events []checklist.Event) {
+	for _, e := range events {
+		switch e.Kind {
+		case checklist.Rose:
+			m.news = news{"new at " + clock(e.At), m.now().Add(freshFor)}
+		case checklist.Fell:
+			m.news = news{"gone at " + clock(e.At) + ": " + e.Text, m.now().Add(freshFor)}
+		}
+	}
+}
+
+// clock is the time of day of a moment, in UTC as everywhere.
+func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
+
+// mark asks what happens now. The moment is that of the key, not of the end of
+// typing; what was typed and left is there the next time.
+func (m *model) mark() {
+	at := m.now()
+	m.ask(prompt{
+		label: "mark " + clock(at) + ":", line: newLine(m.draft),
+		done: func(text string) tea.Cmd {
+			if text == "" {
+				text = "marked"
+			}
+			m.draft = ""
+			m.kase.Track.Mark(at, text)
+			m.notice = "marked at " + clock(at) + ": " + content.Show(text)
+			return nil
+		},
+		left: func(text string) tea.Cmd { m.draft = text; return nil },
+	})
+}
+
+// pause holds the measurements as they are, or goes on.
+func (m *model) pause() tea.Cmd {
+	m.paused = !m.paused
+	return m.judge()
+}

@@ -1,0 +1,178 @@
+package ui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"whydrop/checklist"
+	"whydrop/content"
+)
+
+// stopLines tell of one place on the packet's way: what it is, its causes that
+// are likely, what its counters say, and what happens there.
+func (m *model) stopLines(s checklist.Stop, w int) []string {
+	t := m.theme
+	lines := styled(wrap(content.Show(s.Hop.Title), w, ""), t.bold.Render)
+	lines = append(lines, styled(wrap(content.Show(s.Hop.Means), w, ""), t.dim.Render)...)
+	for _, f := range s.Causes {
+		switch text := checklist.Percent(f.Probability) + " " + content.Show(f.Cause.Title); {
+		case f.Named():
+			lines = append(lines, styled(wrap("! "+text, w, "  "), t.bad.Render)...)
+		case f.Probability >= ruledOut:
+			lines = append(lines, wrap("? "+text, w, "  ")...)
+		}
+	}
+	if s.Closed {
+		lines = append(lines, styled(wrap(t.shut+" closed: "+content.Show(s.Why), w, "  "), t.dim.Render)...)
+	}
+	lines = append(lines, m.laneLines("Received", s, s.Received, w)...)
+	lines = append(lines, m.laneLines("Sent", s, s.Sent, w)...)
+	return append(lines, m.stepLines(s.Hop.ID, w)...)
+}
+
+// mostPlaces is how many counters of a lane are told one by one.
+const mostPlaces = 40
+
+// laneLines are the counters of one lane: those that moved with what they mean,
+// then those that moved before, then the rest in short.
+func (m *model) laneLines(title string, s checklist.Stop, l checklist.Lane, w int) []string {
+	t := m.theme
+	if !l.Passes {
+		return nil
+	}
+	if len(l.Places) == 0 {
+		return append([]string{"", t.bold.Render(title)}, styled(wrap("  nothing on this host counts losses here", w, "  "), t.dim.Render)...)
+	}
+	lines := []string{"", t.bold.Render(fmt.Sprintf("%s, last %.0f s", title, m.window()))}
+	var before, still []string
+	unread, told := newGroups(), 0
+	for _, e := range l.Places {
+		switch {
+		case e.Unknown != "":
+			unread.add(e.Unknown, content.Show(e.Counter))
+		case e.Drops <= 0 && (e.Total == nil || *e.Total <= 0):
+			still = append(still, content.Show(e.Counter))
+		case e.Drops <= 0:
+			before = append(before, content.Show(*e.Total)+" "+content.Show(e.Counter))
+		case told < mostPlaces:
+			told++
+			lines = append(lines, m.placeLines(e, s.Probability > checklist.Named, w)...)
+		default:
+			told++
+		}
+	}
+	if told > mostPlaces {
+		lines = append(lines, t.dim.Render(fmt.Sprintf("  and %d more", told-mostPlaces)))
+	}
+	dim := func(text string) { lines = append(lines, styled(wrap(text, w, "    "), t.dim.Render)...) }
+	if len(before) > 0 {
+		dim("  0 now, before: " + t.listed(before))
+	}
+	if len(still) > 0 {
+		dim("  0 now and ever: " + t.listed(slices.Compact(still)))
+	}
+	for _, why := range unread.order {
+		dim("  ? " + content.Show(why) + ": " + t.listed(unread.of[why]))
+	}
+	return lines
+}
+
+// placeLines tell of one counter that moved, at a place where a cause is named or
+// not.
+func (m *model) placeLines(e checklist.LedgerEntry, named bool, w int) []string {
+	t := m.theme
+	before := ""
+	if e.Total != nil && *e.Total > e.Drops {
+		before = content.Show(*e.Total-e.Drops) + " before"
+	}
+	mark, style, note := "* ", t.bold, ""
+	switch {
+	case !e.Loss:
+		mark, style, note = "? ", t.plain, " (not all of it need be a loss, or it is counted elsewhere)"
+	case named:
+		mark, style = "! ", t.bad
+	}
+	head := mark + content.Show(e.Drops) + " " + content.Show(e.Unit)
+	if rate := perSecond(e.Drops, m.window()); rate != "" {
+		head += ", " + rate
+	}
+	lines := styled(wrap(head+note, w, "  "), style.Render)
+	if points := m.kase.Track.Recent(e.Fact); e.Fact != "" && len(points) > 1 {
+		chart := t.spark(points, 16, 0) + t.dim.Render(" two minutes")
+		if len(lines) == 1 && len(head)+31 <= w {
+			lines[0] += "  " + chart
+		} else {
+			lines = append(lines, "    "+chart)
+		}
+	}
+	text := content.Show(e.Counter)
+	if before != "" {
+		text += ", " + before
+	}
+	lines = append(lines, wrap("    "+text, w, "    ")...)
+	if def := m.kase.Book.Facts.Fact(e.Fact); def != nil {
+		lines = append(lines, styled(wrap("    "+content.Show(def.Means), w, "    "), t.dim.Render)...)
+	}
+	return lines
+}
+
+// stepLines tell what happens to a packet at a hop, in the order of its journey.
+func (m *model) stepLines(hop string, w int) []string {
+	t := m.theme
+	var lines []string
+	for _, s := range m.kase.Book.Journey {
+		if !slices.Contains(s.Hops, hop) {
+			continue
+		}
+		if lines == nil {
+			lines = append(lines, "", t.bold.Render("What happens here"))
+		}
+		side := map[string]string{"source": "sending", "destination": "receiving", "network": "on the way"}[s.Side]
+		lines = append(lines, wrap("  "+content.Show(s.Title)+" ("+side+"): "+content.Show(s.Happens), w, "    ")...)
+		if s.Loses != "" {
+			lines = append(lines, styled(wrap("    What is lost: "+content.Show(s.Loses), w, "    "), t.dim.Render)...)
+		}
+	}
+	return lines
+}
+
+// listed joins names, at most eight, and counts the rest.
+func (t theme) listed(names []string) string {
+	const most, longest = 8, 90
+	var shown []string
+	for _, name := range names[:min(most, len(names))] {
+		shown = append(shown, t.clip(name, longest))
+	}
+	text := strings.Join(shown, ", ")
+	if n := len(names) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
+}
+
+// groups are names under what they have in common, in the order of coming.
+type groups struct {
+	order []string
+	of    map[string][]string
+}
+
+func newGroups() *groups { return &groups{of: map[string][]string{}} }
+
+func (g *groups) add(key, name string) {
+	if g.of[key] == nil {
+		g.order = append(g.order, key)
+	}
+	if names := g.of[key]; len(names) == 0 || names[len(names)-1] != name {
+		g.of[key] = append(names, name)
+	}
+}
+
+// window is how long the measurements that are shown took, in seconds; 0 before
+// the first.
+func (m *model) window() float64 {
+	if m.diagnosis.facts == nil {
+		return 0
+	}
+	return m.diagnosis.facts.Seconds
+}

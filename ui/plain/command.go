@@ -1,0 +1,170 @@
+package plain
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// verb is what a line asks for.
+type verb string
+
+const (
+	leaveOpen verb = ""
+	answer    verb = "answer"
+	takeBack  verb = "0"
+	dontKnow  verb = "d"
+	back      verb = "b"
+	again     verb = "a"
+	note      verb = "n"
+	findOut   verb = "f"
+	mark      verb = "m"
+	causes    verb = "c"
+	tree      verb = "t"
+	journey   verb = "j"
+	flows     verb = "w"
+	evidence  verb = "e"
+	plan      verb = "p"
+	report    verb = "r"
+	suggested verb = "s"
+	goTo      verb = "g"
+	help      verb = "?"
+	quit      verb = "quit"
+)
+
+// usage is one line of the help. Verbs that take something behind them name it.
+type usage struct {
+	verb  verb
+	words []string // other ways to write it
+	takes string
+	does  string
+}
+
+// usages are all commands in the order of the help.
+var usages = []usage{
+	{dontKnow, []string{"don't know", "dont-know"}, "", "don't know, and on to the next question"},
+	{takeBack, nil, "", "take the answer back; the note stays"},
+	{note, []string{"note"}, "TEXT", "add TEXT to the note of this question; n - removes the note"},
+	{findOut, []string{"find"}, "", "why it is asked, and how to find out"},
+	{again, []string{"again"}, "", "ask again, with what the host shows now"},
+	{back, []string{"back"}, "", "the question before"},
+	{goTo, []string{"q", "go"}, "N", "go to question N, such as 3 or Q2a"},
+	{suggested, []string{"suggested"}, "", "go to the open question that would tell most"},
+	{causes, []string{"causes"}, "N", "the likely causes; c 1 tells all about the first"},
+	{tree, []string{"tree"}, "", "the places on the packet's way: open, closed, at fault"},
+	{journey, []string{"journey"}, "all", "what each place on the packet's way lost; j all: every counter"},
+	{flows, []string{"flows"}, "N", "services and connections in trouble; w 1 is the first"},
+	{evidence, []string{"evidence"}, "WORD", "the facts whose name or meaning has WORD in it"},
+	{plan, []string{"plan"}, "N", "what to do; p 1 is the first step, commands unbroken"},
+	{report, []string{"report", "write"}, "", "write the incident report to a file"},
+	{mark, []string{"mark"}, "TEXT", "mark this moment, for the report: m the load test begins"},
+	{help, []string{"help", "h"}, "", "this list"},
+	{quit, []string{"exit", "bye"}, "", "end; the answers are kept"},
+}
+
+// command is one line, understood.
+type command struct {
+	verb    verb
+	options []string // of an answer: ids, each once
+	text    string   // what stood behind the verb
+}
+
+var questionID = regexp.MustCompile(`^[Qq][0-9]+[a-zA-Z]?$`)
+
+// parse understands a line, where the question that is asked has these options.
+// Where it can't, wrong says what was expected, in whole sentences.
+func parse(text string, options []string) (c command, wrong string) {
+	text = clean(text)
+	if text == "" {
+		return command{verb: leaveOpen}, ""
+	}
+	first, rest, _ := strings.Cut(text, " ")
+	rest = strings.TrimSpace(rest)
+	if u := usageOf(first); u != nil && (rest == "" || u.takes != "" || u.verb == note) {
+		return complete(u, first, rest)
+	}
+	if u := usageOf(text); u != nil {
+		return command{verb: u.verb}, ""
+	}
+	if u := usageOf(first); u != nil {
+		return command{}, fmt.Sprintf("%q stands alone, without %q. Text for the report goes behind n.", first, brief(rest))
+	}
+	if questionID.MatchString(text) {
+		return command{verb: goTo, text: text}, ""
+	}
+	return parseAnswer(text, options)
+}
+
+// complete is a command with what stands behind it.
+func complete(u *usage, word, rest string) (c command, wrong string) {
+	switch {
+	case u.verb == goTo && rest == "" && strings.EqualFold(word, "q"):
+		return command{}, "q alone is not enough: quit ends, q Q2a goes to a question."
+	case u.verb == goTo && rest == "":
+		return command{}, fmt.Sprintf("%s needs a question behind it, such as g 3 or g Q2a.", word)
+	case u.verb == note && rest == "":
+		return command{}, "n needs the text of the note behind it; n - removes the note."
+	}
+	return command{verb: u.verb, text: rest}, ""
+}
+
+func usageOf(word string) *usage {
+	word = strings.ToLower(word)
+	for i := range usages {
+		if u := &usages[i]; word == string(u.verb) || slices.Contains(u.words, word) {
+			return u
+		}
+	}
+	return nil
+}
+
+// parseAnswer reads the numbers of options, or their ids.
+func parseAnswer(text string, options []string) (c command, wrong string) {
+	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' || r == ';' })
+	c.verb = answer
+	for _, w := range words {
+		w = strings.TrimSuffix(strings.ToLower(w), ".")
+		id := w
+		if n, err := strconv.Atoi(w); err == nil {
+			if n < 1 || n > len(options) {
+				return command{}, fmt.Sprintf("There is no answer %s. %s", brief(w), expected(options))
+			}
+			id = options[n-1]
+		}
+		if !slices.Contains(options, id) {
+			return command{}, fmt.Sprintf("Not understood: %s. %s", brief(text), expected(options))
+		}
+		if !slices.Contains(c.options, id) {
+			c.options = append(c.options, id)
+		}
+	}
+	if len(c.options) == 0 {
+		return command{}, fmt.Sprintf("Not understood: %s. %s", brief(text), expected(options))
+	}
+	return c, ""
+}
+
+// expected says what would have been understood.
+func expected(options []string) string {
+	if len(options) == 0 {
+		return "No question is asked now: g 3 goes to one, ? lists the commands."
+	}
+	return fmt.Sprintf("Expected numbers from 1 to %d, d for don't know, Enter to leave it open, or a command; ? lists them.", len(options))
+}
+
+// clean makes one line of printable characters of what was typed.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\u00a0':
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	return strings.TrimSpace(s)
+}

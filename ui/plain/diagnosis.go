@@ -1,0 +1,283 @@
+package plain
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"whydrop/checklist"
+	"whydrop/content"
+)
+
+// conclude tells the diagnosis and the plan: after the last question, and at the
+// end of a script.
+func (s *session) conclude() {
+	p, d := s.pen, s.diagnosis
+	s.concluded = true
+	p.blank()
+	p.say("Diagnosis. " + s.verdict())
+	s.news.settled(d)
+	if f := s.kase.Facts; f != nil {
+		p.say(fmt.Sprintf("%s, kernel %s, observed for %.1f s from %s.", content.Show(f.Host), content.Show(f.Kernel), f.Seconds,
+			f.Start.UTC().Format("2006-01-02 15:04:05 UTC")))
+	}
+	p.say(fmt.Sprintf("%d of %d questions are answered.", s.kase.Answered(), len(s.kase.Book.Questions())))
+	s.part("Signs that something is wrong", slices.Concat(d.Symptoms, d.Doubts))
+	s.tellFindings("Cause", d.Named())
+	if d.Verdict != checklist.Healthy {
+		s.tellFindings("Considered, not named", d.Suspects(3))
+	}
+	s.tellLost()
+	s.part("Worth knowing", d.Notes)
+	unseen := s.unseen(nil)
+	for i, text := range unseen {
+		unseen[i] = strings.TrimPrefix(text, cannotSee)
+	}
+	s.part("Could not be seen", unseen)
+	s.part("What would tell most next", s.next())
+	p.blank()
+	s.tellPlan("")
+}
+
+// settled notes that the verdict has just been told.
+func (n *news) settled(d *checklist.Diagnosis) {
+	n.verdict = string(d.Verdict)
+	for _, f := range d.Named() {
+		n.verdict += " " + f.Cause.ID
+	}
+}
+
+// part tells sentences under a heading, and nothing if there are none.
+func (s *session) part(heading string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	s.pen.heading(heading)
+	for _, l := range lines {
+		s.pen.item("  ", sentence(l))
+	}
+}
+
+// tellFindings tells causes with their reasons.
+func (s *session) tellFindings(what string, findings []*checklist.Finding) {
+	for i, f := range findings {
+		number := ""
+		if len(findings) > 1 {
+			number = " " + strconv.Itoa(i+1)
+		}
+		s.pen.heading(what + number)
+		s.tellFinding(f, len(f.For)+len(f.Against))
+	}
+}
+
+// tellFinding tells a cause with at most so many of its reasons.
+func (s *session) tellFinding(f *checklist.Finding, reasons int) {
+	p := s.pen
+	p.item("  ", fmt.Sprintf("%s (%s), %s.", f.Cause.Title, percent(f.Probability), f.Cause.ID))
+	for _, r := range f.For[:min(reasons, len(f.For))] {
+		p.item("  For: ", reason(r))
+	}
+	for _, r := range f.Against[:min(max(0, reasons-len(f.For)), len(f.Against))] {
+		p.item("  Against: ", reason(r))
+	}
+}
+
+func reason(r checklist.Reason) string {
+	if r.Answer {
+		return sentence(r.Says + " (remembered)")
+	}
+	return sentence(r.Says)
+}
+
+// tellLost tells what was lost at the places of this host, and the balance.
+func (s *session) tellLost() {
+	var lines []string
+	for _, e := range s.diagnosis.Ledger {
+		if e.Loss {
+			lines = append(lines, fmt.Sprintf("%s, %s: %s %s (%s)", s.place(e.Hop), way(e.Direction), content.Show(e.Drops), e.Unit, e.Counter))
+		}
+	}
+	balance := s.diagnosis.Balance
+	if len(lines) == 0 && balance.Worth() {
+		lines = []string{"nothing that is counted"}
+	}
+	s.part("Lost on this host", lines)
+	if balance.Worth() {
+		s.part("Balance", []string{balance.String()})
+	}
+}
+
+// next says which open questions and rights would tell most.
+func (s *session) next() []string {
+	d := s.diagnosis
+	if d.Verdict == checklist.Healthy || s.kase.Facts == nil {
+		return nil
+	}
+	var lines []string
+	for _, step := range d.Next {
+		if len(lines) >= 3 {
+			break
+		}
+		if q := s.kase.Book.Question(step.ID); step.Kind == "question" && q != nil {
+			lines = append(lines, q.ID+": "+q.Ask)
+		}
+		for _, b := range s.kase.Facts.Blind {
+			if step.Kind == "probe" && b.Probe == step.ID {
+				lines = append(lines, "See "+content.Show(b.What)+": needs "+content.Show(b.Needs))
+				break
+			}
+		}
+		if step.Kind == "observe" {
+			lines = append(lines, "Observe for longer, "+step.ID+", so that more happens meanwhile")
+		}
+	}
+	return lines
+}
+
+// tellCauses tells the causes worth a look, or all about the one that is named by
+// its number in the last list, or by its id.
+func (s *session) tellCauses(which string) {
+	if which != "" {
+		s.tellCause(which)
+		return
+	}
+	s.tellVerdict()
+	likely := s.listCauses()
+	if len(likely) == 0 {
+		s.pen.say(fmt.Sprintf("%d causes are considered, none is likely.", len(s.diagnosis.Findings)))
+		return
+	}
+	for i, f := range likely {
+		standing := ""
+		if !f.Named() {
+			standing = "not named: "
+		}
+		s.pen.item(fmt.Sprintf("%d. ", i+1), fmt.Sprintf("%s%s (%s), %s.", standing, f.Cause.Title, percent(f.Probability), f.Cause.ID))
+		if len(f.For) > 0 {
+			s.pen.item("  For: ", reason(f.For[0]))
+		}
+	}
+	s.pen.say(fmt.Sprintf("%d other causes are less likely. c 1 tells all about the first.", len(s.diagnosis.Findings)-len(s.listed)))
+}
+
+// listCauses gives the likely causes their numbers, which stay until they are
+// listed again: a cause must not become another while one types.
+func (s *session) listCauses() []*checklist.Finding {
+	likely := slices.Concat(s.diagnosis.Named(), s.diagnosis.Suspects(5))
+	s.listed = nil
+	for _, f := range likely {
+		s.listed = append(s.listed, f.Cause.ID)
+	}
+	return likely
+}
+
+// tellVerdict tells the verdict, which then need not be told as news.
+func (s *session) tellVerdict() {
+	s.pen.say("Verdict: " + s.verdict())
+	s.news.settled(s.diagnosis)
+}
+
+func (s *session) tellCause(which string) {
+	id := which
+	if len(s.listed) == 0 {
+		s.listCauses()
+	}
+	if n, err := strconv.Atoi(which); err == nil && n >= 1 && n <= len(s.listed) {
+		id = s.listed[n-1]
+	}
+	f := s.diagnosis.Finding(id)
+	if f == nil {
+		s.pen.say(fmt.Sprintf("There is no cause %s. c lists the likely ones with their numbers; a cause's id is understood too.", brief(which)))
+		return
+	}
+	p := s.pen
+	p.say(f.Cause.Title + ".")
+	p.say(fmt.Sprintf("%s, %s likely to be at work now.", f.Cause.ID, percent(f.Probability)))
+	for _, r := range f.For {
+		p.item("  For: ", reason(r))
+	}
+	for _, r := range f.Against {
+		p.item("  Against: ", reason(r))
+	}
+	for _, r := range f.Explained {
+		by := r.By
+		if c := s.kase.Book.Cause(r.By); c != nil {
+			by = c.Title
+		}
+		p.item("  Explained: ", sentence(r.Says+", accounted for by: "+by))
+	}
+	if len(f.For)+len(f.Against)+len(f.Explained) == 0 {
+		p.item("  ", "Nothing speaks for or against it yet.")
+	}
+	if n := len(f.Unknown); n > 0 {
+		p.item("  Unknown: ", fmt.Sprintf("%d of its signs could not be looked at.", n))
+	}
+	s.fields("", [][2]string{
+		{"What happens", f.Cause.Happens}, {"What one notices", f.Cause.Notice}, {"To settle it", f.Cause.Settle}, {"Mind", f.Cause.Believed},
+	})
+}
+
+// fields tells texts under their names, and none that is empty.
+func (s *session) fields(indent string, fields [][2]string) {
+	for _, f := range fields {
+		if f[1] != "" {
+			s.pen.item(indent+f[0]+": ", f[1])
+		}
+	}
+}
+
+// tellPlan tells the plan, or one step of it with its commands on lines of their
+// own, unbroken, to be copied.
+func (s *session) tellPlan(which string) {
+	steps := s.kase.Plan(s.diagnosis)
+	if len(steps) == 0 {
+		s.pen.say("Plan: nothing to change. " + s.noPlan())
+		return
+	}
+	if which != "" {
+		n, err := strconv.Atoi(which)
+		if err != nil || n < 1 || n > len(steps) {
+			s.pen.say(fmt.Sprintf("There is no step %s. Expected 1 to %d.", brief(which), len(steps)))
+			return
+		}
+		s.tellStep(n, steps[n-1])
+		for _, c := range commandsOf(steps[n-1]) {
+			if c[1] != "" {
+				s.pen.say(c[0] + ":")
+				s.pen.whole(c[1])
+			}
+		}
+		return
+	}
+	s.pen.say(fmt.Sprintf("Plan: %d to do. whydrop changes nothing itself: take one step at a time, and verify it before the next. p 1 shows the commands of the first unbroken.", len(steps)))
+	for i, step := range steps {
+		s.tellStep(i+1, step)
+		s.fields("  ", commandsOf(step))
+	}
+}
+
+func commandsOf(step checklist.PlanStep) [][2]string {
+	return [][2]string{{"Now", step.Runtime}, {"For good", step.Persist}, {"Take back", step.Rollback}, {"Verify", step.Verify}}
+}
+
+// tellStep tells a step of the plan but for its commands.
+func (s *session) tellStep(n int, step checklist.PlanStep) {
+	s.pen.item(fmt.Sprintf("Step %d: ", n), sentence(step.Remedy.Title))
+	unchecked := ""
+	if step.Unchecked {
+		unchecked = "whether it applies could not be checked on this host."
+	}
+	s.fields("  ", [][2]string{
+		{"Cause", sentence(step.Cause.Title)}, {"Mind", unchecked}, {"Change", step.Change}, {"Why", step.Why}, {"Current", step.Current},
+		{"Proposed", step.Value}, {"Computed", step.Calculation}, {"Effect", step.Effect}, {"Risk", step.Risk}, {"Scope", step.Scope},
+		{"To send", step.Ask},
+	})
+}
+
+func (s *session) noPlan() string {
+	if s.diagnosis.Verdict == checklist.Healthy {
+		return "Nothing lost packets during the observation. If the trouble comes and goes, leave whydrop running until it comes again."
+	}
+	return "No cause is named. Change nothing on a guess: answer more questions; s goes to the one that would tell most."
+}

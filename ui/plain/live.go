@@ -1,0 +1,122 @@
+package plain
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"whydrop/checklist"
+	"whydrop/content"
+	"whydrop/probes/fact"
+)
+
+// news is what changed since the operator was last told. Nothing of it is told
+// while a line is typed.
+type news struct {
+	changed []string                    // causes, in the order in which they first changed
+	last    map[string]*checklist.Event // their last change
+	told    map[string]bool             // causes that stood in what was told last
+	verdict string                      // what the last verdict was made of; "" before the first
+}
+
+// judge judges new facts, or with nil the answers anew.
+func (s *session) judge(f *fact.Facts) {
+	if f != nil {
+		s.kase.Facts = f
+	}
+	s.diagnosis = s.kase.Diagnose()
+	if f == nil {
+		return
+	}
+	before := len(s.kase.Track.Events())
+	s.kase.Track.Add(s.now(), f, s.diagnosis)
+	for _, e := range s.kase.Track.Events()[before:] {
+		s.news.note(e, s.kase.Book)
+	}
+}
+
+// note remembers that a cause came or went.
+func (n *news) note(e checklist.Event, book *content.Book) {
+	if e.Kind != checklist.Rose && e.Kind != checklist.Fell {
+		return
+	}
+	for _, c := range book.Causes {
+		if !strings.HasPrefix(e.Text, c.Title+" ("+c.ID) {
+			continue
+		}
+		if n.last == nil {
+			n.last = map[string]*checklist.Event{}
+		}
+		if n.last[c.ID] == nil {
+			n.changed = append(n.changed, c.ID)
+		}
+		n.last[c.ID] = &e
+	}
+}
+
+// tellNews tells which causes came and went, and the verdict if it is another
+// one.
+func (s *session) tellNews() {
+	n, d := &s.news, s.diagnosis
+	is, named := string(d.Verdict), map[string]bool{}
+	for _, f := range d.Named() {
+		is += " " + f.Cause.ID
+		named[f.Cause.ID] = true
+	}
+	first := n.verdict == ""
+	if !first {
+		for _, id := range n.changed {
+			s.tellChange(id, n.told[id])
+		}
+	}
+	if n.verdict != is {
+		s.pen.say("Verdict: " + s.verdict())
+	}
+	s.concluded = s.concluded && n.verdict == is
+	*n = news{told: named, verdict: is}
+}
+
+// tellChange tells how a cause changed that stood in what was told before, or
+// did not.
+func (s *session) tellChange(id string, before bool) {
+	e := s.news.last[id]
+	what := map[[2]bool]string{
+		{false, true}: "New since %s: ", {true, false}: "Gone since %s: ",
+		{false, false}: "Came and went, last at %s: ", {true, true}: "Went and came back at %s: ",
+	}[[2]bool{before, e.Kind == checklist.Rose}]
+	text := s.kase.Book.Cause(id).Title
+	if f := s.diagnosis.Finding(id); f.Named() {
+		text += fmt.Sprintf(" (%s)", percent(f.Probability))
+	}
+	s.pen.say(fmt.Sprintf(what, clock(e.At)) + sentence(text))
+}
+
+// clock is the time of day of a moment.
+func clock(t time.Time) string { return t.UTC().Format("15:04:05 UTC") }
+
+// percent is a probability as it is said aloud.
+func percent(p float64) string {
+	return strings.NewReplacer("> ", "over ", "< ", "under ").Replace(checklist.Percent(p))
+}
+
+// verdict is what is known at this moment, in a sentence.
+func (s *session) verdict() string {
+	d := s.diagnosis
+	if s.kase.Facts == nil {
+		return "UNKNOWN. Nothing could be measured yet."
+	}
+	switch named := d.Named(); {
+	case len(named) > 0:
+		text := fmt.Sprintf("FAULT. %s (%s)", named[0].Cause.Title, percent(named[0].Probability))
+		if n := len(named) - 1; n > 0 {
+			text += fmt.Sprintf(", and %d more", n)
+		}
+		return text + "."
+	case d.Verdict == checklist.Healthy:
+		return fmt.Sprintf("HEALTHY so far. Nothing lost packets in the last %.0f s.", s.kase.Facts.Seconds)
+	case len(d.Symptoms) > 0:
+		return "UNEXPLAINED. " + sentence(d.Symptoms[0])
+	default:
+		return "INCONCLUSIVE. No cause can be named yet."
+	}
+}

@@ -1,0 +1,182 @@
+package plain
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"whydrop/checklist"
+	"whydrop/content"
+)
+
+// width is how many columns a line has at most.
+const width = 72
+
+// pen writes paragraphs, and gives them to the output together: a screen reader
+// is not interrupted between two of them.
+type pen struct {
+	w    *bufio.Writer
+	open bool // a line was begun, by a prompt
+}
+
+func newPen(w io.Writer) *pen { return &pen{w: bufio.NewWriterSize(w, 64<<10)} }
+
+// flush writes everything out. The error is that of the output.
+func (p *pen) flush() error {
+	if err := p.w.Flush(); err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	return nil
+}
+
+// say writes a paragraph.
+func (p *pen) say(text string) { p.item("", text) }
+
+// item writes a paragraph behind a head such as "1. " or "  For: ". Lines after
+// the first are indented by two columns more than the head is.
+func (p *pen) item(head, text string) {
+	margin := len(head) - len(strings.TrimLeft(head, " "))
+	indent := strings.Repeat(" ", margin)
+	if margin > 0 || head != "" {
+		indent += "  "
+	}
+	text = glue.Replace(strings.Join(strings.Fields(ascii(text)), " "))
+	for i, l := range checklist.Wrap(head+text, width-len(indent)) {
+		if i > 0 {
+			l = indent + l
+		}
+		fmt.Fprintln(p.w, strings.TrimRight(unglue.Replace(l), " "))
+	}
+}
+
+// glue keeps "over 99 %" on one line: text that was made ASCII has no such bytes
+// of its own.
+var glue, unglue = strings.NewReplacer("(over ", "(over\x00", "(under ", "(under\x00", " %", "\x00%"), strings.NewReplacer("\x00", " ")
+
+// whole writes text on a line of its own however long it is: a command that is
+// to be copied.
+func (p *pen) whole(text string) {
+	for _, l := range strings.Split(strings.TrimSpace(text), "\n") {
+		fmt.Fprintln(p.w, ascii(l))
+	}
+}
+
+func (p *pen) blank() { fmt.Fprintln(p.w) }
+
+// heading begins a part.
+func (p *pen) heading(text string) {
+	p.blank()
+	p.say(text + ":")
+}
+
+// prompt begins a line that the operator ends.
+func (p *pen) prompt(text string) {
+	fmt.Fprint(p.w, ascii(text)+": ")
+	p.open = true
+}
+
+// echo ends the line of a prompt with what was read, of a very long line its
+// beginning.
+func (p *pen) echo(text string) {
+	fmt.Fprintln(p.w, brief(text))
+	p.open = false
+}
+
+// end ends the line of a prompt to which nothing was answered.
+func (p *pen) end() {
+	if p.open {
+		fmt.Fprintln(p.w)
+	}
+	p.open = false
+}
+
+// ended notes that the operator has ended the line of a prompt.
+func (p *pen) ended() { p.open = false }
+
+// brief is the beginning of what was typed, for a message about it.
+func brief(text string) string {
+	const most = 40
+	text = ascii(strings.TrimSpace(text))
+	if len(text) > most {
+		text = text[:most] + "..."
+	}
+	return text
+}
+
+// ascii shows text from outside in printable ASCII; other characters stand as Go
+// and the shell's $” write them.
+func ascii(s string) string {
+	s = content.Show(s)
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return escaped(s)
+		}
+	}
+	return s
+}
+
+func escaped(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r < utf8.RuneSelf {
+			b.WriteRune(r)
+			continue
+		}
+		q := strconv.QuoteRuneToASCII(r)
+		b.WriteString(q[1 : len(q)-1])
+	}
+	return b.String()
+}
+
+// farewellTime is how long the last words are waited for.
+const farewellTime = 500 * time.Millisecond
+
+// patientWriter waits for an output that takes nothing, such as a pipe that nobody
+// reads, but no longer than the context: a signal must always end the program.
+type patientWriter struct {
+	ctx  context.Context
+	w    io.Writer
+	gone bool // given up
+}
+
+func (p *patientWriter) Write(b []byte) (int, error) {
+	type result struct {
+		n   int
+		err error
+	}
+	if p.gone {
+		return 0, context.Cause(p.ctx)
+	}
+	written := make(chan result, 1)
+	go func(b []byte) {
+		n, err := p.w.Write(b)
+		written <- result{n, err}
+	}(bytes.Clone(b))
+	select {
+	case r := <-written:
+		return r.n, r.err
+	case <-p.ctx.Done():
+	}
+	select {
+	case r := <-written:
+		return r.n, r.err
+	case <-time.After(farewellTime):
+		p.gone = true
+		return 0, context.Cause(p.ctx)
+	}
+}
+
+// sentence ends a text with a full stop if nothing ends it yet.
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.ContainsAny(s[len(s)-1:], ".?!:") {
+		return s
+	}
+	return s + "."
+}

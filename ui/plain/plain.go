@@ -1,0 +1,234 @@
+// Package plain is the walkthrough as questions and answers on lines: for screen
+// readers, serial lines and scripts. It writes plain ASCII of at most 72 columns,
+// never an escape sequence, and nothing a second time. Everything that belongs
+// together is written at once, and then nothing until the next line is read.
+package plain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"time"
+
+	"whydrop/checklist"
+	"whydrop/content"
+	"whydrop/probes/fact"
+)
+
+// Options are what the walkthrough works on.
+type Options struct {
+	In  io.Reader
+	Out io.Writer
+	// Open loads the content and opens the case. It is called once, after the
+	// first lines are written.
+	Open func() (*checklist.Case, error)
+	// Watch observes the host until the context ends and calls back with each
+	// new set of facts.
+	Watch func(context.Context, func(*fact.Facts))
+	// Export writes the incident report and returns where.
+	Export func(*checklist.Case, *checklist.Diagnosis) (string, error)
+	// Note is one line for the beginning: where the facts come from if not from
+	// this host.
+	Note string
+	// Typed says that a person types at a terminal. Otherwise each line of the
+	// input is written behind its prompt, and the end of the input brings the
+	// diagnosis.
+	Typed bool
+	// Shown says that Out is the same terminal, so that what is typed stands in it
+	// already, with the end of its line.
+	Shown bool
+	// Settle is how long the host is observed before the first answer is taken; 0
+	// for until something is measured.
+	Settle time.Duration
+
+	now func() time.Time // of tests
+}
+
+// patience is how much longer than Settle the first measurements are waited for.
+const patience = 4 * time.Second
+
+// session is the state of one walkthrough.
+type session struct {
+	Options
+	pen   *pen
+	kase  *checklist.Case
+	lines <-chan line
+	facts mailbox
+
+	diagnosis *checklist.Diagnosis
+	at        int // question; behind the last one once all were asked
+	news      news
+	seen      map[string]bool // what was told once and need not be told again
+	listed    []string        // the causes by the numbers under which they were told
+	rows      []rowName       // the services and connections likewise
+	concluded bool            // the diagnosis was told as it now stands
+	ended     bool
+}
+
+// Run leads through the checklist until the operator leaves it, the input or ctx
+// ends, and returns the case as it was left (nil if it could not be opened). A
+// fault of the output is an error; so is one of whydrop itself, with the case as
+// it was.
+func Run(ctx context.Context, o Options) (*checklist.Case, error) {
+	if o.now == nil {
+		o.now = time.Now
+	}
+	s := &session{Options: o, pen: newPen(&patientWriter{ctx: ctx, w: o.Out}), facts: newMailbox(), seen: map[string]bool{}}
+	s.welcome()
+	if err := s.pen.flush(); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.kase, err = o.Open(); err != nil {
+		return nil, err
+	}
+	watch, stop := context.WithCancel(ctx)
+	lead, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watched := make(chan error, 1)
+	go func() {
+		err := guarded("measuring", func() error { o.Watch(watch, s.facts.put); return nil })
+		if err != nil {
+			cancel() // without measurements the questions would go on by half
+		}
+		watched <- err
+	}()
+	s.lines = readLines(o.In, lead.Done())
+	err = guarded("the walkthrough", func() error { return s.lead(lead) })
+	stop()
+	return s.kase, errors.Join(err, <-watched)
+}
+
+// guarded turns a panic into an error, so that the answers are kept.
+func guarded(what string, do func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%s broke off, a fault of whydrop, please report it: %v\n%s", what, r, debug.Stack())
+		}
+	}()
+	return do()
+}
+
+func (s *session) welcome() {
+	p := s.pen
+	p.say("whydrop: why does this host drop TCP packets, and what to do about it?")
+	p.say("One question at a time, with what this host shows right now. It only reads: it changes nothing and sends nothing.")
+	p.say("Answer with numbers such as 1 or 1 3, d for don't know, or Enter to leave the question open. ? lists all commands, quit ends. Nothing you type is lost.")
+	if s.Note != "" {
+		p.say(s.Note)
+	}
+}
+
+// lead asks and obeys until the end. What this host shows for the first question
+// takes a while; the question itself is there before.
+func (s *session) lead(ctx context.Context) error {
+	s.tellQuestion()
+	if s.Settle > 0 {
+		s.pen.say(fmt.Sprintf("Measuring for %s s.", content.Show(s.Settle.Seconds())))
+	} else {
+		s.pen.say("Measuring, one moment.")
+	}
+	if err := s.pen.flush(); err != nil {
+		return err
+	}
+	s.settle(ctx)
+	if ctx.Err() != nil {
+		return s.interrupted()
+	}
+	s.tellHost()
+	for !s.ended {
+		s.tellNews()
+		s.pen.prompt(s.prompt())
+		if err := s.pen.flush(); err != nil && ctx.Err() == nil {
+			return err
+		}
+		typed, ok := s.await(ctx)
+		if !ok && ctx.Err() != nil {
+			return s.interrupted()
+		}
+		if !ok {
+			return s.inputEnded()
+		}
+		switch {
+		case !s.Typed:
+			s.pen.echo(typed.text)
+		case s.Shown:
+			s.pen.ended()
+		default:
+			s.pen.end()
+		}
+		s.obey(typed)
+	}
+	return s.pen.flush()
+}
+
+// settle waits for the first measurements.
+func (s *session) settle(ctx context.Context) {
+	late := time.NewTimer(s.Settle + patience)
+	defer late.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-late.C:
+			s.judge(nil)
+			return
+		case f := <-s.facts:
+			s.judge(f)
+			// A round of looks comes a little before or after its second.
+			if f.Seconds+0.5 >= s.Settle.Seconds() {
+				return
+			}
+		}
+	}
+}
+
+// await returns the next line; meanwhile the measurements go on. There is none
+// at the end of the input, and when ctx ends.
+func (s *session) await(ctx context.Context) (line, bool) {
+	for {
+		select {
+		case <-ctx.Done():
+			return line{}, false
+		case f := <-s.facts:
+			s.judge(f)
+		case l, ok := <-s.lines:
+			select {
+			case f := <-s.facts: // what is told next is of this moment
+				s.judge(f)
+			default:
+			}
+			return l, ok
+		}
+	}
+}
+
+// interrupted ends by a signal or a hang-up.
+func (s *session) interrupted() error {
+	s.pen.end()
+	s.pen.say("Interrupted.")
+	_ = s.pen.flush() // to a terminal that hung up nothing can be told
+	return nil
+}
+
+// inputEnded ends where nobody will answer any more. A script gets the whole
+// diagnosis, a person who pressed Ctrl+D the verdict.
+func (s *session) inputEnded() error {
+	s.pen.end()
+	if s.Typed {
+		s.farewell()
+		_ = s.pen.flush() // it may have ended because the terminal is gone
+		return nil
+	}
+	if !s.concluded {
+		s.conclude()
+	}
+	return s.pen.flush()
+}
+
+func (s *session) farewell() {
+	s.pen.say("Ended. " + s.verdict())
+	s.ended = true
+}

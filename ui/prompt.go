@@ -1,0 +1,107 @@
+package ui
+
+import (
+	"strings"
+	"unicode"
+
+	"charm.land/bubbles/v2/textinput"
+	tea "charm.land/bubbletea/v2"
+)
+
+// line is a one-line editor.
+type line struct{ input textinput.Model }
+
+// longestNote is how many characters a line may have: what is pasted by mistake
+// does not make the report unreadable.
+const longestNote = 1000
+
+func newLine(s string) line {
+	in := textinput.New()
+	in.Prompt = ""
+	in.CharLimit = longestNote
+	// Its paste key would start a program to read the clipboard; what the
+	// terminal pastes comes as a message of its own.
+	in.KeyMap.Paste.SetEnabled(false)
+	in.SetStyles(textinput.Styles{})
+	in.SetValue(s)
+	in.CursorEnd()
+	in.Focus()
+	return line{in}
+}
+
+func (l *line) String() string { return l.input.Value() }
+
+// Insert puts text at the cursor; line breaks become spaces, and what cannot be
+// printed is left out.
+func (l *line) Insert(s string) {
+	l.input, _ = l.input.Update(tea.PasteMsg{Content: strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t':
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, s)})
+}
+
+func (l *line) key(k tea.KeyPressMsg) { l.input, _ = l.input.Update(k) }
+
+// view shows the line, moved so that the cursor is to be seen.
+func (l *line) view(t theme, width int) string {
+	l.input.SetWidth(max(width-1, 3))
+	return t.clip(l.input.View(), max(width, 4))
+}
+
+// prompt is a line that is being typed at the foot of the screen. Every way out
+// of it keeps what was typed.
+type prompt struct {
+	label string
+	line  line
+	// typed is told the text after every key, done when enter ends it, left when
+	// esc does. Any may be nil.
+	typed, done, left func(text string) tea.Cmd
+}
+
+// ask begins to ask for a line.
+func (m *model) ask(p prompt) {
+	m.notice = ""
+	m.prompt = &p
+}
+
+// inPrompt passes a key to the line that is being typed.
+func (m *model) inPrompt(k tea.KeyPressMsg) tea.Cmd {
+	p := m.prompt
+	end := p.typed
+	switch k.String() {
+	case "enter":
+		m.prompt, end = nil, p.done
+	case "esc":
+		m.prompt, end = nil, p.left
+	default:
+		p.line.key(k)
+	}
+	if end == nil {
+		return nil
+	}
+	return end(p.line.String())
+}
+
+func (p *prompt) draw(t theme, w int) string {
+	head := p.label + " "
+	if len(head) > w/2 {
+		head = "> "
+	}
+	return t.bold.Render(head) + p.line.view(t, w-len(head))
+}
+
+// startSearch asks for the text that the screen's list is searched for.
+func (m *model) startSearch() {
+	s, ok := m.screen().(searchable)
+	if !ok {
+		m.notice = "there is nothing to search on this screen"
+		return
+	}
+	find := func(text string) tea.Cmd { s.search(m, text); return nil }
+	m.ask(prompt{label: "search:", line: newLine(s.searching()), typed: find, done: find})
+}

@@ -1,0 +1,54 @@
+package ui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"whydrop/content"
+)
+
+// reportScreen is a preview of the incident report. It is set anew only for a
+// new diagnosis or width.
+type reportScreen struct {
+	pager
+	of    *judgement
+	width int
+	lines []string
+}
+
+func (r *reportScreen) do(m *model, a action) tea.Cmd {
+	r.turn(a, m.layout.bodyHeight)
+	return nil
+}
+
+func (r *reportScreen) hints(*model) []hint {
+	return []hint{{actReport, "write it to a file"}, {actDown, "scroll"}}
+}
+
+func (r *reportScreen) draw(m *model, w, h int) []string {
+	return r.pager.draw(m, r.page(m, w), w, h)
+}
+
+// copies is the whole report.
+func (r *reportScreen) copies(m *model) []copyable {
+	var b strings.Builder
+	if err := m.kase.WriteReport(&b, m.diagnosis.Diagnosis, m.now()); err != nil {
+		return nil
+	}
+	return []copyable{{"the report", b.String()}}
+}
+
+func (r *reportScreen) page(m *model, w int) []string {
+	if r.of == m.diagnosis && r.width == w {
+		return r.lines
+	}
+	var b strings.Builder
+	if err := m.kase.WriteReport(&b, m.diagnosis.Diagnosis, m.now()); err != nil {
+		return wrap(content.Show(err.Error()), w, "")
+	}
+	r.of, r.width = m.diagnosis, w
+	r.lines = append(wrap("This is what "+m.keys.key(actReport)+" writes to a file, as markdown. It follows the measurements until then; "+m.keys.key(actPause)+" holds them.", w, ""), "")
+	r.lines = append(r.lines, m.theme.markdown(b.String(), w)...)
+	return r.lines
+}

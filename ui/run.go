@@ -1,0 +1,103 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	tea "charm.land/bubbletea/v2"
+
+	"whydrop/checklist"
+	"whydrop/probes/fact"
+	"whydrop/ui/tty"
+)
+
+// settled is after how many looks all that is done once has been done.
+const settled = 4
+
+// Run shows the terminal program until the operator leaves it or ctx ends, and
+// returns the case as it was left (nil if it was never opened). The terminal is
+// left as it was found.
+func Run(ctx context.Context, o Options) (*checklist.Case, error) {
+	env := os.Environ()
+	if o.Theme == "auto" && tty.ASCIIOnly(env) {
+		o.Theme = "ascii"
+	}
+	m, err := newModel(o)
+	if err != nil {
+		return nil, err
+	}
+	terminal := tty.New(os.Stdin, os.Stdout, env, tty.Colours(o.Colours, os.Stdout, env), o.Mouse)
+	if err := terminal.Enter(); err != nil {
+		return nil, err
+	}
+	defer terminal.Leave()
+	m.surface = terminal
+	size := terminal.Size()
+	m.layout = arrange(size.Width, size.Height)
+	m.View() // before anything is read, loaded or measured
+
+	p := tea.NewProgram(m,
+		tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithEnvironment(env),
+		tea.WithoutRenderer(), tea.WithFPS(1), tea.WithOutput(io.Discard),
+		tea.WithInput(os.Stdin), tea.WithWindowSize(size.Width, size.Height))
+	watch, stop := context.WithCancel(ctx)
+	go follow(watch, p, terminal)
+	watched := make(chan error, 1)
+	go func() {
+		looks := 0
+		err := observe(watch, o.Watch, func(f *fact.Facts) {
+			p.Send(factsMsg{f})
+			if looks++; looks == settled {
+				debug.FreeOSMemory() // what loading and the first looks took: the host may have little
+			}
+		})
+		if err != nil {
+			p.Kill()
+		}
+		watched <- err
+	}()
+	_, err = p.Run()
+	stop()
+	broken := errors.Join(<-watched, m.broken)
+	if ctx.Err() != nil || broken != nil {
+		err = nil // the hang-up or signal is not a failure of the screen
+	}
+	return m.kase, errors.Join(err, broken)
+}
+
+// follow tells the program when the terminal changes its size or hangs up.
+func follow(ctx context.Context, p *tea.Program, terminal *tty.Terminal) {
+	changed := make(chan os.Signal, 1)
+	signal.Notify(changed, syscall.SIGWINCH, syscall.SIGCONT)
+	defer signal.Stop(changed)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-terminal.Broken():
+			p.Kill()
+			return
+		case <-changed:
+			size := terminal.Size()
+			p.Send(tea.WindowSizeMsg{Width: size.Width, Height: size.Height})
+		}
+	}
+}
+
+// observe watches until ctx ends. A panic becomes an error, so that the
+// terminal is restored and the answers are kept.
+func observe(ctx context.Context, watch func(context.Context, func(*fact.Facts)), each func(*fact.Facts)) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("measuring broke off, a fault of whydrop: %v", r)
+		}
+	}()
+	watch(ctx, each)
+	return nil
+}
