@@ -8,6 +8,10 @@ const fewestRecoveries = 8
 // initialWindow is how many segments a new connection sends at once (RFC 6928).
 const initialWindow = 10
 
+// slowStartMost is how many segments a connection that began lately has on the way
+// when it loses one, as losses keep the window from growing further.
+const slowStartMost = 3 * initialWindow
+
 // lossRun is how many segments were lost at a time, beside what chance would add:
 // the fast retransmissions of a recovery, divided by what it would have if each
 // segment had the same chance. A recovery lasts a round-trip time, so random loss
@@ -36,7 +40,8 @@ func lossRun(facts *fact.Facts, share float64) (run float64, known bool) {
 // onTheWay estimates how many segments were on the way of a connection that lost
 // one: of all such connections on average, or of those that lost most, whichever
 // is more. Connections that are opened for each request send all they have in a few
-// round-trip times and rest, so of them it is an initial window at least.
+// round-trip times and rest, so of them it is what a window has that begins small and
+// doubles each time: a third of all they send, an initial window at least.
 func onTheWay(facts *fact.Facts) float64 {
 	var mean, weighted, losses float64
 	sent, _ := facts.Num("TcpExt.TCPOrigDataSent")
@@ -58,8 +63,9 @@ func onTheWay(facts *fact.Facts) float64 {
 	active, _ := facts.Num("Tcp.ActiveOpens")
 	passive, _ := facts.Num("Tcp.PassiveOpens")
 	least := 0.0
-	if opened := active + passive; opened > 0 && opened >= flows {
-		least = min(initialWindow, sent/opened)
+	if opened := active + passive; opened > 0 && opened >= flows/2 { // others began before
+		each := sent / max(opened, flows)
+		least = min(each, max(initialWindow, min(each/3, slowStartMost)))
 	}
 	return max(least, mean/1000/facts.Seconds)
 }

@@ -24,7 +24,12 @@ func TestLossRun(t *testing.T) {
 	bulk := host(60, 0, 20)
 	bulk.Tables["flow"] = []fact.Row{{"retrans": 60.0, "segs_out": 3500.0, "rtt_ms": 200.0}}
 	short := host(90, 0, 45)
-	short.Values["Tcp.PassiveOpens"] = fact.Value{Now: 90.0}
+	short.Values["Tcp.PassiveOpens"] = fact.Value{Now: 180.0}
+	long, older := host(90, 0, 45), host(90, 0, 45)
+	long.Values["Tcp.PassiveOpens"] = fact.Value{Now: 60.0}
+	older.Values["Tcp.PassiveOpens"], older.Values["tcp.flows_retrans"] = fact.Value{Now: 39.0}, fact.Value{Now: 40.0}
+	huge := host(90, 0, 45)
+	huge.Values["Tcp.PassiveOpens"] = fact.Value{Now: 4.0}
 	for name, c := range map[string]struct {
 		facts *fact.Facts
 		share float64
@@ -36,6 +41,9 @@ func TestLossRun(t *testing.T) {
 		"lost again counts once":               {host(30, 10, 10), 0.01, 2 / 1.06},
 		"mostly lost again":                    {host(30, 20, 10), 0.3, 0},
 		"a connection for each request":        {short, 0.1, 2 / (1 + 0.1*10)},
+		"and much for each":                    {long, 0.1, 2 / (1 + 0.1*20)},
+		"one had been opened before":           {older, 0.1, 2 / (1 + 0.1*30)},
+		"windows under losses stay small":      {huge, 0.1, 2 / (1 + 0.1*30)},
 		"few recoveries":                       {host(30, 0, 7), 0.01, 0},
 		"one bulk transfer had the losses":     {bulk, 0.02, 3 / (1 + 0.02*3500*0.2/6)},
 		"an old kernel counts no lost retries": {without(host(38, 0, 36), "TcpExt.TCPLostRetransmit"), 0.01, 0},

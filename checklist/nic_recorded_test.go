@@ -153,6 +153,7 @@ func (r *reading) diagnosed(t *testing.T, c *Case, host *fact.Facts) *Diagnosis 
 	for _, name := range []string{"link", "qdisc", "nic", "nicstat"} {
 		delete(f.Tables, name)
 	}
+	f.Flag("host.container", false) // a card is in the host's own network namespace
 	for name, v := range r.Values {
 		f.Gauge(name, v)
 	}
