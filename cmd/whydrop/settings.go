@@ -93,7 +93,8 @@ func set(f *pflag.Flag, value, from string) error {
 type configured struct{ value, place string }
 
 // readConfig reads the configuration file, or the usual one if path is empty. It
-// is an error if a file that was named is not there.
+// is an error if a file that was named is not there; the usual one may be missing,
+// or lie in another user's home, as under setpriv or sudo.
 func readConfig(path string) (map[string]configured, error) {
 	named := path != ""
 	if !named {
@@ -101,7 +102,7 @@ func readConfig(path string) (map[string]configured, error) {
 	}
 	data, err := os.ReadFile(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !named, path == "":
+	case path == "", !named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("the configuration could not be read: %w", err)
