@@ -19,6 +19,10 @@ var bpfFaults = []Scenario{
 		Name: "tc-drop", Cause: "bpf.tc-drop", sick: "server", Needs: "root",
 		About: "a tc program at the ingress drops a service's packets; seen from its host",
 		plan: func(s *site) error {
+			// Packets that the link counts and IP misses tell it without eBPF.
+			if err := s.segmented(); err != nil {
+				return err
+			}
 			return s.programmed(tcxHook(ebpf.AttachTCXIngress), taker{port: 9100})
 		},
 	},
