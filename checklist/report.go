@@ -25,7 +25,7 @@ type reportData struct {
 	Named     []*Finding
 	Suspects  []*Finding // not named, but the most likely of the rest
 	Plan      []PlanStep
-	Hops      []HopView
+	Way       []Stop
 	Ledger    ledgerView
 	Measured  []Measurement
 	ByHand    []string
@@ -36,6 +36,26 @@ type reportData struct {
 	DropFlows []fact.Row
 	Events    []Event
 	Written   time.Time
+}
+
+// laneText says what was lost in one direction at a place, in bold if anything
+// was; what nobody could read is not zero.
+func laneText(l Lane) string {
+	switch {
+	case !l.Passes:
+		return ""
+	case l.Lost > 0:
+		return "**" + content.Show(l.Lost) + "**"
+	case l.Maybe > 0:
+		return content.Show(l.Maybe) + " that may be a loss"
+	case l.Unread == len(l.Places) && l.Unread > 0:
+		return "could not be read"
+	case len(l.Places) == 0:
+		return "nobody counts here"
+	case l.Unread > 0:
+		return "0, as far as it could be read"
+	}
+	return "0"
 }
 
 // Measurement is one scalar fact with its raw values, for the evidence table.
@@ -57,10 +77,10 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 		"num":     func(v float64) string { return content.Show(v) },
 		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"title":   c.causeTitle, "join": strings.Join,
-		"answer": c.answerText,
-		"total":  totalText,
-		"step":   c.stepTitle,
-		"inc":    func(i int) int { return i + 1 },
+		"answer": c.answerText, "lane": laneText,
+		"total": totalText,
+		"step":  c.stepTitle,
+		"inc":   func(i int) int { return i + 1 },
 	}).Parse(reportTemplate)
 	if err != nil {
 		return fmt.Errorf("report template: %w", err)
@@ -69,9 +89,10 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 	if facts == nil {
 		facts = fact.New(c.Started, 0)
 	}
+	places := c.Places(d)
 	data := reportData{
 		Case: c, Facts: facts, Diagnosis: d, Named: d.Named(), Suspects: d.Suspects(3),
-		Plan: c.Plan(d), Hops: c.Hops(d), Ledger: viewLedger(c.Places(d)), Measured: c.measured(d), ByHand: c.byHand(d), Events: c.Track.Events(), Written: written,
+		Plan: c.Plan(d), Way: Way(c.Hops(d), places), Ledger: viewLedger(places), Measured: c.measured(d), ByHand: c.byHand(d), Events: c.Track.Events(), Written: written,
 		Further:   c.further(d),
 		Changes:   rowsWhere(facts, "change", 20, func(r fact.Row) bool { return r["at_boot"] != true }),
 		Raised:    rowsWhere(facts, "history", 20, func(r fact.Row) bool { return r["raised"] == true && r["trouble"] == true }),
@@ -186,7 +207,7 @@ func (c *Case) causeTitle(id string) string {
 func (c *Case) answerText(q *content.Question) string {
 	a, ok := c.Answers[q.ID]
 	if !ok {
-		return "not asked"
+		return "not answered"
 	}
 	var said []string
 	for _, id := range a.Options {
