@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"whydrop/checklist"
 	"whydrop/content"
@@ -86,6 +87,13 @@ func (s *causesScreen) search(_ *model, text string) {
 }
 
 func (s *causesScreen) searching() string { return s.query }
+
+// shut ends the search; the cursor stays on its cause.
+func (s *causesScreen) shut() bool {
+	was := s.query != ""
+	s.query = ""
+	return was
+}
 
 func (s *causesScreen) do(m *model, a action) tea.Cmd {
 	rows := s.entries(m)
@@ -170,7 +178,7 @@ func (s *causesScreen) draw(m *model, w, h int) []string {
 	var lines []string
 	if s.query != "" {
 		lines = append(lines, t.bold.Render(fmt.Sprintf("%d of %d causes with %q", len(rows), len(m.diagnosis.Findings), content.Show(s.query)))+
-			t.dim.Render(", "+m.keys.key(actSearch)+" changes it"))
+			t.dim.Render(", "+m.keys.key(actBack)+" shows all"))
 	}
 	s.above = len(lines)
 	room := h - len(lines)
@@ -222,21 +230,37 @@ func (m *model) causeEntry(rows []causeRow, i, at, w int) string {
 // and words.
 func (m *model) causeLine(f *checklist.Finding, w int, here bool) string {
 	t, bar := m.theme, 4
-	if w >= 60 {
+	if w >= 76 {
 		bar = 8
 	}
-	text := fmt.Sprintf("%s %6s  ", t.meter(f.Probability, bar), checklist.Percent(f.Probability))
-	if w >= 76 {
+	text := m.odds(f, bar)
+	if w >= 84 {
 		text += t.spark(m.causeSeries(f), 8, 1) + "  "
 	}
-	text = t.clip(text+content.Show(f.Cause.Title), w-2)
+	title := t.clip(content.Show(f.Cause.Title), w-2-ansi.StringWidth(text))
+	if here { // what is drawn in reverse is no bar any more
+		style := t.plain
+		if f.Named() {
+			style = t.bad
+		}
+		return t.pointer + " " + style.Render(text) + t.cursor.Render(title)
+	}
+	return m.marked(f, text+title)
+}
+
+// odds is the probability of a cause as a bar of a width and as a number.
+func (m *model) odds(f *checklist.Finding, bar int) string {
+	return fmt.Sprintf("%s %6s  ", m.theme.meter(f.Probability, bar), checklist.Percent(f.Probability))
+}
+
+// marked puts before a line about a cause how it stands, and makes it stand out as
+// much as that deserves.
+func (m *model) marked(f *checklist.Finding, text string) string {
 	switch {
-	case here:
-		return t.pointer + " " + t.cursor.Render(text)
 	case f.Named():
-		return t.bad.Render("! " + text)
+		return m.theme.bad.Render("! " + text)
 	case f.Probability < ruledOut:
-		return "  " + t.dim.Render(text)
+		return "  " + m.theme.dim.Render(text)
 	default:
 		return "? " + text
 	}
@@ -254,30 +278,62 @@ func (m *model) suspects(n int) []*checklist.Finding {
 	return list
 }
 
-// causesSide are the causes that are named or that something speaks for, with
-// their weightiest reasons, in at most h lines.
+// causesSide are the causes that are named or that something speaks for, in at
+// most h lines. Their weightiest reasons stand below them where that takes the
+// room of no other that is named.
 func (m *model) causesSide(w, h int) []string {
 	t, d := m.theme, m.diagnosis
-	suspects := m.suspects(8)
-	rest := fmt.Sprintf("%d causes considered, none is likely", len(d.Findings))
-	if n := len(suspects); n > 0 {
-		rest = fmt.Sprintf("and %d that are less likely", len(d.Findings)-n)
-	}
-	lines := []string{t.bold.Render("Causes")}
-	for _, f := range suspects {
-		entry := []string{m.causeLine(f, w, false)}
-		for i, r := range f.For {
-			if i == 3 || !f.Named() && i == 1 {
-				break
-			}
-			entry = append(entry, wrap("    + "+content.Show(r.Says), w, "      ")...)
+	suspects, named := m.suspects(8), len(d.Named())
+	titles, left := make([][]string, len(suspects)), h-2
+	for i, f := range suspects {
+		titles[i] = m.causeTitle(f, w)
+		if i < named {
+			left -= len(titles[i])
 		}
-		if len(lines)+len(entry) >= h {
+	}
+	reasons := 3
+	if named > 1 {
+		reasons = 2
+	}
+	lines, shown := []string{t.bold.Render("Causes")}, 0
+	for i, f := range suspects {
+		if i >= named {
+			left -= len(titles[i])
+			reasons = 1
+		}
+		if len(lines)+len(titles[i]) >= h {
 			break
 		}
-		lines = append(lines, entry...)
+		lines, shown = append(lines, titles[i]...), i+1
+		for _, r := range f.For[:min(reasons, len(f.For))] {
+			says := wrap("    + "+content.Show(r.Says), w, "      ")
+			if len(says) > left {
+				break
+			}
+			lines, left = append(lines, says...), left-len(says)
+		}
+	}
+	rest := fmt.Sprintf("and %d that are less likely", len(d.Findings)-shown)
+	if shown == 0 {
+		rest = fmt.Sprintf("%d causes considered, none is likely", len(d.Findings))
 	}
 	return append(lines, t.dim.Render("  "+rest))
+}
+
+// causeTitle is the line of a cause with all of its title, on more lines where
+// one is too short.
+func (m *model) causeTitle(f *checklist.Finding, w int) []string {
+	head := m.odds(f, 4)
+	indent := strings.Repeat(" ", ansi.StringWidth(head))
+	lines := wrap(content.Show(f.Cause.Title), w-2-len(indent), "")
+	for i, l := range lines {
+		lines[i] = "  " + indent + l
+		if f.Named() {
+			lines[i] = m.theme.bad.Render(lines[i])
+		}
+	}
+	lines[0] = m.marked(f, head+strings.TrimLeft(ansi.Strip(lines[0]), " "))
+	return lines
 }
 
 // summaryLines is the diagnosis in words: what was found, what shows that

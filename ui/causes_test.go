@@ -199,3 +199,32 @@ func BenchmarkCauses(b *testing.B) {
 		}
 	}
 }
+
+// Esc ends a search before it leaves the screen, and the cursor stays where it is.
+func TestEscEndsTheSearch(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	o.send(factsMsg{lossyHost(o.m.kase.Book.Facts)})
+	for _, tt := range []struct {
+		key, word string
+		at        func() string
+	}{
+		{"2", "sack", func() string { return o.m.causes.at }},
+		{"5", "billing", func() string { return o.m.flows.lists[o.m.flows.at].here().Name }},
+		{"6", "retrans", func() string { return o.m.evidence.table.at }},
+	} {
+		o.press("1", tt.key, "/", tt.word, "enter", "down", "up")
+		s := o.m.screen().(searchable)
+		before, on := tt.at(), o.m.on
+		if s.searching() != tt.word {
+			t.Fatalf("screen %s searches for %q", tt.key, s.searching())
+		}
+		o.press("esc")
+		o.screen()
+		if s.searching() != "" || o.m.on != on || tt.at() != before {
+			t.Errorf("screen %s: esc leaves the search at %q on screen %d with the cursor on %q, it was on %q", tt.key, s.searching(), o.m.on, tt.at(), before)
+		}
+		if o.press("esc"); o.m.on == on {
+			t.Errorf("screen %s: a second esc stays", tt.key)
+		}
+	}
+}

@@ -1,9 +1,7 @@
 package ui
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -63,7 +61,7 @@ func (m *model) copyItem(c copyable, print bool) tea.Cmd {
 		return nil
 	}
 	if print {
-		return tea.Exec(&printout{surface: m.surface, text: c.text}, func(err error) tea.Msg { return printedMsg{err} })
+		return beside(func() error { return m.surface.Print(m.ctx, plainly(c.text)) })
 	}
 	m.notice = "copied, if the terminal allows it: " + content.Show(c.text) + "  (" + m.keys.key(actPrint) + " prints it)"
 	if err := m.surface.Copy(c.text); err != nil {
@@ -72,36 +70,13 @@ func (m *model) copyItem(c copyable, print bool) tea.Cmd {
 	return nil
 }
 
-type printedMsg struct{ err error }
-
-// printout shows text on the plain terminal until enter is pressed, so that it
-// can be selected by mouse.
-type printout struct {
-	surface surface
-	text    string
-	in      io.Reader
-	out     io.Writer
-}
-
-func (p *printout) SetStdin(r io.Reader)  { p.in = r }
-func (p *printout) SetStdout(w io.Writer) {}
-func (p *printout) SetStderr(w io.Writer) {}
-
-// Run prints and waits for a line or the end of input.
-func (p *printout) Run() error {
-	p.surface.Leave()
-	for _, l := range strings.Split(p.text, "\n") {
-		p.surface.Print(content.Show(l) + "\n")
+// plainly is text as the plain terminal may show it.
+func plainly(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i] = content.Show(l)
 	}
-	p.surface.Print("\n(enter goes back)\n")
-	_, err := bufio.NewReader(p.in).ReadString('\n')
-	if again := p.surface.Enter(); again != nil {
-		return again
-	}
-	if err == io.EOF {
-		return nil
-	}
-	return err
+	return strings.Join(lines, "\n") + "\n\n(enter goes back)\n"
 }
 
 func (c *copyList) draw(m *model, w, h int) []string {

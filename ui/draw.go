@@ -89,15 +89,12 @@ func (m *model) verdictLine(w int) string {
 	if d == nil || d.facts == nil {
 		return t.dim.Render("measuring: the first result takes a second")
 	}
-	head, text, tail, style := "", "", "", t.warn
+	head, text, odds, more, style := "", "", "", 0, t.warn
 	switch d.Verdict {
 	case checklist.Fault:
 		named := d.Named()
 		head, text, style = "FAULT: ", named[0].Cause.Title, t.bad
-		tail = fmt.Sprintf(" (%s)", checklist.Percent(named[0].Probability))
-		if n := len(named) - 1; n > 0 {
-			tail += fmt.Sprintf(", and %d more", n)
-		}
+		odds, more = fmt.Sprintf(" (%s)", checklist.Percent(named[0].Probability)), len(named)-1
 	case checklist.Healthy:
 		head, style = "HEALTHY so far", t.good
 		text = fmt.Sprintf(": nothing lost packets in the last %.0f s", d.facts.Seconds)
@@ -107,15 +104,32 @@ func (m *model) verdictLine(w int) string {
 			head, text = "UNEXPLAINED: ", content.Show(d.Symptoms[0])
 		}
 	}
-	if m.news.text != "" && m.now().Before(m.news.until) {
-		news := " [" + content.Show(m.news.text) + "]"
-		tail += t.clip(news, max(0, w-ansi.StringWidth(head)-ansi.StringWidth(tail)-min(ansi.StringWidth(text), w/2)))
-	}
 	if m.paused {
 		head = "PAUSED. " + head
 	}
-	room := w - ansi.StringWidth(head) - ansi.StringWidth(tail)
-	return style.Render(head + t.clip(text, room) + tail)
+	tail := ""
+	for _, tail = range m.verdictTails(odds, more) {
+		if ansi.StringWidth(head+text+tail) <= w {
+			break
+		}
+	}
+	return style.Render(head + t.clip(text, w-ansi.StringWidth(head+tail)) + tail)
+}
+
+// verdictTails are what may stand behind the title of the cause, the longest
+// first: how likely it is, how many more are named, and what is new.
+func (m *model) verdictTails(odds string, more int) []string {
+	long, brief := odds, odds
+	if more > 0 {
+		long, brief = fmt.Sprintf("%s, and %d more", odds, more), fmt.Sprintf("%s, +%d", odds, more)
+	}
+	if m.news.text == "" || !m.now().Before(m.news.until) {
+		return []string{long, brief}
+	}
+	text := content.Show(m.news.text)
+	at, _, _ := strings.Cut(text, ": ")
+	word, _, _ := strings.Cut(text, " ")
+	return []string{long + " [" + text + "]", long + " [" + at + "]", long + " [" + word + "]", brief + " [" + word + "]"}
 }
 
 func (m *model) drawFooter() string {
@@ -170,7 +184,11 @@ func (m *model) hints() []hint {
 	case m.on == walkID && m.walk.editing:
 		return []hint{{actEnter, "keep the note"}}
 	}
-	return append(m.screen().hints(m),
+	hints := m.screen().hints(m)
+	if m.paused {
+		hints = append([]hint{{actPause, "go on"}}, hints...)
+	}
+	return append(hints,
 		hint{actLeave, "quit"}, hint{actMark, "mark"}, hint{actPause, "pause"}, hint{actReport, "write report"},
 		hint{actCopy, "copy"}, hint{actSuggested, "most telling question"})
 }
@@ -258,7 +276,7 @@ func (m *model) drawSide(s side) []string {
 	}
 	if s.both || s.shows == causesID {
 		show(func(w, _ int) []string { return m.nextLines(w) })
-		show(func(w, _ int) []string { return m.blindLines(w) })
+		show(m.blindIn)
 	}
 	return lines
 }

@@ -407,4 +407,14 @@ func (s *evidenceScreen) empty(m *model) string {
 	return "Nothing moved. " + m.keys.key(actFilter) + " shows the other facts."
 }
 
-func (s *evidenceScreen) shut() bool { return s.page.shut() }
+// shut shuts the page of a fact, or ends the search; the cursor stays on its row.
+func (s *evidenceScreen) shut() bool {
+	if s.page.shut() {
+		return true
+	}
+	was := s.query != ""
+	if was {
+		s.query, s.stale, s.held = "", true, s.table.at
+	}
+	return was
+}

@@ -223,6 +223,9 @@ func (s *flowsScreen) draw(m *model, w, h int) []string {
 	var below []string
 	room := h - len(lines)
 	if n := previewHeight(h); n > 0 {
+		if len(l.shown)+1 <= h/2-len(lines) {
+			n = h - h/2 // the room that a short list leaves
+		}
 		below = s.preview(m, l, w, n)
 	}
 	lines = append(lines, l.table.draw(t, l.tableRows(t), w, room-len(below))...)
@@ -313,7 +316,7 @@ func (s *flowsScreen) rowLines(m *model, li *content.List, r *checklist.ListRow,
 	lines = append(lines, wrap(content.Show(text), w, "")...)
 	speak := s.chargeLines(m, r, w)
 	if len(speak) == 0 {
-		speak = []string{m.theme.dim.Render("no likely cause stands on it")}
+		speak = []string{m.theme.dim.Render("no likely cause names it in particular")}
 	}
 	return append(lines, speak...)
 }
@@ -329,4 +332,16 @@ func (s *flowsScreen) pageLines(m *model, w int) []string {
 	return append(lines, fieldLines(m.theme, m.kase.Book.Facts.TableOf(s.rowAt), li.Columns, s.row.Row, w)...)
 }
 
-func (s *flowsScreen) shut() bool { return s.page.shut() }
+// shut shuts the page of a row, or ends the search of the list; the cursor stays on
+// its row.
+func (s *flowsScreen) shut() bool {
+	if s.page.shut() {
+		return true
+	}
+	if s.searching() == "" {
+		return false
+	}
+	l := s.lists[s.at]
+	l.query, l.stale, l.held = "", true, l.table.at
+	return true
+}

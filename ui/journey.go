@@ -212,9 +212,9 @@ func (s *journeyScreen) draw(m *model, w, h int) []string {
 	}
 	at := s.index(way)
 	s.at = way[at].Hop.ID
-	balance := styled(wrap(content.Show(m.diagnosis.Balance.Sentence()), w, "  "), t.dim.Render)
-	if h < 12 {
-		balance = nil
+	var balance []string
+	if h >= 12 && m.balanced(way) {
+		balance = styled(wrap(content.Show(m.diagnosis.Balance.Sentence()), w, "  "), t.dim.Render)
 	}
 	// A line before the way, and one where it leaves the host.
 	l := arrangeJourney(w, h, len(way)+2, len(balance))
@@ -240,6 +240,12 @@ func (s *journeyScreen) draw(m *model, w, h int) []string {
 		out = append(out, t.pad(left, l.width)+" "+t.dim.Render(t.border)+" "+beside)
 	}
 	return append(out, balance...)
+}
+
+// balanced says whether the balance belongs to the picture. Where there is none,
+// what was lost stands for itself.
+func (m *model) balanced(way []checklist.Stop) bool {
+	return m.diagnosis.Balance.Worth() || !slices.ContainsFunc(way, sick)
 }
 
 // readOn is the part of a text that there is room for, below a rule that says
@@ -283,6 +289,9 @@ func (m *model) picture(way []checklist.Stop, at, w int) (lines []string, stops 
 // in the first place outside.
 func (m *model) lanes(way []checklist.Stop, i, w int) string {
 	s := way[i]
+	if named := m.namedCell(s, 2*w+1); named != "" && !m.unlocated(way, i) {
+		return named
+	}
 	sent := m.cell(s, s.Sent, w)
 	if m.unlocated(way, i) {
 		style := m.theme.bold
@@ -292,6 +301,16 @@ func (m *model) lanes(way []checklist.Stop, i, w int) string {
 		sent = m.theme.pad(style.Render(m.elsewhere(w)), w)
 	}
 	return sent + " " + m.cell(s, s.Received, w)
+}
+
+// namedCell is the cause at a place where one is named although nothing is lost
+// there, across both lanes; empty for any other place.
+func (m *model) namedCell(s checklist.Stop, w int) string {
+	if s.Probability <= checklist.Named || s.Sent.Lost+s.Received.Lost > 0 || len(s.Causes) == 0 {
+		return ""
+	}
+	text := "! " + checklist.Percent(s.Causes[0].Probability) + " " + content.Show(s.Causes[0].Cause.Title)
+	return m.theme.pad(m.theme.bad.Render(m.theme.clip(text, w)), w)
 }
 
 // unlocated says whether a place is the one at which stands what was lost and is

@@ -50,11 +50,14 @@ func (m *model) judge() tea.Cmd {
 func (m *model) judged(msg judgedMsg) tea.Cmd {
 	m.judging = false
 	fresh := msg.judgement.facts != nil && msg.judgement.facts != m.kase.Facts
+	first := m.diagnosis == nil || m.diagnosis.facts == nil // nothing is new yet
 	m.diagnosis, m.kase.Facts = msg.judgement, msg.judgement.facts
 	if fresh {
 		before := len(m.kase.Track.Events())
 		m.kase.Track.Add(m.now(), m.kase.Facts, m.diagnosis.Diagnosis)
-		m.tellNews(m.kase.Track.Events()[before:])
+		if !first {
+			m.tellNews(m.kase.Track.Events()[before:])
+		}
 	}
 	early := m.typedEarly()
 	if msg.generation != m.wanted {

@@ -119,6 +119,9 @@ func (t theme) table(rows [][]string, w int) []string {
 		}
 	}
 	fit(widths, w)
+	if torn(rows, widths) && separator(rows[1]) {
+		return t.records(rows, w)
+	}
 	var lines []string
 	for i, r := range rows {
 		if separator(r) || strings.Join(r, "") == "" {
@@ -131,6 +134,43 @@ func (t theme) table(rows [][]string, w int) []string {
 			}
 			lines = append(lines, l)
 		}
+	}
+	return lines
+}
+
+// torn says whether a word of a table has no room in its column.
+func torn(rows [][]string, widths []int) bool {
+	for _, r := range rows {
+		for i, c := range r {
+			for _, word := range strings.Fields(c) {
+				if ansi.StringWidth(word) > widths[i] && !separator(r) {
+					return len(rows) > 2
+				}
+			}
+		}
+	}
+	return false
+}
+
+// records lays out a table that has no room for its columns: the first cell of a
+// row on a line of its own, below it the others under their names.
+func (t theme) records(rows [][]string, w int) []string {
+	var lines []string
+	for _, r := range rows[2:] {
+		if len(r) == 0 {
+			continue
+		}
+		lines = append(lines, styled(wrap(r[0], w, ""), t.bold.Render)...)
+		var rest []string
+		for i, c := range r[1:] {
+			if i+1 < len(rows[0]) && rows[0][i+1] != "" && c != "" {
+				c = rows[0][i+1] + ": " + c
+			}
+			if c != "" {
+				rest = append(rest, c)
+			}
+		}
+		lines = append(lines, indented(wrap(strings.Join(rest, "; "), w-2, ""))...)
 	}
 	return lines
 }

@@ -18,6 +18,15 @@ func (m *model) switchMouse() {
 	}
 }
 
+// unasked drops what looks like a report of the mouse while it belongs to the
+// terminal: that is junk of a bad line or of a paste.
+func (m *model) unasked(_ tea.Model, msg tea.Msg) tea.Msg {
+	if _, ok := msg.(tea.MouseMsg); ok && !m.mouse {
+		return nil
+	}
+	return msg
+}
+
 // wheel moves as three presses of a key would.
 func (m *model) wheel(at tea.Mouse) tea.Cmd {
 	a := actDown

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"whydrop/checklist"
 	"whydrop/content"
@@ -21,7 +22,13 @@ func (s *planScreen) do(m *model, a action) tea.Cmd {
 	return nil
 }
 
-func (s *planScreen) hints(*model) []hint { return []hint{{actDown, "scroll"}, {actEnter, "report"}} }
+func (s *planScreen) hints(m *model) []hint {
+	hints := []hint{{actDown, "scroll"}}
+	if len(m.diagnosis.plan) > 0 {
+		hints = append(hints, hint{actCopy, "copy a command"})
+	}
+	return append(hints, hint{actEnter, "report"})
+}
 
 func (s *planScreen) draw(m *model, w, h int) []string {
 	return s.pager.draw(m, m.planLines(w), w, h)
@@ -77,17 +84,34 @@ func (m *model) planStep(number int, s checklist.PlanStep, w int) []string {
 	}
 	for _, field := range [][2]string{
 		{"mind", unchecked}, {"change", s.Change}, {"why", s.Why}, {"current", s.Current}, {"proposed", s.Value},
-		{"computed", s.Calculation}, {"effect", s.Effect}, {"risk", s.Risk}, {"scope", s.Scope}, {"now", s.Runtime},
-		{"for good", s.Persist}, {"to keep", s.Keep}, {"take back", s.Rollback}, {"verify", s.Verify}, {"to send", s.Ask},
+		{"computed", s.Calculation}, {"effect", s.Effect}, {"risk", s.Risk}, {"scope", s.Scope}, {runNow, s.Runtime},
+		{runForGood, s.Persist}, {"to keep", s.Keep}, {"take back", s.Rollback}, {"verify", s.Verify}, {"to send", s.Ask},
 	} {
-		if field[1] == "" {
+		head, text := field[0], content.Show(field[1])
+		if text == "" {
 			continue
 		}
-		head := field[0]
-		for _, l := range wrap(content.Show(field[1]), w-13, "") {
+		if head == runNow || head == runForGood {
+			lines = append(lines, t.commandLines(head, text, w)...)
+			continue
+		}
+		for _, l := range wrap(text, w-13, "") {
 			lines = append(lines, t.dim.Render(t.pad("   "+head, 12))+" "+l)
 			head = ""
 		}
 	}
 	return lines
+}
+
+// The fields of a step that are commands.
+const runNow, runForGood = "now", "for good"
+
+// commandLines are a command beside its head, or below it from the left edge
+// where it is long: so that what is selected and pasted is the command.
+func (t theme) commandLines(head, command string, w int) []string {
+	if ansi.StringWidth(command) <= w-13 {
+		return []string{t.dim.Render(t.pad("   "+head, 12)) + " " + t.bold.Render(command)}
+	}
+	lines := []string{t.dim.Render("   " + head)}
+	return append(lines, styled(shell(command, w), t.bold.Render)...)
 }

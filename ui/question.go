@@ -223,7 +223,7 @@ func (m *model) probeLines(q *content.Question, w int) []string {
 		case p.Status == "ok":
 			fine = append(fine, p.Name)
 		default:
-			lines = append(lines, styled(wrap("? probe "+p.Name+" "+p.Status+": "+content.Show(p.Why), w, "  "), t.dim.Render)...)
+			lines = append(lines, styled(wrap("? "+skipped(p), w, "  "), t.dim.Render)...)
 		}
 	}
 	for _, b := range m.diagnosis.facts.Blind {

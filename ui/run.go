@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -19,6 +20,9 @@ import (
 
 // settled is after how many looks all that is done once has been done.
 const settled = 4
+
+// patience is for how long the end waits for the measuring to stop.
+const patience = 2 * time.Second
 
 // Run shows the terminal program until the operator leaves it or ctx ends, and
 // returns the case as it was left (nil if it was never opened). The terminal is
@@ -37,15 +41,16 @@ func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 		return nil, err
 	}
 	defer terminal.Leave()
-	m.surface = terminal
+	m.surface, m.ctx = terminal, ctx
 	size := terminal.Size()
 	m.layout = arrange(size.Width, size.Height)
 	m.View() // before anything is read, loaded or measured
 
 	p := tea.NewProgram(m,
-		tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithEnvironment(env),
+		tea.WithContext(ctx), tea.WithFilter(m.unasked), tea.WithoutSignalHandler(), tea.WithEnvironment(env),
 		tea.WithoutRenderer(), tea.WithFPS(1), tea.WithOutput(io.Discard),
-		tea.WithInput(os.Stdin), tea.WithWindowSize(size.Width, size.Height))
+		tea.WithInput(tty.NewInput(os.Stdin)), tea.WithWindowSize(size.Width, size.Height))
+	m.later = func(d time.Duration, msg tea.Msg) { time.AfterFunc(d, func() { p.Send(msg) }) }
 	watch, stop := context.WithCancel(ctx)
 	go follow(watch, p, terminal)
 	watched := make(chan error, 1)
@@ -64,7 +69,8 @@ func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 	}()
 	_, err = p.Run()
 	stop()
-	broken := errors.Join(<-watched, m.broken)
+	terminal.Leave()
+	broken := errors.Join(ended(watched), m.broken)
 	if ctx.Err() != nil || broken != nil {
 		err = nil // the hang-up or signal is not a failure of the screen
 	}
@@ -80,13 +86,27 @@ func follow(ctx context.Context, p *tea.Program, terminal *tty.Terminal) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-terminal.Broken():
-			p.Kill()
+		case err := <-terminal.Broken():
+			p.Send(brokenMsg{err})
 			return
-		case <-changed:
+		case sig := <-changed:
+			if sig == syscall.SIGCONT {
+				terminal.Again()
+			}
 			size := terminal.Size()
 			p.Send(tea.WindowSizeMsg{Width: size.Width, Height: size.Height})
 		}
+	}
+}
+
+// ended waits for the measuring to end, but not for a read that a sick host does
+// not answer.
+func ended(watched <-chan error) error {
+	select {
+	case err := <-watched:
+		return err
+	case <-time.After(patience):
+		return nil
 	}
 }
 

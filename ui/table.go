@@ -245,7 +245,7 @@ func (t theme) atMost(n int, lines []string, w int) []string {
 	if len(lines) <= n {
 		return lines
 	}
-	return append(slices.Clone(lines[:n-1]), t.clip(lines[n-1], w-2)+" "+t.ellipsis)
+	return append(slices.Clone(lines[:n-1]), ansi.Truncate(lines[n-1], w-2, "")+" "+t.ellipsis)
 }
 
 // page is what a row of a list opens: all there is to say of it. Esc shuts it.

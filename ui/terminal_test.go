@@ -227,6 +227,32 @@ func TestTerminal(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) { endBySignal(t, program, sig) })
 	}
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		t.Run(sig.String()+" while something is printed", func(t *testing.T) { endWhilePrinting(t, program, sig) })
+	}
+	t.Run("ctrl+z where no shell would continue it", func(t *testing.T) {
+		s := start(t, program)
+		s.await(0, "starts")
+		s.press("\r")
+		s.drawn("Don't know")
+		from := len(s.seen())
+		s.press("\x1a")
+		from = s.await(from, "\x1b[?1049h")
+		s.press("3")
+		s.drawn("[3 Tree]")
+		s.press("qy")
+		s.restored()
+	})
+	t.Run("stopped and continued by force", func(t *testing.T) { stoppedByForce(t, program) })
+	t.Run("a paste that never ends", func(t *testing.T) {
+		s := start(t, program)
+		s.await(0, "starts")
+		s.press("\r\x1b[200~lost on the way")
+		time.Sleep(time.Second)
+		s.press("\x03")
+		s.restored()
+	})
+	t.Run("a terminal that takes nothing", func(t *testing.T) { endBlocked(t, program) })
 	t.Run("suspend and come back", func(t *testing.T) { suspendAndComeBack(t, program) })
 	t.Run("the clipboard through tmux", func(t *testing.T) {
 		s := start(t, program, "TMUX=/tmp/tmux,1,0")
@@ -319,6 +345,74 @@ func endBySignal(t *testing.T, program string, sig syscall.Signal) {
 	if got := s.answers(); !strings.Contains(got, "Q1a") {
 		t.Errorf("answers are %q", got)
 	}
+}
+
+// endWhilePrinting ends the program while it waits on the plain terminal.
+func endWhilePrinting(t *testing.T, program string, sig syscall.Signal) {
+	s := start(t, program)
+	s.await(0, "starts")
+	s.press("\r d")
+	s.drawn("2 of 20")
+	from := len(s.seen())
+	s.press("Y\r")
+	s.await(from, "(enter goes back)")
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+	s.restored()
+	if got := s.answers(); !strings.Contains(got, "Q1a") {
+		t.Errorf("answers are %q", got)
+	}
+}
+
+// stoppedByForce stops the program with a signal that it can't catch, changes the
+// terminal as a shell does, and continues it.
+func stoppedByForce(t *testing.T, program string) {
+	s := start(t, program)
+	s.await(0, "starts")
+	s.press("\r")
+	s.drawn("Don't know")
+	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
+	time.Sleep(200 * time.Millisecond)
+	if err := unix.IoctlSetTermios(int(s.slave.Fd()), unix.TCSETS, s.before); err != nil {
+		t.Fatal(err)
+	}
+	from := len(s.seen())
+	_ = s.cmd.Process.Signal(syscall.SIGCONT)
+	s.await(from, "\x1b[?1049h")
+	s.press("3") // no line is ended: only a terminal of single keys passes it on
+	s.drawn("[3 Tree]")
+	s.press("qy")
+	s.restored()
+}
+
+// endBlocked ends the program on a terminal whose output is held (ctrl+s): the
+// answers are kept all the same.
+func endBlocked(t *testing.T, program string) {
+	s := start(t, program)
+	s.await(0, "starts")
+	s.press("\r d")
+	s.drawn("2 of 20")
+	if err := unix.IoctlSetInt(int(s.slave.Fd()), unix.TCXONC, unix.TCOOFF); err != nil {
+		t.Fatal(err)
+	}
+	s.size(120, 40)
+	s.press("2y3M4\x0c") // nothing of this may wait for the terminal
+	time.Sleep(time.Second)
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	for range 100 {
+		if files, _ := filepath.Glob(filepath.Join(s.state, "whydrop", "answers-*.yaml")); len(files) > 0 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if got := s.answers(); !strings.Contains(got, "Q1a") {
+		t.Errorf("answers are %q", got)
+	}
+	if err := unix.IoctlSetInt(int(s.slave.Fd()), unix.TCXONC, unix.TCOON); err != nil {
+		t.Fatal(err)
+	}
+	s.restored()
 }
 
 // A fault in the measuring must not leave the terminal in pieces.

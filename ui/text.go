@@ -84,6 +84,61 @@ func wrap(s string, width int, indent string) []string {
 	return append(lines, line)
 }
 
+// shell breaks a command into lines of a width that a shell reads as the same
+// command: after a semicolon, or at a space with a backslash, never in quotes. A
+// word that is longer than a line stays whole and is cut by the screen's edge.
+func shell(s string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range shellWords(s) {
+		next := word
+		if line != "" {
+			next = line + " " + word
+		}
+		if line == "" || ansi.StringWidth(next)+len(" \\") <= width {
+			line = next
+			continue
+		}
+		if !strings.HasSuffix(line, ";") {
+			line += " \\"
+		}
+		lines, line = append(lines, line), "  "+word
+	}
+	return append(lines, line)
+}
+
+// shellWords splits a command at the spaces that are not quoted.
+func shellWords(s string) []string {
+	var words []string
+	var quote byte
+	start := -1
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == ' ' && quote == 0 {
+			if start >= 0 {
+				words = append(words, s[start:i])
+			}
+			start = -1
+			continue
+		}
+		if start < 0 {
+			start = i
+		}
+		switch {
+		case c == '\\' && quote != '\'':
+			i++
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		}
+	}
+	if start >= 0 {
+		words = append(words, s[start:])
+	}
+	return words
+}
+
 // styled puts a style on each line.
 func styled(lines []string, render func(...string) string) []string {
 	out := make([]string, len(lines))

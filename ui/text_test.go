@@ -69,6 +69,8 @@ func TestMarkdownIsLaidOut(t *testing.T) {
 		{"table", "| Place | Lost |\n| --- | --- |\n| nic | 12 |", 40, "Place  Lost|nic    12"},
 		{"table without a head", "| | |\n| --- | --- |\n| Host | db1 |", 40, "Host  db1"},
 		{"table too wide", "| a | b |\n| --- | --- |\n| one two three | x |", 12, "a          b|one two    x|three"},
+		{"table whose words have no room", "| file | what | |\n| --- | --- | --- |\n| /proc/1/stat | started | now |\n| b | c | |", 14, "/proc/1/stat|  what:|  started; now|b|  what: c"},
+		{"a bar alone in it", "| file | what |\n| --- | --- |\n|\n| /proc/1/stat | started |", 12, "/proc/1/stat|  what:|  started"},
 		{"a bar in a cell", `| a \| b | ` + "`x \\| y`" + ` |`, 40, "a | b  x | y"},
 		{"code", "```sh\nss -tin | grep *x*\n```", 40, "  ss -tin | grep *x*"},
 		{"a code span that stays open", "a ` b", 40, "a b"},
@@ -80,6 +82,30 @@ func TestMarkdownIsLaidOut(t *testing.T) {
 			lines := newTheme(true).markdown(tt.source, tt.width)
 			if got := ansi.Strip(strings.Join(lines, "|")); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestShell(t *testing.T) {
+	tests := []struct {
+		name, command string
+		width         int
+		want          string
+	}{
+		{"fits", "sysctl -w a=1", 20, "sysctl -w a=1"},
+		{"at spaces", "tc qdisc replace dev eth0 root cake", 20, `tc qdisc replace \|  dev eth0 root \|  cake`},
+		{"after a semicolon", "sysctl -w a=1; sysctl -w b=2", 20, "sysctl -w a=1;|  sysctl -w b=2"},
+		{"never in quotes", `echo 'a = 1' >> "/etc/a b" now`, 12, `echo \|  'a = 1' \|  >> \|  "/etc/a b" \|  now`},
+		{"a quote in quotes", `echo "it's \" one" two`, 12, `echo \|  "it's \" one" \|  two`},
+		{"a quoted space", `cat a\ b c`, 10, `cat a\ b \|  c`},
+		{"open quotes", `echo 'a b`, 6, `echo \|  'a b`},
+		{"nothing", "", 10, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := strings.Join(shell(tt.command, tt.width), "|"); got != tt.want {
+				t.Errorf("%q in %d columns gives %q, want %q", tt.command, tt.width, got, tt.want)
 			}
 		})
 	}

@@ -7,6 +7,7 @@ package ui
 import (
 	"context"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"time"
 
@@ -45,11 +46,10 @@ type Options struct {
 type surface interface {
 	Show(lines []string, size tty.Size)
 	Redraw()
-	Enter() error
-	Leave()
 	Mouse(on bool)
 	Copy(text string) error
-	Print(text string)
+	Print(ctx context.Context, text string) error
+	Suspend() error
 }
 
 // Messages.
@@ -64,6 +64,7 @@ type (
 		err  error
 	}
 	brokenMsg struct{ err error }
+	drawMsg   struct{}
 )
 
 // model is the whole program's state. It changes only in Update.
@@ -72,7 +73,8 @@ type model struct {
 	theme   theme
 	keys    keymap
 	layout  layout
-	surface surface // nil in tests
+	surface surface         // nil in tests
+	ctx     context.Context // of the whole program: what waits for the operator ends with it
 	mouse   bool
 
 	kase      *checklist.Case
@@ -107,8 +109,14 @@ type model struct {
 	helpScroll scroll
 	sides      []sideDrawing
 
-	now func() time.Time
+	now     func() time.Time
+	later   func(time.Duration, tea.Msg) // sends a message after a while; nil in tests
+	drawn   time.Time                    // when the screen was shown last
+	drawing bool                         // it will be shown when the burst is over
 }
+
+// burst is how soon after one screen the next need not be drawn at once.
+const burst = 8 * time.Millisecond
 
 func newModel(o Options) (*model, error) {
 	keys, err := newKeymap(o.Keys)
@@ -117,7 +125,7 @@ func newModel(o Options) (*model, error) {
 	}
 	return &model{
 		options: o, theme: newTheme(o.Theme == "ascii"), keys: keys, layout: arrange(80, 24), welcome: true,
-		walk: newWalk(), mouse: o.Mouse, now: time.Now,
+		walk: newWalk(), mouse: o.Mouse, now: time.Now, ctx: context.Background(),
 	}, nil
 }
 
@@ -174,15 +182,11 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		if msg.err != nil {
 			m.notice = "the report could not be written: " + msg.err.Error()
 		}
-	case printedMsg:
-		if msg.err != nil {
-			m.notice = "printing broke off: " + msg.err.Error()
-		}
 	case brokenMsg:
 		m.broken = msg.err
 		return tea.Quit
-	case tea.ResumeMsg:
-		return m.resume()
+	case drawMsg:
+		m.drawing = false
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
 	case tea.MouseWheelMsg:
@@ -205,12 +209,16 @@ func (m *model) paste(text string) tea.Cmd {
 		}
 	case m.on == walkID && m.walk.editing:
 		m.walk.note.Insert(text)
-		return m.walk.keepNote(m)
+		m.walk.keepNote(m)
 	}
 	return nil
 }
 
 func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
+	if k.String() == "ctrl+j" {
+		// Enter that was pressed before the terminal was switched to single keys.
+		k = tea.KeyPressMsg{Code: tea.KeyEnter}
+	}
 	name := k.String()
 	a := m.keys.of(name)
 	switch a {
@@ -244,11 +252,17 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	case m.diagnosis == nil && a == actLeave:
 		return tea.Quit
 	case m.diagnosis == nil:
-		m.early = append(m.early, k)
+		if len(m.early) < mostEarly {
+			m.early = append(m.early, k)
+		}
 		return nil
 	}
 	return m.command(a)
 }
+
+// mostEarly is how many keys may be typed before the checklist is there: more are
+// a paste that went astray.
+const mostEarly = 64
 
 // typedEarly does what was typed before the checklist was there.
 func (m *model) typedEarly() tea.Cmd {
@@ -355,26 +369,44 @@ func (m *model) export() tea.Cmd {
 // continues it.
 func (m *model) suspend() tea.Cmd {
 	if m.surface == nil {
-		return tea.Suspend
+		return nil
 	}
-	return tea.Sequence(func() tea.Msg { m.surface.Leave(); return nil }, tea.Suspend)
+	return beside(m.surface.Suspend)
 }
 
-func (m *model) resume() tea.Cmd {
-	if m.surface != nil {
-		if err := m.surface.Enter(); err != nil {
-			m.broken = err
-			return tea.Quit
+// aside is something that is done on the plain terminal, while the program reads
+// no keys.
+type aside struct{ do func() error }
+
+func (a aside) Run() error          { return a.do() }
+func (a aside) SetStdin(io.Reader)  {}
+func (a aside) SetStdout(io.Writer) {}
+func (a aside) SetStderr(io.Writer) {}
+
+// beside does something on the plain terminal. An error is of a terminal that
+// can't be taken again: it ends the program.
+func beside(do func() error) tea.Cmd {
+	return tea.Exec(aside{do}, func(err error) tea.Msg {
+		if err != nil {
+			return brokenMsg{err}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // View shows the screen. The terminal library draws nothing itself: it would
-// write on a ticker, which makes a key wait and wakes an idle host.
+// write on a ticker, which makes a key wait and wakes an idle host. Of a burst of
+// messages the first is shown at once and the last when the burst is over.
 func (m *model) View() tea.View {
-	if m.surface != nil && m.broken == nil {
-		m.surface.Show(m.draw(), tty.Size{Width: m.layout.width, Height: m.layout.height})
+	if m.surface == nil || m.broken != nil || m.drawing {
+		return tea.View{}
 	}
+	if rest := burst - time.Since(m.drawn); rest > 0 && m.later != nil {
+		m.drawing = true
+		m.later(rest, drawMsg{})
+		return tea.View{}
+	}
+	m.surface.Show(m.draw(), tty.Size{Width: m.layout.width, Height: m.layout.height})
+	m.drawn = time.Now()
 	return tea.View{}
 }

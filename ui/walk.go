@@ -198,17 +198,23 @@ func (s *walkScreen) edit(m *model, k tea.KeyPressMsg) tea.Cmd {
 	switch k.String() {
 	case "enter", "esc":
 		s.editing = false
-	default:
-		s.note.key(k)
+		s.keepNote(m)
+		return m.judge() // for the report's preview
 	}
-	return s.keepNote(m)
+	s.note.key(k)
+	s.keepNote(m)
+	return nil
 }
 
-func (s *walkScreen) keepNote(m *model) tea.Cmd {
+// keepNote records the note as it stands. No cause hangs on it, so nothing is
+// judged anew for each of its letters.
+func (s *walkScreen) keepNote(m *model) {
 	q := s.question(m)
 	a := m.kase.Answers[q.ID]
-	a.Note = s.note.String()
-	return m.answer(q, a)
+	a.Note, a.At = s.note.String(), m.now()
+	if err := m.kase.Answer(q.ID, a); err != nil {
+		m.notice = err.Error()
+	}
 }
 
 func groupOf(book *content.Book, q *content.Question) *content.Group {

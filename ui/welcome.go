@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"whydrop/content"
@@ -22,7 +23,7 @@ func (m *model) drawWelcome(w int) []string {
 	add("Both narrow down the causes. Then come a plan and an incident report.")
 	add("It only reads: it changes nothing and sends nothing. Nothing you type is lost.")
 	if m.options.Note != "" {
-		lines = append(lines, styled(wrap(m.options.Note, min(w, 78), ""), t.warn.Render)...)
+		lines = append(lines, styled(wrap(m.options.Note, w, ""), t.warn.Render)...)
 	}
 	if q := m.options.First; q != nil {
 		lines = append(lines, "", t.dim.Render("The first question"))
@@ -32,7 +33,7 @@ func (m *model) drawWelcome(w int) []string {
 		}
 	}
 	lines = append(lines, "", t.bold.Render(m.keys.key(actEnter))+" starts", "")
-	return append(lines, m.blindLines(min(w, 78))...)
+	return append(lines, m.blindIn(min(w, 78), m.layout.bodyHeight-len(lines))...)
 }
 
 func (m *model) drawFailure(w int) []string {
@@ -47,23 +48,42 @@ func (m *model) drawFailure(w int) []string {
 }
 
 // blindLines says what could not be seen and what would let it.
-func (m *model) blindLines(w int) []string {
+func (m *model) blindLines(w int) []string { return m.blindIn(w, math.MaxInt) }
+
+// blindIn says it in at most h lines. None of it is cut in two; what has no room
+// is counted.
+func (m *model) blindIn(w, h int) []string {
 	if m.facts == nil {
 		return nil
 	}
-	var lines []string
+	var entries [][]string
 	for _, b := range m.facts.Blind {
-		lines = append(lines, wrap("? "+unseen(b), w, "  ")...)
+		entries = append(entries, wrap("? "+unseen(b), w, "  "))
 	}
 	for _, s := range m.facts.Probes {
 		if s.Status != "ok" {
-			lines = append(lines, wrap("? probe "+s.Name+" "+s.Status+": "+content.Show(s.Why), w, "  ")...)
+			entries = append(entries, wrap("? "+skipped(s), w, "  "))
 		}
 	}
-	if len(lines) == 0 {
-		return nil
+	lines := []string{m.theme.bold.Render("Cannot be seen")}
+	for i, e := range entries {
+		left := 0 // a line for how many have no room
+		if i < len(entries)-1 {
+			left = 1
+		}
+		if len(lines)+len(e)+left > h {
+			lines = append(lines, m.theme.dim.Render(fmt.Sprintf("  and %d more", len(entries)-i)))
+			break
+		}
+		lines = append(lines, e...)
 	}
-	return append([]string{m.theme.bold.Render("Cannot be seen")}, lines...)
+	switch {
+	case len(entries) == 0:
+		return nil
+	case len(lines) > h || len(lines) == 2 && len(entries) > 1:
+		return wrap(fmt.Sprintf("%d things cannot be seen here: %s (%s) names them.", len(entries), tabs[causesID].title, m.keys.key(actCauses)), w, "")[:min(1, max(0, h))]
+	}
+	return lines
 }
 
 func unseen(b fact.Blind) string {
@@ -72,4 +92,9 @@ func unseen(b fact.Blind) string {
 		s += ": needs " + content.Show(b.Needs)
 	}
 	return s
+}
+
+// skipped says why a probe could not look. What it says begins with its name.
+func skipped(s fact.Status) string {
+	return "probe " + s.Name + " " + s.Status + ": " + content.Show(strings.TrimPrefix(s.Why, s.Name+": "))
 }

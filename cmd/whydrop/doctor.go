@@ -31,7 +31,8 @@ func doctorCommand() *cobra.Command {
 		Short: "Tell what cannot be seen here, and which command would show it",
 		Long: `doctor runs every probe once and tells what cannot be seen, which rights would
 change that, and the one command that gives them. It changes nothing itself.`,
-		Args: noArguments,
+		Example: "  whydrop doctor\n  whydrop doctor --json | jq .",
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := examine(cmd)
 			if asJSON {

@@ -114,12 +114,13 @@ id of a cause. In the shell, WHYDROP_LAB is the name of the fault.`,
 func labCleanCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "clean",
-		Short: "Remove what benches have left whose every process was killed",
-		Long: `clean ends programs that still run on a bench which is gone, and puts back
-settings of the whole machine that it had changed. It is needed only when whydrop
-and its guard were both killed; run and shell do it, too. Benches that run are
-not touched.`,
-		Args: noArguments,
+		Short: "Remove what is left of test hosts after whydrop and its guard were killed",
+		Long: `clean ends programs that still run on test hosts which are gone, and puts back
+settings of the whole machine that a fault had changed. It is needed only when
+whydrop and its guard were both killed; run and shell do it, too. Test hosts that
+are in use are not touched.`,
+		Example: "  whydrop lab clean",
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			did, err := lab.Clean()
 			if len(did) == 0 && err == nil {

@@ -90,6 +90,7 @@ environment (WHYDROP_THEME=ascii); 'whydrop config' shows all of them.`,
 		Example: `  whydrop                                  the walkthrough
   whydrop --demo                           the walkthrough on a recorded sick host
   whydrop --plain                          the same on plain lines
+  whydrop --answers answers.yaml           go on with the answers of before
   whydrop diagnose                         observe 5 seconds and name the causes
   whydrop diagnose --json --duration 10s   the same for scripts`,
 		SilenceErrors: true,

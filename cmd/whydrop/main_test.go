@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -17,9 +18,12 @@ func TestMain(m *testing.M) {
 // TestScripts calls whydrop as a user would, right and wrong.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata", Condition: func(cond string) (bool, error) {
-		if cond != "lab" {
-			return false, fmt.Errorf("unknown condition %q", cond)
+		switch cond {
+		case "lab":
+			return lab.Supported() == nil, nil
+		case "root":
+			return os.Getuid() == 0, nil
 		}
-		return lab.Supported() == nil, nil
+		return false, fmt.Errorf("unknown condition %q", cond)
 	}})
 }

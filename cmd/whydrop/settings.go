@@ -1,13 +1,16 @@
 package main
 
 import (
+	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -15,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"whydrop/content"
+	"whydrop/ui"
 )
 
 // settings are the flags that can also be set for good: in the configuration
@@ -100,7 +104,7 @@ func readConfig(path string) (map[string]configured, error) {
 	if !named {
 		path = configFile()
 	}
-	data, err := os.ReadFile(path)
+	data, err := readLimited(path)
 	switch {
 	case path == "", !named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)):
 		return nil, nil
@@ -134,6 +138,24 @@ func readConfig(path string) (map[string]configured, error) {
 	return values, nil
 }
 
+// configLimit is how long a configuration may be, in bytes: far more than one is.
+const configLimit = 1 << 20
+
+// readLimited reads a file that is not too long. It does not wait for a pipe that
+// nobody writes to.
+func readLimited(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, configLimit+1))
+	if err == nil && len(data) > configLimit {
+		err = fmt.Errorf("%s is larger than %d bytes", path, configLimit)
+	}
+	return data, err
+}
+
 // flagValue is a value of the file as a flag takes it: a map as name=value,...
 func flagValue(n *yaml.Node) (string, error) {
 	switch n.Kind {
@@ -147,9 +169,19 @@ func flagValue(n *yaml.Node) (string, error) {
 			}
 			parts = append(parts, n.Content[i].Value+"="+n.Content[i+1].Value)
 		}
-		return strings.Join(parts, ","), nil
+		return commaSeparated(parts)
 	}
 	return "", errors.New("expected a value, or names with values")
+}
+
+// commaSeparated joins values as a flag of names with values takes them apart:
+// one that holds a comma or a quote is quoted.
+func commaSeparated(parts []string) (string, error) {
+	var line strings.Builder
+	w := csv.NewWriter(&line)
+	err := w.Write(parts)
+	w.Flush()
+	return strings.TrimSuffix(line.String(), "\n"), err
 }
 
 // oneOf is a flag that takes one of a few words.
@@ -177,7 +209,11 @@ func configCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "config",
 		Short: "Show the settings, where they come from, and how to change them",
-		Args:  noArguments,
+		Long: `config shows every setting with its value and where that comes from: a flag, the
+environment, the configuration file, or whydrop itself; and the actions of the
+walkthrough with their keys, which can be given others. It changes nothing.`,
+		Example: "  whydrop config\n  whydrop config --config other.yaml\n  WHYDROP_THEME=ascii whydrop config",
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			origins, err := applySettings(cmd.Root())
 			if err != nil {
@@ -193,6 +229,10 @@ func configCommand() *cobra.Command {
 			fmt.Fprintln(table, "setting\tvalue\tfrom\tvariable")
 			for _, o := range origins {
 				fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", o.setting, content.Show(o.value), content.Show(o.from), variable(o.setting))
+			}
+			fmt.Fprintln(table, "\naction\tkeys\twhat it does (another key: keys: {mark: \"K ctrl+k\"})")
+			for _, a := range ui.Actions() {
+				fmt.Fprintf(table, "%s\t%s\t%s\n", a.Name, a.Keys, a.Does)
 			}
 			return table.Flush()
 		},

@@ -45,7 +45,8 @@ func addWalk(root *cobra.Command) {
 	root.Flags().DurationVar(&o.duration, "duration", 5*time.Second, "how long to observe before the first answer where the answers are piped")
 	root.Flags().BoolVar(&o.demo, "demo", false, "show a recorded sick host instead of this one")
 	root.Flags().BoolVar(&o.mouse, "mouse", false, "use the mouse: the wheel and clicks; without it the terminal selects text")
-	root.Flags().StringToStringVar(&o.keys, "keys", nil, "`ACTION=KEYS`,... other keys for actions; ? in the walkthrough and 'whydrop config' name them")
+	root.Flags().StringToStringVar(&o.keys, "keys", nil, "other keys, such as mark=K,pause=ctrl+p: `ACTION=KEYS`; 'whydrop config' names the actions")
+	root.Flags().Lookup("keys").DefValue = "" // not "[]"
 	word(root.Flags(), "theme", "glyphs: what the locale promises, or these", "auto", "unicode", "ascii")
 	word(root.Flags(), "colour", "colours: what the terminal promises, or so many", "auto", "16", "256", "never")
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return walkthrough(cmd, o) }
@@ -118,10 +119,11 @@ func (w walk) screens(cmd *cobra.Command, o walkOptions) error {
 		Theme: cmd.Flag("theme").Value.String(), Colours: cmd.Flag("colour").Value.String(), Keys: o.keys, Mouse: o.mouse,
 		Open: w.open, Watch: w.watch, Export: written.export,
 	})
+	err = errors.Join(err, keepAnswers(cmd, left, "whydrop")) // before a word that the terminal may not take
 	for _, path := range written.list() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "report written to %s\n", path)
 	}
-	return errors.Join(err, keepAnswers(cmd, left, "whydrop"))
+	return err
 }
 
 // plain asks on lines. Where nobody types, the host is observed for a while
@@ -237,7 +239,7 @@ func keepAnswers(cmd *cobra.Command, c *checklist.Case, again string) error {
 		return err
 	}
 	dir := os.Getenv("XDG_STATE_HOME")
-	if home, err := os.UserHomeDir(); dir == "" && err == nil {
+	if home, err := os.UserHomeDir(); !filepath.IsAbs(dir) && err == nil { // the XDG rules: a relative one is void
 		dir = filepath.Join(home, ".local", "state")
 	}
 	name := "answers-" + c.Started.UTC().Format("20060102-150405") + ".yaml"

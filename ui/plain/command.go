@@ -40,29 +40,30 @@ type usage struct {
 	verb  verb
 	words []string // other ways to write it
 	takes string
+	alone bool // it also means something without what it takes
 	does  string
 }
 
 // usages are all commands in the order of the help.
 var usages = []usage{
-	{dontKnow, []string{"don't know", "dont-know"}, "", "don't know, and on to the next question"},
-	{takeBack, nil, "", "take the answer back; the note stays"},
-	{note, []string{"note"}, "TEXT", "add TEXT to the note of this question; n - removes the note"},
-	{findOut, []string{"find"}, "", "why it is asked, and how to find out"},
-	{again, []string{"again"}, "", "ask again, with what the host shows now"},
-	{back, []string{"back"}, "", "the question before"},
-	{goTo, []string{"q", "go"}, "N", "go to question N, such as 3 or Q2a"},
-	{suggested, []string{"suggested"}, "", "go to the open question that would tell most"},
-	{causes, []string{"causes"}, "N", "the likely causes; c 1 tells all about the first"},
-	{tree, []string{"tree"}, "", "the places on the packet's way: open, closed, at fault"},
-	{journey, []string{"journey"}, "all", "what each place on the packet's way lost; j all: every counter"},
-	{flows, []string{"flows"}, "N", "services and connections in trouble; w 1 is the first"},
-	{evidence, []string{"evidence"}, "WORD", "the facts whose name or meaning has WORD in it"},
-	{plan, []string{"plan"}, "N", "what to do; p 1 is the first step, commands unbroken"},
-	{report, []string{"report", "write"}, "", "write the incident report to a file"},
-	{mark, []string{"mark"}, "TEXT", "mark this moment, for the report: m the load test begins"},
-	{help, []string{"help", "h"}, "", "this list"},
-	{quit, []string{"exit", "bye"}, "", "end; the answers are kept"},
+	{dontKnow, []string{"don't know", "dont-know"}, "", false, "don't know, and on to the next question"},
+	{takeBack, nil, "", false, "take the answer back; the note stays"},
+	{note, []string{"note"}, "TEXT", false, "add TEXT to the note of this question; n - removes the note"},
+	{findOut, []string{"find"}, "", false, "why it is asked, and how to find out"},
+	{again, []string{"again"}, "", false, "ask again, with what the host shows now"},
+	{back, []string{"back"}, "", false, "the question before"},
+	{goTo, []string{"q", "go"}, "N", false, "go to question N, such as 3 or Q2a"},
+	{suggested, []string{"suggested"}, "", false, "go to the open question that would tell most"},
+	{causes, []string{"causes"}, "N", true, "the likely causes; c 1 tells all about the first"},
+	{tree, []string{"tree"}, "", false, "the places on the packet's way: open, closed, at fault"},
+	{journey, []string{"journey"}, "all", true, "what each place on the packet's way lost; j all tells every counter"},
+	{flows, []string{"flows"}, "N", true, "services and connections in trouble; w 1 is the first"},
+	{evidence, []string{"evidence"}, "WORD", false, "the facts whose name or meaning has WORD in it"},
+	{plan, []string{"plan"}, "N", true, "what to do; p 1 is the first step, commands unbroken"},
+	{report, []string{"report", "write"}, "", false, "write the incident report to a file"},
+	{mark, []string{"mark"}, "TEXT", false, "mark this moment, for the report: m the load test begins"},
+	{help, []string{"help", "h"}, "", false, "this list"},
+	{quit, []string{"exit", "bye"}, "", false, "end; the answers are kept"},
 }
 
 // command is one line, understood.

@@ -1,7 +1,6 @@
 package plain
 
 import (
-	"fmt"
 	"strings"
 
 	"whydrop/content"
@@ -134,6 +133,10 @@ func (s *session) tellHelp() {
 	p.item("1 3: ", "answer with these numbers; 1,3 is the same. Several may hold.")
 	p.item("Enter: ", "leave the question open, or keep its answer, and go on.")
 	for _, u := range usages {
-		p.item(fmt.Sprintf("%s: ", strings.TrimSpace(string(u.verb)+" "+u.takes)), u.does+".")
+		head := strings.TrimSpace(string(u.verb) + " " + u.takes)
+		if u.alone {
+			head = string(u.verb) + " or " + head
+		}
+		p.item(head+": ", u.does+".")
 	}
 }

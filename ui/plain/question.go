@@ -111,7 +111,7 @@ func (s *session) unseen(probes []string) []string {
 	}
 	for _, st := range f.Probes {
 		if st.Status != "ok" && (probes == nil || slices.Contains(probes, st.Name)) {
-			lines = append(lines, sentence("Probe "+st.Name+" "+st.Status+": "+content.Show(st.Why)))
+			lines = append(lines, sentence("Probe "+st.Name+" "+st.Status+": "+content.Show(strings.TrimPrefix(st.Why, st.Name+": "))))
 		}
 	}
 	return lines

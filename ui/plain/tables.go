@@ -141,7 +141,8 @@ func (s *session) tellFacts(word string) {
 			continue
 		}
 		if found++; found <= mostFacts {
-			s.pen.item("", d.Name+": "+s.fact(d)+". "+sentence(d.Means))
+			s.pen.item("", d.Name+": "+s.fact(d)+".")
+			s.pen.item("  ", sentence(d.Means))
 		}
 	}
 	switch {

@@ -20,8 +20,9 @@ func (t *Terminal) Copy(text string) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_, err := t.out.WriteString(clipboard(text, t.env))
-	return err
+	t.asked.clipboard = clipboard(text, t.env)
+	t.hurry()
+	return nil
 }
 
 // clipboard is the sequence that puts text into the clipboard. tmux takes it for

@@ -16,8 +16,8 @@ func Capable(in, out *os.File, env []string) (why string) {
 		return "standard input is not a terminal"
 	case !term.IsTerminal(out.Fd()):
 		return "standard output is not a terminal"
-	case name == "dumb":
-		return "this terminal (TERM=dumb) cannot move its cursor"
+	case name == "dumb", name == "unknown":
+		return "this terminal (TERM=" + name + ") cannot move its cursor"
 	case name == "":
 		return "TERM is not set, so it is not known what this terminal can do"
 	}

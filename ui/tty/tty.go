@@ -5,48 +5,53 @@
 package tty
 
 import (
-	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/charmbracelet/colorprofile"
-	uv "github.com/charmbracelet/ultraviolet"
-	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
 	"golang.org/x/sys/unix"
 )
 
-// breath is the least time between two screens: faster than an eye, and slow
-// enough that a burst of events costs one of them.
-const breath = 8 * time.Millisecond
+// patience is for how long a terminal that takes nothing (ctrl+s, a line that
+// stands still) is waited for before it is left as it is.
+const patience = time.Second
 
 // Terminal is a terminal that shows whole screens. Its methods may be called
-// from several goroutines.
+// from several goroutines; none but Leave, Print and Suspend waits for the
+// terminal.
 type Terminal struct {
 	in, out *os.File
 	env     []string
 	profile colorprofile.Profile
+
+	mu      sync.Mutex  // of what follows; never held while something is written
+	cooked  *term.State // what Leave gives back
+	painter *painter
 	mouse   bool
+	asked   asked
 
-	mu     sync.Mutex // of what stands on the screen, and of writing
-	cooked *term.State
-	scr    *uv.TerminalRenderer
-	buf    bytes.Buffer
-	cells  uv.ScreenBuffer
-	shown  []string
-	size   Size
-
-	queue  sync.Mutex // of the screen that is shown next
-	next   *frame
 	wake   chan struct{}
-	done   chan struct{}
 	broken chan error
 }
 
 // Size is a terminal's in columns and rows.
 type Size struct{ Width, Height int }
+
+// largest is a size beyond any screen's. What a terminal says of itself may be
+// nonsense, and the memory for it is this host's.
+var largest = Size{800, 300}
+
+// asked is what the painter is to do next.
+type asked struct {
+	screen    *frame
+	again     bool   // the terminal may have lost all that it was told
+	redraw    bool   // another program may have spoilt the screen
+	clipboard string // sequence
+}
 
 // frame is a screen that waits to be written.
 type frame struct {
@@ -71,7 +76,7 @@ func (t *Terminal) Size() Size {
 	if err != nil || w <= 0 || h <= 0 {
 		return Size{80, 24}
 	}
-	return Size{w, h}
+	return Size{min(w, largest.Width), min(h, largest.Height)}
 }
 
 // Enter takes the terminal: raw keys, the alternate screen, no cursor. The error
@@ -79,7 +84,7 @@ func (t *Terminal) Size() Size {
 func (t *Terminal) Enter() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.cooked != nil {
+	if t.painter != nil {
 		return nil
 	}
 	cooked, err := term.MakeRaw(t.in.Fd())
@@ -87,37 +92,57 @@ func (t *Terminal) Enter() error {
 		return fmt.Errorf("the terminal could not be switched to single keys: %w", err)
 	}
 	t.cooked = cooked
-	t.scr = uv.NewTerminalRenderer(&t.buf, t.env)
-	t.scr.SetColorProfile(t.profile)
-	t.scr.SetScrollOptim(true)
-	t.scr.EnterAltScreen()
-	t.shown = nil
-	_, _ = t.scr.WriteString(ansi.ResetModeTextCursorEnable + ansi.SetModeBracketedPaste)
-	if t.mouse {
-		_, _ = t.scr.WriteString(ansi.SetModeMouseButtonEvent + ansi.SetModeMouseExtSgr)
-	}
-	t.done = make(chan struct{})
-	go t.paint(t.done)
+	t.painter = newPainter(t)
+	go t.painter.run()
 	return nil
 }
 
-// Leave gives the terminal back as Enter found it. It may be called twice.
-func (t *Terminal) Leave() {
+// Again takes the terminal once more, after the program was stopped and
+// continued: a shell has used it meanwhile. It does nothing before Enter.
+func (t *Terminal) Again() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.cooked == nil {
+	if t.painter == nil {
 		return
 	}
-	close(t.done)
-	end := ""
-	if t.mouse {
-		end = ansi.ResetModeMouseButtonEvent + ansi.ResetModeMouseExtSgr
+	_, _ = term.MakeRaw(t.in.Fd()) // the state to give back is that of Enter
+	t.asked.again = true
+	t.hurry()
+}
+
+// Leave gives the terminal back as Enter found it. It may be called twice. It
+// waits a little for a terminal that takes nothing, not for ever.
+func (t *Terminal) Leave() {
+	t.mu.Lock()
+	p, cooked := t.painter, t.cooked
+	t.painter, t.cooked = nil, nil
+	if p != nil {
+		close(p.done)
 	}
-	end += ansi.ResetModeBracketedPaste + ansi.ResetModeAltScreenSaveCursor + ansi.ResetStyle + ansi.SetModeTextCursorEnable
-	_, _ = t.out.WriteString(end) // a terminal that hung up can't be given back
-	_ = term.Restore(t.in.Fd(), t.cooked)
-	t.cooked, t.scr = nil, nil
-	t.buf.Reset()
+	t.mu.Unlock()
+	if p == nil {
+		return
+	}
+	wait(p.stopped)
+	wait(t.put(giveBack)) // a terminal that hung up can't be given back
+	_ = term.Restore(t.in.Fd(), cooked)
+}
+
+// put writes in the background and closes the channel when that is done.
+func (t *Terminal) put(text string) <-chan struct{} {
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		_, _ = t.out.WriteString(text)
+	}()
+	return written
+}
+
+func wait(end <-chan struct{}) {
+	select {
+	case <-end:
+	case <-time.After(patience):
+	}
 }
 
 // Broken tells when the terminal takes nothing any more: it hung up.
@@ -127,133 +152,70 @@ func (t *Terminal) Broken() <-chan error { return t.broken }
 // one before. It does not wait for the terminal: where screens come faster than
 // they can be written, those in between are left out.
 func (t *Terminal) Show(lines []string, size Size) {
-	t.queue.Lock()
-	t.next = &frame{lines, size}
-	t.queue.Unlock()
-	select {
-	case t.wake <- struct{}{}:
-	default:
-	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asked.screen = &frame{lines, size}
+	t.hurry()
 }
 
 // Redraw writes the whole screen anew, for one that another program has spoilt.
 func (t *Terminal) Redraw() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.scr != nil {
-		t.scr.Erase()
-		t.shown = nil
-	}
-}
-
-// paint writes the screens until done.
-func (t *Terminal) paint(done <-chan struct{}) {
-	for {
-		select {
-		case <-done:
-			return
-		case <-t.wake:
-		}
-		t.drain(done)
-		t.queue.Lock()
-		f := t.next
-		t.next = nil
-		t.queue.Unlock()
-		if f == nil {
-			continue
-		}
-		if err := t.write(f, done); err != nil {
-			select {
-			case t.broken <- fmt.Errorf("the terminal takes no more: %w", err):
-			default:
-			}
-			return
-		}
-		select {
-		case <-done:
-			return
-		case <-time.After(breath):
-		}
-	}
-}
-
-// drain waits until a slow line has sent what it was given: a newer screen is
-// worth more than the rest of an older one.
-func (t *Terminal) drain(done <-chan struct{}) {
-	for {
-		n, err := unix.IoctlGetInt(int(t.out.Fd()), unix.TIOCOUTQ)
-		if err != nil || n < 64 {
-			return
-		}
-		select {
-		case <-done:
-			return
-		case <-time.After(2 * breath):
-		}
-	}
-}
-
-// write writes what is different in a screen.
-func (t *Terminal) write(f *frame, done <-chan struct{}) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	select {
-	case <-done: // left while it waited
-		return nil
-	default:
-	}
-	if f.size != t.size || t.shown == nil {
-		t.size, t.shown = f.size, nil
-		t.cells = uv.NewScreenBuffer(f.size.Width, f.size.Height)
-		t.scr.Resize(f.size.Width, f.size.Height)
-		t.scr.Erase()
-	}
-	for y := range f.size.Height {
-		line, before := "", ""
-		if y < len(f.lines) {
-			line = f.lines[y]
-		}
-		if y < len(t.shown) {
-			before = t.shown[y]
-		}
-		if line == before {
-			continue
-		}
-		row := uv.Rect(0, y, f.size.Width, 1)
-		t.cells.ClearArea(row)
-		uv.NewStyledString(line).Draw(t.cells, row)
-	}
-	t.shown = f.lines
-	t.scr.Render(t.cells.RenderBuffer)
-	if err := t.scr.Flush(); err != nil {
-		return err
-	}
-	_, err := t.out.Write(t.buf.Bytes())
-	t.buf.Reset()
-	return err
+	t.asked.redraw = true
+	t.hurry()
 }
 
 // Mouse switches whether the terminal reports clicks and the wheel.
 func (t *Terminal) Mouse(on bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.mouse == on {
-		return
-	}
 	t.mouse = on
-	if t.cooked == nil {
-		return
-	}
-	seq := ansi.ResetModeMouseButtonEvent + ansi.ResetModeMouseExtSgr
-	if on {
-		seq = ansi.SetModeMouseButtonEvent + ansi.SetModeMouseExtSgr
-	}
-	_, _ = t.out.WriteString(seq)
+	t.hurry()
 }
 
-// Print writes plain text after Leave.
-func (t *Terminal) Print(text string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	_, _ = t.out.WriteString(text)
+func (t *Terminal) hurry() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Suspend gives the terminal back, stops the process group as ctrl+z does, and
+// takes the terminal again when it is continued, or at once where nobody could
+// continue it: the kernel stops no process group that no shell looks after.
+func (t *Terminal) Suspend() error {
+	t.Leave()
+	if err := unix.Kill(0, unix.SIGTSTP); err != nil {
+		return t.Enter()
+	}
+	time.Sleep(50 * time.Millisecond) // in here it stands still
+	return t.Enter()
+}
+
+// Print shows text on the plain terminal, where the mouse selects it, until the
+// operator presses enter, the input or ctx ends.
+func (t *Terminal) Print(ctx context.Context, text string) error {
+	t.Leave()
+	printed := t.put(text)
+	defer wait(printed)
+	for ctx.Err() == nil {
+		ready := []unix.PollFd{{Fd: int32(t.in.Fd()), Events: unix.POLLIN}}
+		n, err := unix.Poll(ready, 100)
+		if err != nil && err != unix.EINTR {
+			return err
+		}
+		if n <= 0 {
+			continue
+		}
+		line := make([]byte, 4096) // a terminal gives at most a line
+		n, err = t.in.Read(line)
+		if n == 0 || err != nil || line[n-1] == '\n' {
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return t.Enter()
 }
