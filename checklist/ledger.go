@@ -214,8 +214,10 @@ func balance(facts *fact.Facts, lines []*line) Balance {
 		return b
 	}
 	b.Retrans = max(0, retrans-syns)
+	// One DSACK may tell of several segments; before Linux 5.10 they were not counted.
 	spurious, _ := facts.Num("TcpExt.TCPDSACKRecv")
-	b.Spurious = min(spurious, b.Retrans)
+	segments, _ := facts.Num("TcpExt.TCPDSACKRecvSegs")
+	b.Spurious = min(max(spurious, segments), b.Retrans)
 	b.Unlocated = max(0, b.Retrans-b.Spurious-b.LocatedTx)
 	return b
 }

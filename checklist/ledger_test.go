@@ -280,3 +280,32 @@ func TestOnlyDataThatWasDroppedLeavesGaps(t *testing.T) {
 		}
 	}
 }
+
+// One DSACK can tell of many segments: a burst that was sent again in vain is not
+// a burst that was lost.
+func TestBalanceCountsSegmentsSentInVain(t *testing.T) {
+	tests := []struct {
+		name            string
+		dsacks, covered float64 // -1: this kernel does not count them
+		unlocated       float64
+	}{
+		{"each DSACK one segment", 90, 90, 10},
+		{"few DSACKs for many segments", 5, 95, 5},
+		{"an old kernel", 90, -1, 10},
+		{"more than was sent again", 5, 500, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newCase(t, "")
+			c.Facts = facts(map[string]float64{
+				"Tcp.RetransSegs": 100, "TcpExt.TCPSynRetrans": 0, "TcpExt.TCPOrigDataSent": 9000, "TcpExt.TCPDSACKRecv": tt.dsacks,
+			})
+			if tt.covered >= 0 {
+				c.Facts.Count("TcpExt.TCPDSACKRecvSegs", tt.covered, tt.covered)
+			}
+			if b := c.Diagnose().Balance; b.Unlocated != tt.unlocated {
+				t.Errorf("%v were lost elsewhere, want %v", b.Unlocated, tt.unlocated)
+			}
+		})
+	}
+}
