@@ -21,6 +21,16 @@ import (
 // settled is after how many looks all that is done once has been done.
 const settled = 4
 
+// spare gives back the memory that loading and the first looks took, and keeps
+// the rest small: the host may have little. The collector's own setting (GOGC)
+// goes before.
+func spare() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+	debug.FreeOSMemory()
+}
+
 // patience is for how long the end waits for the measuring to stop.
 const patience = 2 * time.Second
 
@@ -59,7 +69,7 @@ func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 		err := observe(watch, o.Watch, func(f *fact.Facts) {
 			p.Send(factsMsg{f})
 			if looks++; looks == settled {
-				debug.FreeOSMemory() // what loading and the first looks took: the host may have little
+				spare()
 			}
 		})
 		if err != nil {

@@ -214,11 +214,17 @@ func (m *model) paste(text string) tea.Cmd {
 	return nil
 }
 
-func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
+// meant is the key that was pressed. Enter before the terminal was switched to
+// single keys comes as a line feed.
+func meant(k tea.KeyPressMsg) tea.KeyPressMsg {
 	if k.String() == "ctrl+j" {
-		// Enter that was pressed before the terminal was switched to single keys.
-		k = tea.KeyPressMsg{Code: tea.KeyEnter}
+		return tea.KeyPressMsg{Code: tea.KeyEnter}
 	}
+	return k
+}
+
+func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
+	k = meant(k)
 	name := k.String()
 	a := m.keys.of(name)
 	switch a {
@@ -252,9 +258,7 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	case m.diagnosis == nil && a == actLeave:
 		return tea.Quit
 	case m.diagnosis == nil:
-		if len(m.early) < mostEarly {
-			m.early = append(m.early, k)
-		}
+		m.early = append(m.early, k)[:min(len(m.early)+1, mostEarly)]
 		return nil
 	}
 	return m.command(a)

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	_ "embed"
@@ -25,42 +25,48 @@ var demo []byte
 const demoNote = "DEMO: this is a recorded sick host, not this one. Nothing of this host is read."
 
 // play shows a recorded host as if it were watched now, a second a second, from
-// the beginning again when it ends.
-func play(ctx context.Context, recorded []*fact.Facts, each func(*fact.Facts)) {
+// the beginning again when it ends. It holds one second of it at a time: all of
+// them together would take more memory than the rest of the program.
+func play(ctx context.Context, record []byte, each func(*fact.Facts)) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	for i := 0; ; i++ {
-		select {
-		case <-ctx.Done():
+	for {
+		err := eachRecorded(record, func(f *fact.Facts) bool {
+			select {
+			case <-ctx.Done():
+				return false
+			case now := <-second.C:
+				f.Start = now.Add(-time.Duration(f.Seconds * float64(time.Second)))
+				each(f)
+				return true
+			}
+		})
+		if err != nil || ctx.Err() != nil {
 			return
-		case now := <-second.C:
-			f := *recorded[i%len(recorded)]
-			f.Start = now.Add(-time.Duration(f.Seconds * float64(time.Second)))
-			each(&f)
 		}
 	}
 }
 
-func readDemo(r io.Reader) ([]*fact.Facts, error) {
-	plain, err := gzip.NewReader(r)
+// eachRecorded calls back with each observation of a record until it ends or the
+// callback says so.
+func eachRecorded(record []byte, each func(*fact.Facts) (more bool)) error {
+	plain, err := gzip.NewReader(bytes.NewReader(record))
 	if err != nil {
-		return nil, fmt.Errorf("the recorded host cannot be read: %w", err)
+		return fmt.Errorf("the recorded host cannot be read: %w", err)
 	}
-	var recorded []*fact.Facts
-	lines := bufio.NewScanner(plain)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
+	in := json.NewDecoder(plain)
+	for n := 1; ; n++ {
 		f := &fact.Facts{}
-		if err := json.Unmarshal(lines.Bytes(), f); err != nil {
-			return nil, fmt.Errorf("the recorded host, second %d: %w", len(recorded)+1, err)
+		switch err := in.Decode(f); {
+		case err == io.EOF && n == 1:
+			return errors.New("the recorded host shows nothing")
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return fmt.Errorf("the recorded host, second %d: %w", n, err)
 		}
-		recorded = append(recorded, f)
+		if !each(f) {
+			return nil
+		}
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("the recorded host cannot be read: %w", err)
-	}
-	if len(recorded) == 0 {
-		return nil, errors.New("the recorded host shows nothing")
-	}
-	return recorded, nil
 }

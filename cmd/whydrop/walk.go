@@ -87,12 +87,8 @@ func walkthrough(cmd *cobra.Command, o walkOptions) error {
 		},
 	}
 	if o.demo {
-		recorded, err := readDemo(bytes.NewReader(demo))
-		if err != nil {
-			return err
-		}
 		w.note = demoNote
-		w.watch = func(ctx context.Context, each func(*fact.Facts)) { play(ctx, recorded, each) }
+		w.watch = func(ctx context.Context, each func(*fact.Facts)) { play(ctx, demo, each) }
 	}
 	if o.plain {
 		return w.plain(cmd, o)
