@@ -129,6 +129,9 @@ func (m *model) verdictTails(odds string, more int) []string {
 	text := content.Show(m.news.text)
 	at, _, _ := strings.Cut(text, ": ")
 	word, _, _ := strings.Cut(text, " ")
+	if word == "gone" && odds != "" {
+		at, word = "another is "+at, "another is gone"
+	}
 	return []string{long + " [" + text + "]", long + " [" + at + "]", long + " [" + word + "]", brief + " [" + word + "]"}
 }
 
@@ -143,6 +146,8 @@ func (m *model) drawFooter() string {
 		return m.prompt.draw(t, w)
 	case m.notice != "":
 		return t.bold.Render(content.Show(m.notice))
+	case m.trial.leave != nil:
+		return t.bold.Render(m.trialLine())
 	}
 	return m.keyHelp(w)
 }

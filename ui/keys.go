@@ -31,6 +31,7 @@ const (
 	actSort      action = "sort"
 	actFilter    action = "filter"
 	actPause     action = "pause"
+	actTry       action = "try"
 	actMark      action = "mark"
 	actCopy      action = "copy"
 	actPrint     action = "print"
@@ -91,6 +92,7 @@ var bindings = []binding{
 	{actPreview, "8", "the incident report"},
 	{actPause, "p P", "hold the measurements as they are; again goes on"},
 	{actMark, "m", "mark this moment ('the load test begins'); it lands in the report"},
+	{actTry, "t", "try a destination: the only key that sends packets"},
 	{actCopy, "y", "copy a command or value to the clipboard, also over SSH"},
 	{actPrint, "Y", "leave the screen for a moment and print it plainly"},
 	{actReport, "e", "write the incident report (markdown) to a file"},

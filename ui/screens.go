@@ -91,8 +91,11 @@ func (m *model) show(s screenID) {
 	m.arrange(m.layout.width, m.layout.height)
 }
 
-// back shuts what stands open, or goes to the screen that one came from.
+// back leaves what is under way, shuts what stands open, or goes to the screen that one came from.
 func (m *model) back() {
+	if m.leaveTrial() {
+		return
+	}
 	if s, ok := m.screen().(shuttable); ok && s.shut() {
 		return
 	}

@@ -30,6 +30,10 @@ type Options struct {
 	// Watch observes the host until the context ends and calls back with each
 	// new set of facts.
 	Watch func(context.Context, func(*fact.Facts))
+	// Try tries a destination, HOST or HOST:PORT, until the context ends, and
+	// returns what it found. It is called only when the operator asks for it: it
+	// sends packets. Nil where nothing can be tried.
+	Try func(context.Context, string) (*fact.Facts, error)
 	// Export writes the incident report and returns where.
 	Export func(*checklist.Case, *checklist.Diagnosis) (string, error)
 	// Note is one line for the first screen: where the facts come from if not
@@ -95,6 +99,7 @@ type model struct {
 	copying *copyList // what is to be copied is being chosen
 	notice  string    // one line about what just happened
 	news    news
+	trial   trial
 	draft   string            // of a mark that was left
 	early   []tea.KeyPressMsg // typed before the checklist was there
 
@@ -170,8 +175,10 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case openMsg:
 		m.kase, m.failed = msg.kase, msg.err
 		return m.judge()
+	case triedMsg:
+		return m.tried(msg)
 	case factsMsg:
-		m.facts = msg.facts
+		m.facts = m.withTrial(msg.facts)
 		if !m.paused || m.diagnosis == nil {
 			return m.judge()
 		}
@@ -294,6 +301,8 @@ func (m *model) command(a action) tea.Cmd {
 		m.help, m.helpScroll.top = true, 0
 	case actLeave:
 		m.leaving = true
+	case actTry:
+		m.try()
 	case actBack:
 		m.back()
 	case actReport:

@@ -19,6 +19,7 @@ import (
 	"whydrop/content"
 	"whydrop/probes"
 	"whydrop/probes/fact"
+	"whydrop/probes/target"
 	"whydrop/ui"
 	"whydrop/ui/plain"
 	"whydrop/ui/tty"
@@ -86,8 +87,9 @@ func walkthrough(cmd *cobra.Command, o walkOptions) error {
 			}
 		},
 	}
+	w.try = tryDestination
 	if o.demo {
-		w.note = demoNote
+		w.note, w.try = demoNote, nil
 		w.watch = func(ctx context.Context, each func(*fact.Facts)) { play(ctx, demo, each) }
 	}
 	if o.plain {
@@ -100,11 +102,24 @@ func walkthrough(cmd *cobra.Command, o walkOptions) error {
 	return w.screens(cmd, o)
 }
 
+// tryFor is how long a destination is tried on a key.
+const tryFor = 4 * time.Second
+
+// tryDestination tries what the operator named, as diagnose --target does.
+func tryDestination(ctx context.Context, destination string) (*fact.Facts, error) {
+	t, err := target.New(destination)
+	if err != nil {
+		return nil, err
+	}
+	return probes.NewObserver(t).Observe(ctx, tryFor, nil), nil
+}
+
 // walk is what both forms of the walkthrough need.
 type walk struct {
 	open  func() (*checklist.Case, error)
 	watch func(context.Context, func(*fact.Facts))
-	note  string // on the first screen
+	try   func(context.Context, string) (*fact.Facts, error) // nil on a recorded host
+	note  string                                             // on the first screen
 }
 
 // screens shows the walkthrough on whole screens.
@@ -113,7 +128,7 @@ func (w walk) screens(cmd *cobra.Command, o walkOptions) error {
 	left, err := ui.Run(cmd.Context(), ui.Options{
 		First: content.FirstQuestion(), Note: w.note,
 		Theme: cmd.Flag("theme").Value.String(), Colours: cmd.Flag("colour").Value.String(), Keys: o.keys, Mouse: o.mouse,
-		Open: w.open, Watch: w.watch, Export: written.export,
+		Open: w.open, Watch: w.watch, Try: w.try, Export: written.export,
 	})
 	err = errors.Join(err, keepAnswers(cmd, left, "whydrop")) // before a word that the terminal may not take
 	for _, path := range written.list() {
