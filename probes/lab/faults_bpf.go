@@ -125,18 +125,6 @@ var bpfFaults = []Scenario{
 		},
 	},
 	{
-		Name: "cgroup-drop-some", Cause: "bpf.cgroup-drop", sick: "client", Needs: "root",
-		About:  "a program of a control group refuses one in ten of the segments of an upload; seen from the sender",
-		Unseen: "an ordinary user reads neither the rules nor the programs that can take a packet on its way out", UnseenBy: "nobody",
-		plan: func(s *site) error {
-			if err := s.police("uploader", ebpf.AttachCGroupInetEgress, taker{port: 8747, some: 100}); err != nil {
-				return err
-			}
-			s.grows("kernel:client:Tcp.RetransSegs", 1)
-			return s.bulk(&stream{Conns: 3, Rate: 250e3}, 8747)
-		},
-	},
-	{
 		Name: "cgroup-drop-ipv6", Cause: "bpf.cgroup-drop", sick: "server", Needs: "root",
 		About:  "the policy of a service's control group refuses its IPv6 clients; seen from the service's host",
 		Unseen: "without the kernel's reasons the drops of a listening socket look like stray resets", UnseenBy: "nobody",
