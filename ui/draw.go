@@ -254,11 +254,14 @@ func (m *model) drawSide(s side) []string {
 	causes, places := m.causesSide, m.journeySide
 	switch m.on {
 	case causesID:
-		causes = nil
+		causes = m.treeSide
+		if s.both {
+			causes = nil
+		}
 	case journeyID:
 		places = m.treeSide
-	case treeID:
 	}
+	rest := (s.both || s.shows == causesID) && m.on != causesID // whose summary tells it
 	var lines []string
 	show := func(part func(w, h int) []string) {
 		if part == nil || len(lines) >= h-3 {
@@ -279,7 +282,7 @@ func (m *model) drawSide(s side) []string {
 	if s.both || s.shows == journeyID {
 		show(places)
 	}
-	if s.both || s.shows == causesID {
+	if rest {
 		show(func(w, _ int) []string { return m.nextLines(w) })
 		show(m.blindIn)
 	}

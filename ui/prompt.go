@@ -92,7 +92,11 @@ func (p *prompt) draw(t theme, w int) string {
 	if len(head) > w/2 {
 		head = "> "
 	}
-	return t.bold.Render(head) + p.line.view(t, w-len(head))
+	ways := "  enter ends, esc leaves"
+	if w < 72 {
+		ways = ""
+	}
+	return t.apart(t.bold.Render(head)+p.line.view(t, w-len(head)-len(ways)), t.dim.Render(ways), w)
 }
 
 // startSearch asks for the text that the screen's list is searched for.
