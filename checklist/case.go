@@ -40,7 +40,7 @@ type Case struct {
 
 // NewCase opens a case.
 func NewCase(book *content.Book, started time.Time) *Case {
-	c := &Case{Book: book, Started: started, Answers: map[string]Answer{}, Track: NewTrack(started), expectations: map[*content.Question]*expectation{}}
+	c := &Case{Book: book, Started: started, Answers: map[string]Answer{}, Track: NewTrack(), expectations: map[*content.Question]*expectation{}}
 	for _, q := range book.Questions() {
 		c.expectations[q] = expect(q)
 	}

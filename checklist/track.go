@@ -13,7 +13,6 @@ import (
 // is: the last two minutes are kept second by second, the whole of it in ever
 // wider steps.
 type Track struct {
-	began  time.Time
 	last   time.Time
 	totals map[string]float64
 	series map[string]*series
@@ -27,6 +26,8 @@ type Event struct {
 	At   time.Time
 	Kind EventKind
 	Text string
+	// Cause is the id of the one that rose or fell, "" for any other event.
+	Cause string
 }
 
 // EventKind says what an event is.
@@ -45,8 +46,8 @@ const (
 const maxEvents = 2000
 
 // NewTrack begins to remember.
-func NewTrack(began time.Time) *Track {
-	return &Track{began: began, totals: map[string]float64{}, series: map[string]*series{}, named: map[string]bool{}}
+func NewTrack() *Track {
+	return &Track{totals: map[string]float64{}, series: map[string]*series{}, named: map[string]bool{}}
 }
 
 // Add remembers an observation that ended at a moment, and what was made of it.
@@ -70,7 +71,7 @@ func (t *Track) Add(at time.Time, f *fact.Facts, d *Diagnosis) {
 		t.cause(at, finding)
 	}
 	if t.said != d.Verdict && t.said != "" {
-		t.event(Event{at, Changed, fmt.Sprintf("%s, was %s", d.Verdict, t.said)})
+		t.event(Event{At: at, Kind: Changed, Text: fmt.Sprintf("%s, was %s", d.Verdict, t.said)})
 	}
 	t.said, t.last = d.Verdict, at
 }
@@ -81,15 +82,15 @@ func (t *Track) cause(at time.Time, f *Finding) {
 	switch is := t.named[f.Cause.ID]; {
 	case !is && f.Named():
 		t.named[f.Cause.ID] = true
-		t.event(Event{at, Rose, f.Cause.Title + " (" + f.Cause.ID + ", " + Percent(f.Probability) + ")"})
+		t.event(Event{at, Rose, f.Cause.Title + " (" + f.Cause.ID + ", " + Percent(f.Probability) + ")", f.Cause.ID})
 	case is && f.Probability < Named-0.1:
 		delete(t.named, f.Cause.ID)
-		t.event(Event{at, Fell, f.Cause.Title + " (" + f.Cause.ID + ")"})
+		t.event(Event{at, Fell, f.Cause.Title + " (" + f.Cause.ID + ")", f.Cause.ID})
 	}
 }
 
 // Mark notes what the operator says happens at a moment.
-func (t *Track) Mark(at time.Time, text string) { t.event(Event{at, Marked, text}) }
+func (t *Track) Mark(at time.Time, text string) { t.event(Event{At: at, Kind: Marked, Text: text}) }
 
 func (t *Track) event(e Event) {
 	if len(t.events) < maxEvents || e.Kind == Marked {

@@ -11,7 +11,7 @@ import (
 
 func session(seconds int, each func(i int, f *fact.Facts, d *Diagnosis)) *Track {
 	start := time.Unix(1_700_000_000, 0)
-	track := NewTrack(start)
+	track := NewTrack()
 	for i := range seconds {
 		at := start.Add(time.Duration(i) * time.Second)
 		f, d := fact.New(at, 15), &Diagnosis{Verdict: Healthy}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"whydrop/checklist"
-	"whydrop/content"
 	"whydrop/probes/fact"
 )
 
@@ -31,27 +30,22 @@ func (s *session) judge(f *fact.Facts) {
 	before := len(s.kase.Track.Events())
 	s.kase.Track.Add(s.now(), f, s.diagnosis)
 	for _, e := range s.kase.Track.Events()[before:] {
-		s.news.note(e, s.kase.Book)
+		s.news.note(e)
 	}
 }
 
 // note remembers that a cause came or went.
-func (n *news) note(e checklist.Event, book *content.Book) {
-	if e.Kind != checklist.Rose && e.Kind != checklist.Fell {
+func (n *news) note(e checklist.Event) {
+	if e.Cause == "" {
 		return
 	}
-	for _, c := range book.Causes {
-		if !strings.HasPrefix(e.Text, c.Title+" ("+c.ID) {
-			continue
-		}
-		if n.last == nil {
-			n.last = map[string]*checklist.Event{}
-		}
-		if n.last[c.ID] == nil {
-			n.changed = append(n.changed, c.ID)
-		}
-		n.last[c.ID] = &e
+	if n.last == nil {
+		n.last = map[string]*checklist.Event{}
 	}
+	if n.last[e.Cause] == nil {
+		n.changed = append(n.changed, e.Cause)
+	}
+	n.last[e.Cause] = &e
 }
 
 // tellNews tells which causes came and went, and the verdict if it is another
