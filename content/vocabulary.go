@@ -46,8 +46,18 @@ type FactDef struct {
 	Means  string `yaml:"means"`
 	Probe  string `yaml:"-"` // the probe that yields it
 	ByHand string `yaml:"by_hand"`
-	Place  `yaml:"-"`
+	// Holds is what a text may name, one of the words of HoldsWhat: by it a report
+	// is made that names nobody. Empty for other types.
+	Holds string `yaml:"holds"`
+	Place `yaml:"-"`
 }
+
+// HoldsWhat are the kinds of text by what they may name. A word is the kernel's,
+// an RFC's or whydrop's own and names nobody; a sentence is whydrop's own with
+// addresses and interfaces in it; an interface, process or name begins a text that
+// may go on with other words; a change is told by the field kind of its row; text
+// is somebody else's sentence and may hold anything.
+var HoldsWhat = []string{"word", "sentence", "interface", "process", "host", "path", "firewall", "name", "change", "text"}
 
 // TableDef describes a table: entities of one kind.
 type TableDef struct {
@@ -205,6 +215,9 @@ func (l *loader) addFacts(file string, f *file) {
 func (l *loader) checkFact(d *FactDef, allowed ...Type) {
 	if !factName.MatchString(d.Name) {
 		l.problem(d.Place, "%q is not a fact's name: expected letters, digits and points", d.Name)
+	}
+	if d.Holds != "" && (d.Type != String || !slices.Contains(HoldsWhat, d.Holds)) {
+		l.problem(d.Place, "fact %s holds %q: expected one of %v, of a text", d.Name, d.Holds, HoldsWhat)
 	}
 	for _, t := range allowed {
 		if d.Type == t {
