@@ -78,6 +78,7 @@ type Remedy struct {
 	Setting     string `yaml:"setting"` // for sysctl: the key
 	Current     *Text  `yaml:"current"`
 	Value       *Expr  `yaml:"value"` // what to set, computed from what was measured
+	Unit        string `yaml:"unit"`  // of a value that no sysctl gives its unit
 	Calculation *Text  `yaml:"calculation"`
 	Change      *Text  `yaml:"change"`
 	Why         *Text  `yaml:"why"`

@@ -310,3 +310,25 @@ func TestPersistIsACommand(t *testing.T) {
 		}
 	}
 }
+
+// A proposed number says of what it is, unless the sysctl that it is for says so.
+func TestProposedValuesHaveUnits(t *testing.T) {
+	for _, c := range mustLoad(t).Causes {
+		for _, r := range c.Remedies {
+			if !r.Value.Empty() && r.Unit == "" && r.Setting == "" {
+				t.Errorf("%s, %s: a value without a unit", c.ID, r.ID)
+			}
+		}
+	}
+}
+
+func TestAProcessOutOfSight(t *testing.T) {
+	text := &Text{Source: "{listener.process} has {listener.fds} open", scope: scope{vocabulary: mustLoad(t).Facts, table: "listener"}}
+	if err := text.Check(); err != nil {
+		t.Fatal(err)
+	}
+	said, complete := text.Render(NewEnv(nil).Row("listener", map[string]any{}))
+	if want := "an unseen process has not known open"; said != want || complete {
+		t.Errorf("%q, complete %v, want %q", said, complete, want)
+	}
+}

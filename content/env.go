@@ -190,7 +190,10 @@ func bytesText(x float64) string {
 }
 
 func millis(x float64) string {
-	if x >= 1000 {
+	switch {
+	case x > 0 && x < 0.05:
+		return "<0.1 ms"
+	case x >= 1000:
 		return Show(math.Round(x/100)/10) + " s"
 	}
 	return Show(math.Round(x*10)/10) + " ms"

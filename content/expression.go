@@ -132,6 +132,10 @@ func (t *Text) compiled() []part {
 // Unknown is what stands in a text for a fact that nobody could read.
 const Unknown = "not known"
 
+// unseenProcess stands for the name of a process, so that the sentence says that
+// there is one.
+const unseenProcess = "an unseen process"
+
 // Render fills in the values. complete is false if one of them is unknown: the
 // text then has Unknown in its place.
 func (t *Text) Render(env *Env) (s string, complete bool) {
@@ -145,7 +149,11 @@ func (t *Text) Render(env *Env) (s string, complete bool) {
 		v, known := p.expr.Eval(env)
 		if !known {
 			complete = false
-			b.WriteString(Unknown)
+			if strings.HasSuffix(strings.TrimSpace(p.expr.Source), ".process") {
+				b.WriteString(unseenProcess)
+			} else {
+				b.WriteString(Unknown)
+			}
 			continue
 		}
 		b.WriteString(Show(v))
