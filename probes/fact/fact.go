@@ -6,6 +6,7 @@
 package fact
 
 import (
+	"maps"
 	"math"
 	"sort"
 	"time"
@@ -148,4 +149,14 @@ func Growth(before, after uint64, bits int) (growth uint64, restarted bool) {
 		}
 	}
 	return after, true
+}
+
+// With returns the facts with those of another observation beside them. What both
+// know is told as the first know it.
+func (f *Facts) With(other *Facts) *Facts {
+	with := *f
+	with.Values, with.Tables = maps.Clone(other.Values), maps.Clone(other.Tables)
+	maps.Copy(with.Values, f.Values)
+	maps.Copy(with.Tables, f.Tables)
+	return &with
 }

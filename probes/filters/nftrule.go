@@ -349,7 +349,11 @@ func (d *decoder) flags(o operand, e *expr.Cmp) {
 	if e.Op == expr.CmpOpEq && want&(syn|ack) == syn && mask&(syn|ack) == syn|ack {
 		m.syn = true
 	}
-	m.add(fmt.Sprintf("tcp flags & %#x %s%#x", mask, operator(e.Op), want))
+	is := operator(e.Op)
+	if is == "" {
+		is = "== " // as nft prints it behind a mask
+	}
+	m.add(fmt.Sprintf("tcp flags & %#x %s%#x", mask, is, want))
 }
 
 // plain is any other comparison.

@@ -97,7 +97,7 @@ func TestDecodeRule(t *testing.T) {
 			&expr.Cmp{Op: expr.CmpOpLt, Register: 1, Data: []byte{0, 0, 0, 10}}, drop}, "numgen random mod 100 < 10 drop | tcp established random | 0"},
 		{"SYNs", []expr.Any{&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
 			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{0x17}, Xor: []byte{0}},
-			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{2}}, drop}, "tcp flags & 0x17 0x2 drop | tcp new | 0"},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{2}}, drop}, "tcp flags & 0x17 == 0x2 drop | tcp new | 0"},
 		{"an interface", []expr.Any{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
 			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: zero("eth0")}, drop}, "iifname eth0 drop | tcp established | 0"},
 		{"a register that nothing loaded", []expr.Any{&expr.Cmp{Op: expr.CmpOpEq, Register: 9, Data: []byte{1}}, drop}, "? drop | tcp established | 0"},

@@ -48,11 +48,15 @@ func cut(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
+	n -= len(ellipsis)
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}
-	return s[:n]
+	return s[:n] + ellipsis
 }
+
+// ellipsis shows that a message goes on.
+const ellipsis = "..."
 
 // subjects are the beginnings of words, in lower case, by which a message is
 // known to be about the network, memory, CPUs in trouble, or a network driver.

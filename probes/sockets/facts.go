@@ -379,9 +379,12 @@ func (w *window) pace(f *fact.Facts) {
 	for _, in := range last.States {
 		n += int(in)
 	}
-	f.Text("sockets.adapted", fmt.Sprintf("looked at only every %v: %d sockets cost %d ms of CPU time a look",
-		every, n, last.CPU.Milliseconds()))
-	f.CannotSee("sockets", fmt.Sprintf("what passes between two looks at the sockets, %v apart, such as a queue that fills and drains: there are %d sockets", every, n), "")
+	why := "the host is busy with other work"
+	if last.CPU*200 >= every { // about what it may cost: see probes, budget
+		why = fmt.Sprintf("a look at %d sockets costs %d ms of CPU time", n, last.CPU.Milliseconds())
+	}
+	f.Text("sockets.adapted", fmt.Sprintf("looked at only every %.1f s: %s", every.Seconds(), why))
+	f.CannotSee("sockets", fmt.Sprintf("what passes between two looks at the sockets, %.1f s apart, such as a queue that fills and drains: %s", every.Seconds(), why), "")
 }
 
 // blind says what could not be seen and what would change that.

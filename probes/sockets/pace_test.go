@@ -33,12 +33,12 @@ func TestRareLooksAreTold(t *testing.T) {
 		adapted, _ := f.Values["sockets.adapted"].Now.(string)
 		blind := false
 		for _, b := range f.Blind {
-			blind = blind || b.Probe == "sockets" && strings.Contains(b.What, "6s")
+			blind = blind || b.Probe == "sockets" && strings.Contains(b.What, "6.0 s")
 		}
 		if (adapted != "") != told || blind != told {
 			t.Errorf("a look every %v: %q, blind spots %v", every, adapted, f.Blind)
 		}
-		if told && (!strings.Contains(adapted, "6s") || !strings.Contains(adapted, "150 ms")) {
+		if told && (!strings.Contains(adapted, "6.0 s") || !strings.Contains(adapted, "150 ms")) {
 			t.Errorf("%q", adapted)
 		}
 		numbers(t, f, map[string]float64{"sockets.look_ms": 150, "sockets.every_ms": float64(every.Milliseconds())})
