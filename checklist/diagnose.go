@@ -136,9 +136,7 @@ func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer, 
 	d.Ledger = attribute(entries, d)
 	j.verdict(d)
 	for _, n := range book.Notes {
-		for _, line := range d.facts.tell(n.Evidence()) {
-			d.Notes = append(d.Notes, line.Says)
-		}
+		d.Notes = append(d.Notes, noted(d.facts.tell(n.Evidence()))...)
 	}
 	d.Next = j.next(d)
 	return d
@@ -250,18 +248,60 @@ func (j *judge) outcome(r *content.Rule) outcome {
 	return o
 }
 
-// sayRows tells the sentence for the first two rows and counts the rest.
+// sayRows tells the sentence for the first two rows and counts the rest. Of the
+// second it tells what differs, where the sentence is much the same.
 func sayRows(r *content.Rule, envs []*content.Env) string {
-	var says []string
-	for i, e := range envs {
-		if i == 2 {
-			says = append(says, "and "+content.Show(float64(len(envs)-2))+" more")
-			break
+	text, _ := r.Says.Render(envs[0])
+	more := len(envs) - 1
+	if more > 0 {
+		if second, _ := r.Says.Render(envs[1]); second != text {
+			more--
+			if other := differing(text, second); other != "" {
+				second = "likewise " + other
+			}
+			text += "; " + second
 		}
-		s, _ := r.Says.Render(e)
-		says = append(says, s)
 	}
-	return strings.Join(says, "; ")
+	if more > 0 {
+		text += "; and " + content.Show(float64(more)) + " more"
+	}
+	return text
+}
+
+// noted are the lines of a note. What is much the same as the first stands behind
+// it, with only what differs.
+func noted(lines []Evidence) []string {
+	var notes []string
+	for i, line := range lines {
+		other := ""
+		if i > 0 {
+			other = differing(lines[0].Says, line.Says)
+		}
+		if other != "" {
+			notes[0] += "; likewise " + other
+		} else {
+			notes = append(notes, line.Says)
+		}
+	}
+	return notes
+}
+
+// differing returns the words of the second sentence that are not in the first,
+// if they stand together and more than twice as many others don't differ.
+func differing(first, second string) string {
+	a, b := strings.Fields(first), strings.Fields(second)
+	head, tail := 0, 0
+	for head < min(len(a), len(b)) && a[head] == b[head] {
+		head++
+	}
+	for tail < min(len(a), len(b))-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
+		tail++
+	}
+	middle := b[head : len(b)-tail]
+	if head+tail <= 2*len(middle) {
+		return ""
+	}
+	return strings.Trim(strings.Join(middle, " "), ":,;")
 }
 
 // note records the values that the rule used.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -281,5 +282,32 @@ func TestNextStep(t *testing.T) {
 		if s.ID == first.ID {
 			t.Errorf("%s is suggested again after it was answered", s.ID)
 		}
+	}
+}
+
+func TestASentenceIsNotTwiceTold(t *testing.T) {
+	tests := []struct{ first, second, want string }{
+		{"interface eth0 filters strictly: what comes by another way is dropped", "interface eth1 filters strictly: what comes by another way is dropped", "eth1"},
+		{"route 10.0.0.0/8 via 10.1.1.1 refuses what is sent to it", "route 10.2.0.0/16 via 10.1.1.2 refuses what is sent to it", "10.2.0.0/16 via 10.1.1.2"},
+		{"eth0 lost 5 packets", "eth1 lost 7 packets", ""},
+		{"one", "two", ""},
+		{"", "", ""},
+	}
+	for _, tt := range tests {
+		if got := differing(tt.first, tt.second); got != tt.want {
+			t.Errorf("differing(%q, %q) = %q, want %q", tt.first, tt.second, got, tt.want)
+		}
+	}
+}
+
+func TestNotesOfOneKindStandTogether(t *testing.T) {
+	got := noted([]Evidence{
+		{Says: "the kernel dropped 15 packets of tcp a:1 > b:2: the egress queue dropped it: full, above its rate, or to signal congestion"},
+		{Says: "the kernel dropped 12 packets of tcp a:1 > b:3: the egress queue dropped it: full, above its rate, or to signal congestion"},
+		{Says: "something else"},
+	})
+	want := []string{"the kernel dropped 15 packets of tcp a:1 > b:2: the egress queue dropped it: full, above its rate, or to signal congestion; likewise 12 packets of tcp a:1 > b:3", "something else"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }

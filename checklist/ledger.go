@@ -270,7 +270,7 @@ func attribute(lines []*line, d *Diagnosis) []LedgerEntry {
 // those that nobody could read.
 func (c *Case) Places(d *Diagnosis) []LedgerEntry {
 	facts := d.facts.facts
-	w := &wholeLedger{now: d.facts, ever: newScene(totals(facts, c.Book.Facts), nil), facts: facts, book: c.Book}
+	w := &wholeLedger{now: d.facts, ever: newScene(totals(facts, c.Book), nil), facts: facts, book: c.Book}
 	moved := map[string]LedgerEntry{}
 	for _, e := range d.Ledger {
 		moved[e.Direction+" "+e.Counter] = e
@@ -444,10 +444,10 @@ func whyUnread(f *fact.Facts, probe string) string {
 	return "not told by this kernel or driver"
 }
 
-// totals returns the facts with every counter's total in the place of its
-// growth: what expressions then give is history.
-func totals(f *fact.Facts, vocabulary *content.Vocabulary) *fact.Facts {
-	ever := *f
+// totals returns the facts that the ledger speaks of with every counter's total in
+// the place of its growth: what expressions then give is history.
+func totals(f *fact.Facts, book *content.Book) *fact.Facts {
+	ever, vocabulary := *f, book.Facts
 	ever.Values = make(map[string]fact.Value, len(f.Values))
 	for name, v := range f.Values {
 		def := vocabulary.Fact(name)
@@ -458,13 +458,23 @@ func totals(f *fact.Facts, vocabulary *content.Vocabulary) *fact.Facts {
 			ever.Values[name] = v
 		}
 	}
-	ever.Tables = make(map[string][]fact.Row, len(f.Tables))
-	for table, rows := range f.Tables {
+	ever.Tables = map[string][]fact.Row{}
+	add := func(table string) {
+		rows, looked := f.Tables[table]
+		if _, done := ever.Tables[table]; done || !looked {
+			return
+		}
 		past := make([]fact.Row, len(rows))
 		for i, row := range rows {
 			past[i] = totalRow(row, vocabulary, table)
 		}
 		ever.Tables[table] = past
+	}
+	for _, ll := range book.Ledger {
+		add(ll.Each)
+		for _, less := range ll.Less {
+			add(less.Each)
+		}
 	}
 	return &ever
 }

@@ -162,7 +162,7 @@ func (p *page) blind(f *fact.Facts) {
 	for _, s := range f.Probes {
 		switch {
 		case s.Status != "ok":
-			lines = append(lines, fmt.Sprintf("probe %s %s: %s", s.Name, s.Status, content.Show(s.Why)))
+			lines = append(lines, fmt.Sprintf("probe %s %s: %s", s.Name, s.Status, content.Show(WhyNot(s))))
 		case s.Adapted != "":
 			lines = append(lines, fmt.Sprintf("probe %s in between: %s", s.Name, content.Show(s.Adapted)))
 		}

@@ -10,7 +10,7 @@ type PlanStep struct {
 	Cause       *content.Cause
 	Remedy      *content.Remedy
 	Current     string
-	Value       string
+	Value       string // with its unit, where the remedy gives one
 	Calculation string
 	Change      string
 	Why         string
@@ -95,6 +95,9 @@ func workOut(cause *content.Cause, r *content.Remedy, env *content.Env) PlanStep
 			s.Value = content.Show(v)
 		}
 		env = env.With("value", s.Value)
+		if s.Value != content.Unknown && r.Unit != "" {
+			s.Value += " " + r.Unit
+		}
 	}
 	s.Calculation, s.Change, s.Why, s.Effect = text(r.Calculation), text(r.Change), text(r.Why), text(r.Effect)
 	s.Risk, s.Scope, s.Runtime = text(r.Risk), text(r.Scope), text(r.Runtime)

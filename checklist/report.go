@@ -30,12 +30,16 @@ type reportData struct {
 	Measured  []Measurement
 	ByHand    []string
 	Further   []*content.InvestigationStep
-	Changes   []fact.Row // newest first, the boot's own aside
+	Changes   []fact.Row // the ten newest, the boot's own aside
 	Raised    []fact.Row // history above its usual level
 	Drops     []fact.Row // what the kernel freed, by reason
 	DropFlows []fact.Row
 	Events    []Event
-	Written   time.Time
+	Next      []Step // what would tell enough to be worth the time
+	Answered  []*content.Question
+	// Unanswered are the numbers of the questions that nobody answered.
+	Unanswered []string
+	Written    time.Time
 }
 
 // laneText says what was lost in one direction at a place, in bold if anything
@@ -72,7 +76,7 @@ type Measurement struct {
 // it was written.
 func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"md": markdown, "cell": of(cell), "code": of(codeSpan), "prose": content.Show,
+		"md": markdown, "cell": of(cell), "code": of(codeCell), "command": codeSpan, "prose": content.Show,
 		"percent": func(p float64) string { return Percent(p) },
 		"num":     func(v float64) string { return content.Show(v) },
 		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
@@ -80,6 +84,7 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 		"answer": c.answerText, "lane": laneText,
 		"total": totalText,
 		"step":  c.stepTitle,
+		"why":   WhyNot,
 		"inc":   func(i int) int { return i + 1 },
 	}).Parse(reportTemplate)
 	if err != nil {
@@ -93,13 +98,37 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 	data := reportData{
 		Case: c, Facts: facts, Diagnosis: d, Named: d.Named(), Suspects: d.Suspects(3),
 		Plan: c.Plan(d), Way: Way(c.Hops(d), places), Ledger: viewLedger(places), Measured: c.measured(d), ByHand: c.byHand(d), Events: c.Track.Events(), Written: written,
-		Further:   c.further(d),
-		Changes:   rowsWhere(facts, "change", 20, func(r fact.Row) bool { return r["at_boot"] != true }),
+		Further: c.further(d), Next: worthwhile(d.Next),
+		Changes:   rowsWhere(facts, "change", 10, func(r fact.Row) bool { return r["at_boot"] != true }),
 		Raised:    rowsWhere(facts, "history", 20, func(r fact.Row) bool { return r["raised"] == true && r["trouble"] == true }),
 		Drops:     rowsWhere(d.facts.facts, "drop", 40, func(r fact.Row) bool { n, _ := r["packets"].(float64); return n > 0 }),
-		DropFlows: rowsWhere(facts, "drop_flow", 20, func(fact.Row) bool { return true }),
+		DropFlows: rowsWhere(facts, "drop_flow", 20, func(r fact.Row) bool { return r["loss"] != "no" }),
+	}
+	for _, q := range c.Book.Questions() {
+		if _, ok := c.Answers[q.ID]; ok {
+			data.Answered = append(data.Answered, q)
+		} else {
+			data.Unanswered = append(data.Unanswered, q.ID)
+		}
 	}
 	return t.Execute(w, data)
+}
+
+// worthwhile leaves out steps that would tell next to nothing (below a twentieth
+// of a bit), and all but the first five.
+func worthwhile(steps []Step) []Step {
+	n := 0
+	for n < min(len(steps), 5) && steps[n].Bits >= 0.05 {
+		n++
+	}
+	return steps[:n]
+}
+
+// WhyNot says in a few words why a probe did not look: its error without the
+// probe's own name and the words that every such error has.
+func WhyNot(s fact.Status) string {
+	why := strings.TrimPrefix(s.Why, s.Name+": ")
+	return strings.Replace(why, ": "+fact.ErrUnavailable.Error()+":", ":", 1)
 }
 
 // of makes a function of texts one of any value of a fact.
@@ -250,7 +279,7 @@ func (c *Case) stepTitle(s Step) string {
 	}
 	for _, p := range c.statuses() {
 		if p.Name == s.ID && p.Status != "ok" {
-			return "let the probe " + s.ID + " see: " + p.Why
+			return "let the probe " + s.ID + " see: " + WhyNot(p)
 		}
 	}
 	return "let the probe " + s.ID + " see more"
@@ -351,8 +380,8 @@ func (c *Case) further(d *Diagnosis) []*content.InvestigationStep {
 }
 
 var markdownSpecial = strings.NewReplacer(
-	`\`, `\\`, "`", "\\`", "*", `\*`, "[", `\[`, "]", `\]`,
-	"<", "&lt;", ">", "&gt;", "&", "&amp;", "|", `\|`, "#", `\#`, "~", `\~`,
+	`\`, `\\`, "`", "\\`", "*", `\*`, "](", `\](`, "][", `\]\[`,
+	"<", "&lt;", "&", "&amp;", " & ", " & ", "|", `\|`, "#", `\#`, "~", `\~`,
 )
 
 // markdown escapes text so that it is shown as it is, on one line.
@@ -364,6 +393,9 @@ func markdown(s string) string {
 		if r == '_' && !(i > 0 && wordRune(runes[i-1]) && i+1 < len(runes) && wordRune(runes[i+1])) {
 			b.WriteByte('\\')
 		}
+		if i == 0 && strings.ContainsRune("[>+-=", r) {
+			b.WriteByte('\\') // no link's definition, quotation, list or underline
+		}
 		b.WriteRune(r)
 	}
 	return b.String()
@@ -371,7 +403,7 @@ func markdown(s string) string {
 
 // wordRune says whether an underscore beside it is inside a word, where it
 // cannot begin or end emphasis.
-func wordRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // cell is markdown for a table's cell, never empty.
 func cell(s string) string {
@@ -380,6 +412,9 @@ func cell(s string) string {
 	}
 	return s
 }
+
+// codeCell is code in a table's cell, where a bar would end the cell.
+func codeCell(s string) string { return strings.ReplaceAll(codeSpan(s), "|", `\|`) }
 
 // codeSpan shows text as code, whatever backticks are in it.
 func codeSpan(s string) string {
@@ -391,5 +426,5 @@ func codeSpan(s string) string {
 	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
 		s = " " + s + " "
 	}
-	return fence + strings.ReplaceAll(s, "|", "\\|") + fence
+	return fence + s + fence
 }

@@ -3,6 +3,7 @@ package checklist
 import (
 	"bytes"
 	"encoding/json"
+	unescape "html"
 	"io"
 	"strings"
 	"sync"
@@ -212,5 +213,57 @@ func TestReportTellsWhatHappenedDuringTheSession(t *testing.T) {
 	c.Track.Mark(at, "load test | begins")
 	if want := `| 2026-03-01 03:04:05 UTC | mark | load test \| begins |`; !strings.Contains(report(), want) {
 		t.Errorf("%q is not in\n%s", want, report())
+	}
+}
+
+// What is escaped shows as it was, in a list and in a cell, and reads well in a
+// ticket that shows markdown as it is written.
+func TestMarkdownShowsTextAsItIs(t *testing.T) {
+	md := goldmark.New(goldmark.WithExtensions(extension.GFM))
+	for _, text := range []string{
+		"[click](http://evil)", "[a][b]", "![a](b)", "[x]: /url", "[ ] done", "> quote", "- item", "+ item", "* item", "== ==", "a *b* _c_ `d` ~~e~~",
+		"<b>bold</b>", "&amp; &lt;", `a\b \[c\](d)`, "# head", "a | b", "tcp_rmem[2] __init__ _x_", "a][(b)", "[[a](b)](c)", "[^1]: note",
+		"fd00::1 & [fd00::2]:443 > 10.0.0.1",
+	} {
+		for _, source := range []string{"- " + markdown(text), "| HEAD |\n| --- |\n| " + markdown(text) + " |"} {
+			var html bytes.Buffer
+			if err := md.Convert([]byte(source), &html); err != nil {
+				t.Fatal(err)
+			}
+			shown := html.String()
+			for _, tag := range []string{"ul", "li", "table", "thead", "tbody", "tr", "th", "td"} {
+				shown = strings.ReplaceAll(strings.ReplaceAll(shown, "<"+tag+">", ""), "</"+tag+">", "")
+			}
+			shown = strings.TrimPrefix(strings.Join(strings.Fields(unescape.UnescapeString(shown)), " "), "HEAD ")
+			if shown != text {
+				t.Errorf("%q was written %q and shows as %q", text, source, shown)
+			}
+		}
+	}
+	if want, got := "tcpdump 'tcp[tcpflags] & tcp-rst != 0' > f", markdown("tcpdump 'tcp[tcpflags] & tcp-rst != 0' > f"); got != want {
+		t.Errorf("%q is hard to read", got)
+	}
+}
+
+func TestReportSaysOnlyWhatTellsSomething(t *testing.T) {
+	c := sickCase(t)
+	c.Facts.Add("drop_flow", fact.Row{"name": "10.0.0.1:1 > 10.0.0.2:2", "loss": "no"})
+	c.Facts.Add("drop_flow", fact.Row{"name": "10.0.0.3:3 > 10.0.0.4:4", "loss": "yes"})
+	c.Facts.Probes = append(c.Facts.Probes, fact.Status{Name: "drops", Status: "skipped", Why: "drops: " + fact.Unavailable("drop reasons", "CAP_BPF").Error()})
+	report := reportOf(t, c)
+	for _, want := range []string{"What to do first: ", "Not answered: Q1b, Q2a", "| drop reasons: needs CAP_BPF |", "10.0.0.3:3"} {
+		if !strings.Contains(report, want) {
+			t.Errorf("the report lacks %q", want)
+		}
+	}
+	for _, no := range []string{"10.0.0.1:1", "| not answered |", " bits"} {
+		if strings.Contains(report, no) {
+			t.Errorf("the report says %q", no)
+		}
+	}
+	for _, line := range strings.Split(report, "\n") {
+		if strings.HasPrefix(line, "  - `") && strings.Contains(line, `\|`) {
+			t.Errorf("a command that cannot be pasted: %s", line)
+		}
 	}
 }
