@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // verb is what a line asks for.
@@ -29,6 +30,10 @@ const (
 	evidence  verb = "e"
 	plan      verb = "p"
 	report    verb = "r"
+	verdict   verb = "v"
+	answers   verb = "l"
+	try       verb = "try"
+	pause     verb = "pause"
 	suggested verb = "s"
 	goTo      verb = "g"
 	help      verb = "?"
@@ -47,6 +52,7 @@ type usage struct {
 // usages are all commands in the order of the help.
 var usages = []usage{
 	{dontKnow, []string{"don't know", "dont-know"}, "", false, "don't know, and on to the next question"},
+	{leaveOpen, []string{"next", "skip"}, "", false, "leave the question open, or keep its answer, and go on"},
 	{takeBack, nil, "", false, "take the answer back; the note stays"},
 	{note, []string{"note"}, "TEXT", false, "add TEXT to the note of this question; n - removes the note"},
 	{findOut, []string{"find"}, "", false, "why it is asked, and how to find out"},
@@ -54,14 +60,18 @@ var usages = []usage{
 	{back, []string{"back"}, "", false, "the question before"},
 	{goTo, []string{"q", "go"}, "N", false, "go to question N, such as 3 or Q2a"},
 	{suggested, []string{"suggested"}, "", false, "go to the open question that would tell most"},
-	{causes, []string{"causes"}, "N", true, "the likely causes; c 1 tells all about the first"},
-	{tree, []string{"tree"}, "", false, "the places on the packet's way: open, closed, at fault"},
-	{journey, []string{"journey"}, "all", true, "what each place on the packet's way lost; j all tells every counter"},
-	{flows, []string{"flows"}, "N", true, "services and connections in trouble; w 1 is the first"},
-	{evidence, []string{"evidence"}, "WORD", false, "the facts whose name or meaning has WORD in it"},
+	{answers, []string{"list", "answers"}, "", false, "list the answers so far, and the questions that are open"},
+	{verdict, []string{"verdict"}, "", false, "the verdict now, and what changed"},
+	{causes, []string{"causes"}, "N", true, "the likely causes; c 1 tells all about the first, c mtu finds those with that word, c all tells all"},
+	{tree, []string{"tree"}, "PLACE", true, "the places on the packet's way: at fault, open, closed; t tcp tells the causes there"},
+	{journey, []string{"journey"}, "PLACE", true, "what each place on the packet's way lost; j tcp tells all about that place, j all every counter"},
+	{flows, []string{"flows"}, "N", true, "services and connections in trouble; w 1 is the first, w 443 finds those with that text, w all tells the others too"},
+	{evidence, []string{"evidence"}, "WORD", false, "the facts with WORD in the name or meaning; of one alone its source and history"},
 	{plan, []string{"plan"}, "N", true, "what to do; p 1 is the first step, commands unbroken"},
-	{report, []string{"report", "write"}, "", false, "write the incident report to a file"},
-	{mark, []string{"mark"}, "TEXT", false, "mark this moment, for the report: m the load test begins"},
+	{report, []string{"report", "write"}, "show", true, "write the incident report to a file; r show reads it out"},
+	{mark, []string{"mark"}, "TEXT", true, "mark this moment, for the report: m the load test begins"},
+	{pause, []string{"hold"}, "", false, "hold the measurements as they are; again goes on"},
+	{try, nil, "HOST:PORT", false, "try a destination: the only command that sends packets"},
 	{help, []string{"help", "h"}, "", false, "this list"},
 	{quit, []string{"exit", "bye"}, "", false, "end; the answers are kept"},
 }
@@ -78,9 +88,13 @@ var questionID = regexp.MustCompile(`^[Qq][0-9]+[a-zA-Z]?$`)
 // parse understands a line, where the question that is asked has these options.
 // Where it can't, wrong says what was expected, in whole sentences.
 func parse(text string, options []string) (c command, wrong string) {
+	typed := strings.TrimSpace(text)
 	text = clean(text)
-	if text == "" {
+	switch {
+	case typed == "":
 		return command{verb: leaveOpen}, ""
+	case text == "": // an arrow key is no answer
+		return command{}, "That has no letter or number in it. " + expected(options)
 	}
 	first, rest, _ := strings.Cut(text, " ")
 	rest = strings.TrimSpace(rest)
@@ -106,6 +120,8 @@ func complete(u *usage, word, rest string) (c command, wrong string) {
 		return command{}, "q alone is not enough: quit ends, q Q2a goes to a question."
 	case u.verb == goTo && rest == "":
 		return command{}, fmt.Sprintf("%s needs a question behind it, such as g 3 or g Q2a.", word)
+	case u.verb == try && rest == "":
+		return command{}, "try needs a destination behind it, such as try 192.0.2.7:443."
 	case u.verb == note && rest == "":
 		return command{}, "n needs the text of the note behind it; n - removes the note."
 	}
@@ -156,8 +172,12 @@ func expected(options []string) string {
 	return fmt.Sprintf("Expected numbers from 1 to %d, d for don't know, Enter to leave it open, or a command; ? lists them.", len(options))
 }
 
+// sequence is what a key such as an arrow, a paste or a mouse writes into a line.
+var sequence = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|O[ -~]|.)?`)
+
 // clean makes one line of printable characters of what was typed.
 func clean(s string) string {
+	s = sequence.ReplaceAllString(letters(s), "")
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t' || r == '\u00a0':
@@ -166,6 +186,24 @@ func clean(s string) string {
 			return -1
 		}
 		return r
-	}, strings.ToValidUTF8(s, ""))
+	}, s)
 	return strings.TrimSpace(s)
+}
+
+// letters makes letters of bytes that are none of UTF-8: those of Latin-1, which
+// is what they most likely are.
+func letters(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && size == 1 {
+			r = rune(s[0])
+		}
+		b.WriteRune(r)
+		s = s[size:]
+	}
+	return b.String()
 }

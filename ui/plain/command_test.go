@@ -51,7 +51,17 @@ func TestParse(t *testing.T) {
 		{in: "quit now", wrong: "stands alone"},
 		{in: "?", verb: help},
 		{in: "help", verb: help},
-		{in: "\x1b[A", wrong: "Not understood: [A"},
+		{in: "\x1b[A", wrong: "no letter or number"},
+		{in: "\x1b[<0;5;8M", wrong: "no letter or number"},
+		{in: "\x00\x00", wrong: "no letter or number"},
+		{in: "\x1b[200~1 2\x1b[201~", verb: answer, ids: "one two"},
+		{in: "n a\x1b[D\x1bOAb\x1b", verb: note, text: "ab"},
+		{in: "next", verb: leaveOpen},
+		{in: "try db:5432", verb: try, text: "db:5432"},
+		{in: "try", wrong: "try needs a destination"},
+		{in: "pause", verb: pause},
+		{in: "v", verb: verdict},
+		{in: "list", verb: answers},
 	}
 	for _, tt := range tests {
 		c, wrong := parse(tt.in, options)

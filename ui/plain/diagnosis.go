@@ -75,19 +75,22 @@ func (s *session) tellFindings(what string, findings []*checklist.Finding) {
 func (s *session) tellFinding(f *checklist.Finding, reasons int) {
 	p := s.pen
 	p.item("  ", fmt.Sprintf("%s (%s), %s.", f.Cause.Title, percent(f.Probability), f.Cause.ID))
-	for _, r := range f.For[:min(reasons, len(f.For))] {
-		p.item("  For: ", reason(r))
-	}
-	for _, r := range f.Against[:min(max(0, reasons-len(f.For)), len(f.Against))] {
-		p.item("  Against: ", reason(r))
+	s.reasons("For", f.For[:min(reasons, len(f.For))])
+	s.reasons("Against", f.Against[:min(max(0, reasons-len(f.For)), len(f.Against))])
+}
+
+// reasons tell evidence for or against a cause, each with its weight in a word.
+func (s *session) reasons(side string, list []checklist.Reason) {
+	for _, r := range list {
+		s.pen.item("  "+side+", "+weight(r)+": ", sentence(r.Says))
 	}
 }
 
-func reason(r checklist.Reason) string {
+func weight(r checklist.Reason) string {
 	if r.Answer {
-		return sentence(r.Says + " (remembered)")
+		return r.Strength() + ", as remembered"
 	}
-	return sentence(r.Says)
+	return r.Strength()
 }
 
 // tellLost tells what was lost at the places of this host, and the balance.
@@ -122,100 +125,14 @@ func (s *session) next() []string {
 		if q := s.kase.Book.Question(step.ID); step.Kind == "question" && q != nil {
 			lines = append(lines, q.ID+": "+q.Ask)
 		}
-		for _, b := range s.kase.Facts.Blind {
-			if step.Kind == "probe" && b.Probe == step.ID {
-				lines = append(lines, "See "+content.Show(b.What)+": needs "+content.Show(b.Needs))
-				break
-			}
+		if step.Kind == "probe" {
+			lines = append(lines, s.toSee(step.ID)...)
 		}
 		if step.Kind == "observe" {
 			lines = append(lines, "Observe for longer, "+step.ID+", so that more happens meanwhile")
 		}
 	}
 	return lines
-}
-
-// tellCauses tells the causes worth a look, or all about the one that is named by
-// its number in the last list, or by its id.
-func (s *session) tellCauses(which string) {
-	if which != "" {
-		s.tellCause(which)
-		return
-	}
-	s.tellVerdict()
-	likely := s.listCauses()
-	if len(likely) == 0 {
-		s.pen.say(fmt.Sprintf("%d causes are considered, none is likely.", len(s.diagnosis.Findings)))
-		return
-	}
-	for i, f := range likely {
-		standing := ""
-		if !f.Named() {
-			standing = "not named: "
-		}
-		s.pen.item(fmt.Sprintf("%d. ", i+1), fmt.Sprintf("%s%s (%s), %s.", standing, f.Cause.Title, percent(f.Probability), f.Cause.ID))
-		if len(f.For) > 0 {
-			s.pen.item("  For: ", reason(f.For[0]))
-		}
-	}
-	s.pen.say(fmt.Sprintf("%d other causes are less likely. c 1 tells all about the first.", len(s.diagnosis.Findings)-len(s.listed)))
-}
-
-// listCauses gives the likely causes their numbers, which stay until they are
-// listed again: a cause must not become another while one types.
-func (s *session) listCauses() []*checklist.Finding {
-	likely := slices.Concat(s.diagnosis.Named(), s.diagnosis.Suspects(5))
-	s.listed = nil
-	for _, f := range likely {
-		s.listed = append(s.listed, f.Cause.ID)
-	}
-	return likely
-}
-
-// tellVerdict tells the verdict, which then need not be told as news.
-func (s *session) tellVerdict() {
-	s.pen.say("Verdict: " + s.verdict())
-	s.news.settled(s.diagnosis)
-}
-
-func (s *session) tellCause(which string) {
-	id := which
-	if len(s.listed) == 0 {
-		s.listCauses()
-	}
-	if n, err := strconv.Atoi(which); err == nil && n >= 1 && n <= len(s.listed) {
-		id = s.listed[n-1]
-	}
-	f := s.diagnosis.Finding(id)
-	if f == nil {
-		s.pen.say(fmt.Sprintf("There is no cause %s. c lists the likely ones with their numbers; a cause's id is understood too.", brief(which)))
-		return
-	}
-	p := s.pen
-	p.say(f.Cause.Title + ".")
-	p.say(fmt.Sprintf("%s, %s likely to be at work now.", f.Cause.ID, percent(f.Probability)))
-	for _, r := range f.For {
-		p.item("  For: ", reason(r))
-	}
-	for _, r := range f.Against {
-		p.item("  Against: ", reason(r))
-	}
-	for _, r := range f.Explained {
-		by := r.By
-		if c := s.kase.Book.Cause(r.By); c != nil {
-			by = c.Title
-		}
-		p.item("  Explained: ", sentence(r.Says+", accounted for by: "+by))
-	}
-	if len(f.For)+len(f.Against)+len(f.Explained) == 0 {
-		p.item("  ", "Nothing speaks for or against it yet.")
-	}
-	if n := len(f.Unknown); n > 0 {
-		p.item("  Unknown: ", fmt.Sprintf("%d of its signs could not be looked at.", n))
-	}
-	s.fields("", [][2]string{
-		{"What happens", f.Cause.Happens}, {"What one notices", f.Cause.Notice}, {"To settle it", f.Cause.Settle}, {"Mind", f.Cause.Believed},
-	})
 }
 
 // fields tells texts under their names, and none that is empty.
@@ -225,6 +142,19 @@ func (s *session) fields(indent string, fields [][2]string) {
 			s.pen.item(indent+f[0]+": ", f[1])
 		}
 	}
+}
+
+// toSee says what would let a probe see, or how to use it; nothing if nobody knows.
+func (s *session) toSee(probe string) []string {
+	for _, b := range s.kase.Facts.Blind {
+		if b.Probe == probe && b.Needs != "" {
+			return []string{"See " + content.Show(b.What) + ": needs " + content.Show(b.Needs)}
+		}
+	}
+	if text := s.kase.Book.Facts.Suggestion(probe); text != "" {
+		return []string{strings.ToUpper(text[:1]) + text[1:]}
+	}
+	return nil
 }
 
 // tellPlan tells the plan, or one step of it with its commands on lines of their
@@ -250,7 +180,11 @@ func (s *session) tellPlan(which string) {
 		}
 		return
 	}
-	s.pen.say(fmt.Sprintf("Plan: %d to do. whydrop changes nothing itself: take one step at a time, and verify it before the next. p 1 shows the commands of the first unbroken.", len(steps)))
+	intro := fmt.Sprintf("Plan: %d steps. whydrop changes nothing itself: take one step at a time, and verify it before the next.", len(steps))
+	if len(steps) == 1 {
+		intro = "Plan: one step. whydrop changes nothing itself: take it, and verify it."
+	}
+	s.pen.say(intro + " p 1 shows the commands of the first unbroken.")
 	for i, step := range steps {
 		s.tellStep(i+1, step)
 		s.fields("  ", commandsOf(step))
@@ -258,7 +192,7 @@ func (s *session) tellPlan(which string) {
 }
 
 func commandsOf(step checklist.PlanStep) [][2]string {
-	return [][2]string{{"Now", step.Runtime}, {"For good", step.Persist}, {"Take back", step.Rollback}, {"Verify", step.Verify}}
+	return [][2]string{{"Now", step.Runtime}, {"For good", step.Persist}, {"To keep", step.Keep}, {"Take back", step.Rollback}, {"Verify", step.Verify}, {"To send", step.Ask}}
 }
 
 // tellStep tells a step of the plan but for its commands.
@@ -269,15 +203,15 @@ func (s *session) tellStep(n int, step checklist.PlanStep) {
 		unchecked = "whether it applies could not be checked on this host."
 	}
 	s.fields("  ", [][2]string{
-		{"Cause", sentence(step.Cause.Title)}, {"Mind", unchecked}, {"Change", step.Change}, {"Why", step.Why}, {"Current", step.Current},
-		{"Proposed", step.Value}, {"Computed", step.Calculation}, {"Effect", step.Effect}, {"Risk", step.Risk}, {"Scope", step.Scope},
-		{"To send", step.Ask},
+		{"Cause", sentence(step.Cause.Title)}, {"Mind", unchecked}, {"Change", sentence(step.Change)}, {"Why", sentence(step.Why)},
+		{"Current", step.Current}, {"Proposed", step.Value}, {"Computed", step.Calculation},
+		{"Effect", sentence(step.Effect)}, {"Risk", sentence(step.Risk)}, {"Scope", sentence(step.Scope)},
 	})
 }
 
 func (s *session) noPlan() string {
 	if s.diagnosis.Verdict == checklist.Healthy {
-		return "Nothing lost packets during the observation. If the trouble comes and goes, leave whydrop running until it comes again."
+		return "Nothing lost packets during the observation, so there is nothing to mend on this host now. If the trouble comes and goes, leave whydrop running until it comes again."
 	}
 	return "No cause is named. Change nothing on a guess: answer more questions; s goes to the one that would tell most."
 }

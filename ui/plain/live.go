@@ -16,6 +16,31 @@ type news struct {
 	last    map[string]*checklist.Event // their last change
 	told    map[string]bool             // causes that stood in what was told last
 	verdict string                      // what the last verdict was made of; "" before the first
+	repeat  bool                        // the verdict is told though it is the same
+	rung    bool                        // the bell rang since the last prompt
+}
+
+// arrived takes new facts while a line is waited for.
+func (s *session) arrived(f *fact.Facts) {
+	s.newest = f
+	if s.paused {
+		return
+	}
+	s.judge(s.withTrial(f))
+	s.ring()
+}
+
+// pause holds the measurements as they are, or goes on.
+func (s *session) pause() {
+	s.paused = !s.paused
+	if s.paused {
+		s.pen.say("Paused: what is told stays as it was measured until now. pause again goes on.")
+		return
+	}
+	if s.newest != nil {
+		s.judge(s.withTrial(s.newest))
+	}
+	s.pen.say("Measuring goes on.")
 }
 
 // judge judges new facts, or with nil the answers anew.
@@ -31,6 +56,22 @@ func (s *session) judge(f *fact.Facts) {
 	s.kase.Track.Add(s.now(), f, s.diagnosis)
 	for _, e := range s.kase.Track.Events()[before:] {
 		s.news.note(e)
+	}
+}
+
+// ring rings the terminal's bell, once for a prompt, when a cause is named that
+// was not when the operator was told last: a word would break the line that is
+// being typed.
+func (s *session) ring() {
+	if !s.Typed || !s.Shown || s.news.rung {
+		return
+	}
+	for _, id := range s.news.changed {
+		if s.diagnosis.Finding(id).Named() && !s.news.told[id] {
+			s.news.rung = true
+			s.pen.bell()
+			return
+		}
 	}
 }
 
@@ -58,13 +99,18 @@ func (s *session) tellNews() {
 		named[f.Cause.ID] = true
 	}
 	first := n.verdict == ""
-	if !first {
-		for _, id := range n.changed {
+	head := "Verdict: "
+	for _, id := range n.changed {
+		switch named := d.Named(); {
+		case first:
+		case len(named) > 0 && id == named[0].Cause.ID && !n.told[id]: // the verdict tells it
+			head = "Verdict, new since " + clock(n.last[id].At) + ": "
+		default:
 			s.tellChange(id, n.told[id])
 		}
 	}
-	if n.verdict != is {
-		s.pen.say("Verdict: " + s.verdict())
+	if n.verdict != is || n.repeat {
+		s.pen.say(head + s.verdict())
 	}
 	s.concluded = s.concluded && n.verdict == is
 	*n = news{told: named, verdict: is}
@@ -95,6 +141,13 @@ func percent(p float64) string {
 
 // verdict is what is known at this moment, in a sentence.
 func (s *session) verdict() string {
+	if s.paused {
+		return "PAUSED. " + s.verdictNow()
+	}
+	return s.verdictNow()
+}
+
+func (s *session) verdictNow() string {
 	d := s.diagnosis
 	if s.kase.Facts == nil {
 		return "UNKNOWN. Nothing could be measured yet."
@@ -105,7 +158,7 @@ func (s *session) verdict() string {
 		if n := len(named) - 1; n > 0 {
 			text += fmt.Sprintf(", and %d more", n)
 		}
-		return text + "."
+		return sentence(text)
 	case d.Verdict == checklist.Healthy:
 		return fmt.Sprintf("HEALTHY so far. Nothing lost packets in the last %.0f s.", s.kase.Facts.Seconds)
 	case len(d.Symptoms) > 0:

@@ -8,7 +8,7 @@ import (
 
 // obey does what a line asks for. What is not understood is told, and the same
 // is asked again.
-func (s *session) obey(l line) {
+func (s *session) obey(l line) (understood bool) {
 	var options []string
 	if q := s.question(); q != nil {
 		for _, o := range q.Options {
@@ -18,7 +18,7 @@ func (s *session) obey(l line) {
 	c, wrong := parse(l.text, options)
 	if wrong != "" {
 		s.pen.say(wrong)
-		return
+		return false
 	}
 	switch c.verb {
 	case leaveOpen:
@@ -43,36 +43,28 @@ func (s *session) obey(l line) {
 	case suggested:
 		s.goSuggested()
 	default:
-		s.show(c)
+		shows[c.verb](s, c.text)
 	}
+	return true
 }
 
-// show obeys the commands that tell something and go nowhere.
-func (s *session) show(c command) {
-	switch c.verb {
-	case again:
-		s.again()
-	case findOut:
-		s.tellFindOut()
-	case causes:
-		s.tellCauses(c.text)
-	case tree:
-		s.tellTree()
-	case journey:
-		s.tellJourney(strings.ToLower(c.text))
-	case flows:
-		s.tellFlows(c.text)
-	case evidence:
-		s.tellFacts(c.text)
-	case plan:
-		s.tellPlan(c.text)
-	case report:
-		s.writeReport()
-	case help:
-		s.tellHelp()
-	case quit:
-		s.farewell()
-	}
+// shows are the commands that tell something and go nowhere.
+var shows = map[verb]func(s *session, text string){
+	again:    func(s *session, _ string) { s.again() },
+	findOut:  func(s *session, _ string) { s.tellFindOut() },
+	answers:  func(s *session, _ string) { s.tellAnswers() },
+	verdict:  func(s *session, _ string) { s.news.repeat = true },
+	causes:   (*session).tellCauses,
+	tree:     (*session).tellTree,
+	journey:  (*session).tellJourney,
+	flows:    (*session).tellFlows,
+	evidence: (*session).tellFacts,
+	plan:     (*session).tellPlan,
+	report:   (*session).obeyReport,
+	try:      (*session).try,
+	pause:    func(s *session, _ string) { s.pause() },
+	help:     func(s *session, _ string) { s.tellHelp() },
+	quit:     func(s *session, _ string) { s.farewell() },
 }
 
 // goOn goes to the next question; behind the last one there is none.
@@ -101,7 +93,7 @@ func (s *session) again() {
 		s.conclude()
 		return
 	}
-	s.news.verdict += " " // told again too
+	s.news.repeat = true
 	s.ask()
 }
 
@@ -116,6 +108,17 @@ func (s *session) mark(text string, lost int) {
 	s.concluded = false
 	s.pen.say("Marked at " + clock(at) + ": " + sentence(kept))
 	s.tellCut(cut + lost)
+}
+
+func (s *session) obeyReport(how string) {
+	switch strings.ToLower(how) {
+	case "":
+		s.writeReport()
+	case "show":
+		s.readReport()
+	default:
+		s.pen.say("r stands alone, or is r show, which reads the report out.")
+	}
 }
 
 func (s *session) writeReport() {
@@ -133,6 +136,9 @@ func (s *session) tellHelp() {
 	p.item("1 3: ", "answer with these numbers; 1,3 is the same. Several may hold.")
 	p.item("Enter: ", "leave the question open, or keep its answer, and go on.")
 	for _, u := range usages {
+		if u.verb == leaveOpen {
+			continue
+		}
 		head := strings.TrimSpace(string(u.verb) + " " + u.takes)
 		if u.alone {
 			head = string(u.verb) + " or " + head

@@ -11,21 +11,52 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/charmbracelet/x/term"
+
 	"whydrop/checklist"
 	"whydrop/content"
 )
 
-// width is how many columns a line has at most.
-const width = 72
+// width is how many columns a line has at most: no more than reads well, and on
+// a narrow terminal fewer, but never under narrowest.
+const width, narrowest = 72, 24
+
+// columns is how wide lines to an output are: a terminal may have been made
+// narrower meanwhile.
+func columns(out io.Writer) int {
+	f, ok := out.(interface{ Fd() uintptr })
+	if !ok {
+		return width
+	}
+	w, _, err := term.GetSize(f.Fd())
+	if err != nil || w <= 0 {
+		return width
+	}
+	return min(width, max(narrowest, w-1)) // a full line would wrap on some terminals
+}
 
 // pen writes paragraphs, and gives them to the output together: a screen reader
 // is not interrupted between two of them.
 type pen struct {
-	w    *bufio.Writer
-	open bool // a line was begun, by a prompt
+	w     *bufio.Writer
+	width int
+	// letters says that those beyond ASCII can be shown too. whydrop itself writes
+	// none; names and notes may have some.
+	letters bool
+	open    bool // a line was begun, by a prompt
 }
 
-func newPen(w io.Writer) *pen { return &pen{w: bufio.NewWriterSize(w, 64<<10)} }
+func newPen(w io.Writer, width int) *pen {
+	return &pen{w: bufio.NewWriterSize(w, 64<<10), width: width}
+}
+
+// show makes text from outside fit to be written.
+func (p *pen) show(s string) string {
+	if p.letters {
+		return content.Show(s)
+	}
+	return ascii(s)
+}
 
 // flush writes everything out. The error is that of the output.
 func (p *pen) flush() error {
@@ -46,8 +77,8 @@ func (p *pen) item(head, text string) {
 	if margin > 0 || head != "" {
 		indent += "  "
 	}
-	text = glue.Replace(strings.Join(strings.Fields(ascii(text)), " "))
-	for i, l := range checklist.Wrap(head+text, width-len(indent)) {
+	text = glue.Replace(strings.Join(strings.Fields(p.show(text)), " "))
+	for i, l := range checklist.Wrap(head+text, p.width-len(indent)) {
 		if i > 0 {
 			l = indent + l
 		}
@@ -55,15 +86,15 @@ func (p *pen) item(head, text string) {
 	}
 }
 
-// glue keeps "over 99 %" on one line: text that was made ASCII has no such bytes
-// of its own.
+// glue keeps "over 99 %" on one line: text that is shown has no such bytes of its
+// own.
 var glue, unglue = strings.NewReplacer("(over ", "(over\x00", "(under ", "(under\x00", " %", "\x00%"), strings.NewReplacer("\x00", " ")
 
 // whole writes text on a line of its own however long it is: a command that is
 // to be copied.
 func (p *pen) whole(text string) {
 	for _, l := range strings.Split(strings.TrimSpace(text), "\n") {
-		fmt.Fprintln(p.w, ascii(l))
+		fmt.Fprintln(p.w, p.show(l))
 	}
 }
 
@@ -79,6 +110,12 @@ func (p *pen) heading(text string) {
 func (p *pen) prompt(text string) {
 	fmt.Fprint(p.w, ascii(text)+": ")
 	p.open = true
+}
+
+// bell rings at a prompt. It moves no cursor.
+func (p *pen) bell() {
+	fmt.Fprint(p.w, "\a")
+	_ = p.w.Flush() // an error of the output comes up with the next line
 }
 
 // echo ends the line of a prompt with what was read, of a very long line its

@@ -1,7 +1,8 @@
 // Package plain is the walkthrough as questions and answers on lines: for screen
-// readers, serial lines and scripts. It writes plain ASCII of at most 72 columns,
-// never an escape sequence, and nothing a second time. Everything that belongs
-// together is written at once, and then nothing until the next line is read.
+// readers, serial lines and scripts. It writes lines of at most 72 columns, never
+// an escape sequence, and nothing a second time; in ASCII, but for names and notes
+// on a terminal of UTF-8. Everything that belongs together is written at once, and
+// then nothing until the next line is read.
 package plain
 
 import (
@@ -9,12 +10,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"whydrop/checklist"
 	"whydrop/content"
 	"whydrop/probes/fact"
+	"whydrop/ui/tty"
 )
 
 // Options are what the walkthrough works on.
@@ -27,8 +32,19 @@ type Options struct {
 	// Watch observes the host until the context ends and calls back with each
 	// new set of facts.
 	Watch func(context.Context, func(*fact.Facts))
+	// Redact returns the case and its diagnosis as a redacted report tells them;
+	// nil if the report is not redacted.
+	Redact func(*checklist.Case) (*checklist.Case, *checklist.Diagnosis)
 	// Export writes the incident report and returns where.
 	Export func(*checklist.Case, *checklist.Diagnosis) (string, error)
+	// Keep is given the case after every line, to keep what was said in it; nil
+	// keeps nothing. It must not wait. Its error says once what is amiss with the
+	// keeping.
+	Keep func(*checklist.Case) error
+	// Try tries a destination, HOST or HOST:PORT, until the context ends, and
+	// returns what it found. It is called only when the operator asks for it: it
+	// sends packets. Nil where nothing can be tried.
+	Try func(context.Context, string) (*fact.Facts, error)
 	// Note is one line for the beginning: where the facts come from if not from
 	// this host.
 	Note string
@@ -56,6 +72,12 @@ type session struct {
 	kase  *checklist.Case
 	lines <-chan line
 	facts mailbox
+	ctx   context.Context // of the whole walkthrough
+
+	newest *fact.Facts // also while paused
+	paused bool
+	trial  trial
+	stray  stray
 
 	diagnosis *checklist.Diagnosis
 	at        int // question; behind the last one once all were asked
@@ -75,7 +97,8 @@ func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 	if o.now == nil {
 		o.now = time.Now
 	}
-	s := &session{Options: o, pen: newPen(&patientWriter{ctx: ctx, w: o.Out}), facts: newMailbox(), seen: map[string]bool{}}
+	s := &session{Options: o, pen: newPen(&patientWriter{ctx: ctx, w: o.Out}, columns(o.Out)), ctx: ctx, facts: newMailbox(), seen: map[string]bool{}}
+	s.pen.letters = o.Typed && o.Shown && !tty.ASCIIOnly(os.Environ())
 	s.welcome()
 	if err := s.pen.flush(); err != nil {
 		return nil, err
@@ -114,8 +137,15 @@ func guarded(what string, do func() error) (err error) {
 func (s *session) welcome() {
 	p := s.pen
 	p.say("whydrop: why does this host drop TCP packets, and what to do about it?")
-	p.say("One question at a time, with what this host shows right now. It only reads: it changes nothing and sends nothing.")
+	sends := "and sends nothing."
+	if s.Try != nil {
+		sends = "and sends nothing but for the command try."
+	}
+	p.say("One question at a time, with what this host shows right now. It only reads: it changes nothing, " + sends)
 	p.say("Answer with numbers such as 1 or 1 3, d for don't know, or Enter to leave the question open. ? lists all commands, quit ends. Nothing you type is lost.")
+	if s.Typed && s.Shown {
+		p.say("The bell rings when a cause appears while you think; v tells it.")
+	}
 	if s.Note != "" {
 		p.say(s.Note)
 	}
@@ -141,6 +171,7 @@ func (s *session) lead(ctx context.Context) error {
 	for !s.ended {
 		s.tellNews()
 		s.pen.prompt(s.prompt())
+		s.news.rung = false
 		if err := s.pen.flush(); err != nil && ctx.Err() == nil {
 			return err
 		}
@@ -148,20 +179,40 @@ func (s *session) lead(ctx context.Context) error {
 		if !ok && ctx.Err() != nil {
 			return s.interrupted()
 		}
-		if !ok {
-			return s.inputEnded()
+		if !ok || typed.err != nil {
+			return s.inputEnded(typed.err)
 		}
-		switch {
-		case !s.Typed:
-			s.pen.echo(typed.text)
-		case s.Shown:
-			s.pen.ended()
-		default:
-			s.pen.end()
+		s.answered(typed)
+		astray := s.stray.follow(typed.text, s.obey(typed))
+		s.keep()
+		if astray != nil && !s.Typed {
+			return s.inputEnded(astray)
 		}
-		s.obey(typed)
 	}
 	return s.pen.flush()
+}
+
+// answered ends the line of a prompt with what was typed behind it.
+func (s *session) answered(l line) {
+	s.pen.width = columns(s.Out)
+	switch {
+	case !s.Typed:
+		s.pen.echo(l.text)
+	case s.Shown:
+		s.pen.ended()
+	default:
+		s.pen.end()
+	}
+}
+
+// keep has kept what was said, and tells if that is in trouble.
+func (s *session) keep() {
+	if s.Keep == nil {
+		return
+	}
+	if err := s.Keep(s.kase); err != nil {
+		s.pen.say(sentence(err.Error()))
+	}
 }
 
 // settle waits for the first measurements.
@@ -176,6 +227,7 @@ func (s *session) settle(ctx context.Context) {
 			s.judge(nil)
 			return
 		case f := <-s.facts:
+			s.newest = f
 			s.judge(f)
 			// A round of looks comes a little before or after its second.
 			if f.Seconds+0.5 >= s.Settle.Seconds() {
@@ -186,18 +238,30 @@ func (s *session) settle(ctx context.Context) {
 }
 
 // await returns the next line; meanwhile the measurements go on. There is none
-// at the end of the input, and when ctx ends.
+// at the end of the input, and when ctx ends. Where the program was stopped, a
+// shell has used the terminal, and what was typed is gone: it is asked again.
 func (s *session) await(ctx context.Context) (line, bool) {
+	continued := make(chan os.Signal, 1)
+	if s.Typed && s.Shown {
+		signal.Notify(continued, syscall.SIGCONT)
+		defer signal.Stop(continued)
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return line{}, false
 		case f := <-s.facts:
-			s.judge(f)
+			s.arrived(f)
+		case <-continued:
+			s.pen.prompt(s.prompt())
+			_ = s.pen.flush() // an error comes up with the next line
 		case l, ok := <-s.lines:
 			select {
 			case f := <-s.facts: // what is told next is of this moment
-				s.judge(f)
+				s.newest = f
+				if !s.paused {
+					s.judge(s.withTrial(f))
+				}
 			default:
 			}
 			return l, ok
@@ -214,9 +278,13 @@ func (s *session) interrupted() error {
 }
 
 // inputEnded ends where nobody will answer any more. A script gets the whole
-// diagnosis, a person who pressed Ctrl+D the verdict.
-func (s *session) inputEnded() error {
+// diagnosis, a person who pressed Ctrl+D the verdict. why is what is wrong with
+// the input, nil at its end.
+func (s *session) inputEnded(why error) error {
 	s.pen.end()
+	if why != nil && !s.Typed {
+		s.pen.say("The input is taken as ended: " + sentence(why.Error()))
+	}
 	if s.Typed {
 		s.farewell()
 		_ = s.pen.flush() // it may have ended because the terminal is gone
@@ -225,7 +293,10 @@ func (s *session) inputEnded() error {
 	if !s.concluded {
 		s.conclude()
 	}
-	return s.pen.flush()
+	if why != nil {
+		why = fmt.Errorf("standard input: %w", why)
+	}
+	return errors.Join(s.pen.flush(), why)
 }
 
 func (s *session) farewell() {

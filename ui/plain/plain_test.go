@@ -84,7 +84,7 @@ func lines(t testing.TB, out string) {
 func TestTranscripts(t *testing.T) {
 	for name, h := range map[string]host{
 		"fault": sickHost, "everything": sickHost, "healthy": quietHost, "nothing": sickHost, "mistakes": sickHost,
-		"hostile": hostileHost, "unmeasured": unmeasured, "all-questions": sickHost,
+		"hostile": hostileHost, "unmeasured": unmeasured, "all-questions": sickHost, "look": sickHost,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "unmeasured" && testing.Short() {
@@ -283,13 +283,17 @@ func TestNewsWaitsForThePrompt(t *testing.T) {
 	p.hears("Q1a answer: ")
 	p.types("half an ") // of a line
 	p.becomes(sickHost)
-	p.hears("Q1a answer: ")
+	p.hears("Q1a answer: \a") // rings, once
+	p.becomes(quietHost)
+	p.becomes(sickHost)
+	p.hears("Q1a answer: \a")
 	p.types("answer\n")
-	p.hears("Verdict: FAULT. The accept queue of a listening socket overflows\n(over 99 %).\nQ1a answer: ")
+	p.hears("Verdict, new since 03:00:00 UTC: FAULT. The accept queue of a listening\nsocket overflows (over 99 %).\nQ1a answer: ")
 	p.becomes(quietHost)
 	p.types("1\n")
 	p.hears("Gone since 03:00:00 UTC: The accept queue of a listening socket\noverflows.\nVerdict: HEALTHY so far. Nothing lost packets in the last 15 s.\nQ1b answer: ")
 	p.becomes(sickHost)
+	p.hears("Q1b answer: \a")
 	p.becomes(quietHost)
 	p.types("n now\n")
 	p.hears("Came and went, last at 03:00:00 UTC: The accept queue of a listening\nsocket overflows.\nQ1b answer: ")
@@ -432,7 +436,7 @@ func quietBook(t *testing.T) *content.Vocabulary {
 // FuzzWalk types anything at all: it always ends, in lines of ASCII, and with
 // answers that the case takes.
 func FuzzWalk(f *testing.F) {
-	for _, s := range []string{"1\n", "n \xff\n\n\nb\nb\nb\nb\n", "g 20\n1\n1\nr\nc 1\nw 1\np 1\n", "e .\nt\nj all\nq Q3b\n0\nn -\n", "\x1b[2J\r\r\n\x00"} {
+	for _, s := range []string{"1\n", "n \xff\n\n\nb\nb\nb\nb\n", "g 20\n1\n1\nr\nc 1\nw 1\np 1\n", "e .\nt\nj all\nq Q3b\n0\nn -\n", "\x1b[2J\r\r\n\x00", "pause\nv\nl\nc all\nc queue\nt tcp\nj ip\nw all\nw 5\ne listener p\n", "r show\ntry x\nm\nnext\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {

@@ -25,9 +25,17 @@ func (s *session) question() *content.Question {
 
 func (s *session) prompt() string {
 	if q := s.question(); q != nil {
-		return q.ID + " answer"
+		return q.ID + " answer" + s.state()
 	}
-	return "What now"
+	return "What now" + s.state()
+}
+
+// state is what a prompt says of the measuring.
+func (s *session) state() string {
+	if s.paused {
+		return " (paused)"
+	}
+	return ""
 }
 
 // ask asks the question.
@@ -111,7 +119,7 @@ func (s *session) unseen(probes []string) []string {
 	}
 	for _, st := range f.Probes {
 		if st.Status != "ok" && (probes == nil || slices.Contains(probes, st.Name)) {
-			lines = append(lines, sentence("Probe "+st.Name+" "+st.Status+": "+content.Show(strings.TrimPrefix(st.Why, st.Name+": "))))
+			lines = append(lines, sentence("Probe "+st.Name+" "+st.Status+": "+content.Show(checklist.WhyNot(st))))
 		}
 	}
 	return lines
@@ -145,6 +153,26 @@ func said(q *content.Question, a checklist.Answer) string {
 		text = strings.TrimPrefix(text+". Note: "+a.Note, ". ")
 	}
 	return text
+}
+
+// tellAnswers tells what was answered so far, and what is open.
+func (s *session) tellAnswers() {
+	var open []string
+	for _, q := range s.kase.Book.Questions() {
+		if a := s.kase.Answers[q.ID]; a.Given() {
+			s.pen.item(q.ID+": ", sentence(said(q, a)))
+		} else {
+			open = append(open, q.ID)
+		}
+	}
+	if len(open) > 0 {
+		s.pen.say("Open: " + strings.Join(open, ", ") + ".")
+	}
+	for _, e := range s.kase.Track.Events() {
+		if e.Kind == checklist.Marked {
+			s.pen.item("Marked at "+clock(e.At)+": ", sentence(e.Text))
+		}
+	}
 }
 
 // tellFindOut tells how to find out, why it is asked, and what can't be seen.
@@ -273,4 +301,7 @@ func (s *session) goSuggested() {
 		}
 	}
 	s.pen.say("No open question would tell more.")
+	if next := s.next(); len(next) > 0 {
+		s.part("What would tell most next", next)
+	}
 }

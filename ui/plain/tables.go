@@ -1,6 +1,7 @@
 package plain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,53 +11,80 @@ import (
 	"whydrop/content"
 )
 
-// Bounds of what is told at once: more than that is no answer by ear.
-const (
-	mostRows  = 12
-	mostFacts = 20
-)
+// mostRows is how many rows of a list are told at once: more is no answer by ear.
+const mostRows = 12
 
 // rowName is a row of a list by its name: its place moves with the measurements.
 type rowName struct{ table, name string }
 
-// tellFlows tells the connections, services and peers in trouble, or all about
-// the one with a number of the last list.
+// tellFlows tells the connections, services and peers in trouble, all about the
+// one with a number of the last list, those that a text stands in, or all.
 func (s *session) tellFlows(which string) {
-	if which != "" {
-		s.tellRow(which)
+	if n, err := strconv.Atoi(which); err == nil && (n <= len(s.rows) || len(s.rows) == 0 && n <= mostRows) {
+		s.tellRow(n)
 		return
 	}
+	wanted, of := (*checklist.ListRow).InTrouble, "in trouble"
+	switch query := strings.ToLower(which); query {
+	case "":
+	case "all":
+		wanted, of = func(*checklist.ListRow) bool { return true }, "in all"
+	default:
+		wanted, of = func(r *checklist.ListRow) bool { return matches(r, query) }, "with "+brief(which)
+	}
 	s.rows = nil
-	var well []string
+	var none []string
 	for _, li := range s.kase.Book.Lists {
-		rows, looked := s.troubled(li)
+		rows, looked := s.pick(li, wanted)
 		if looked && len(rows) == 0 {
-			well = append(well, li.Title)
+			none = append(none, li.Title)
 			continue
 		}
-		s.tellList(li, rows, looked)
+		s.tellList(li, of, rows, looked)
 	}
-	if len(well) > 0 {
-		s.pen.say("None in trouble: " + strings.Join(well, ", ") + ".")
+	if len(none) > 0 {
+		s.pen.say("None " + of + ": " + strings.Join(none, ", ") + ".")
 	}
 	if len(s.rows) > 0 {
 		s.pen.say("w 1 tells all about the first, with commands to see it by hand.")
 	}
 }
 
-// troubled gives the rows of a list that are in trouble their numbers, after
-// those of the lists before; not to more than can be told.
-func (s *session) troubled(li *content.List) (rows []checklist.ListRow, looked bool) {
+// matches says whether a lower-case text is in the name of a row or in a text of
+// it, or is a number of it.
+func matches(r *checklist.ListRow, query string) bool {
+	if strings.Contains(strings.ToLower(r.Name), query) {
+		return true
+	}
+	for _, v := range r.Row {
+		switch v := v.(type) {
+		case string:
+			if strings.Contains(strings.ToLower(v), query) {
+				return true
+			}
+		case float64:
+			if strconv.FormatFloat(v, 'f', -1, 64) == query {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// pick gives the rows of a list that are wanted their numbers, after those of the
+// lists before; not to more than can be told.
+func (s *session) pick(li *content.List, wanted func(*checklist.ListRow) bool) (rows []checklist.ListRow, looked bool) {
 	rows, looked = s.diagnosis.List(li)
-	rows = slices.DeleteFunc(rows, func(r checklist.ListRow) bool { return !r.InTrouble() })
+	rows = slices.DeleteFunc(rows, func(r checklist.ListRow) bool { return !wanted(&r) })
 	for i := range min(len(rows), mostRows) {
 		s.rows = append(s.rows, rowName{li.Table, rows[i].Name})
 	}
 	return rows, looked
 }
 
-// tellList tells the rows of one list that are in trouble, or why nobody knows.
-func (s *session) tellList(li *content.List, rows []checklist.ListRow, looked bool) {
+// tellList tells the rows of one list, or why nobody knows. of says in words which
+// rows they are.
+func (s *session) tellList(li *content.List, of string, rows []checklist.ListRow, looked bool) {
 	if !looked {
 		why := "nobody could look"
 		if t := s.kase.Book.Facts.TableOf(li.Table); t != nil && s.diagnosis.Unseen(t.Probe) != "" {
@@ -65,7 +93,7 @@ func (s *session) tellList(li *content.List, rows []checklist.ListRow, looked bo
 		s.pen.say(li.Title + ": unknown, " + sentence(why))
 		return
 	}
-	s.pen.say(fmt.Sprintf("%s: %d in trouble.", li.Title, len(rows)))
+	s.pen.say(fmt.Sprintf("%s: %d %s.", li.Title, len(rows), of))
 	shown := rows[:min(len(rows), mostRows)]
 	first := len(s.rows) - len(shown) + 1
 	for i, r := range shown {
@@ -73,23 +101,22 @@ func (s *session) tellList(li *content.List, rows []checklist.ListRow, looked bo
 		if p, _ := r.Row["process"].(string); p != "" {
 			process = ", " + content.Show(p)
 		}
-		s.pen.item(fmt.Sprintf("%d. ", first+i), content.Show(r.Name)+process+": "+sentence(r.Trouble()))
+		s.pen.item(fmt.Sprintf("%d. ", first+i), content.Show(r.Name)+process+": "+sentence(cmp.Or(r.Trouble(), "not in trouble")))
 	}
 	if more := len(rows) - len(shown); more > 0 {
-		s.pen.item("  ", fmt.Sprintf("And %d more.", more))
+		s.pen.item("  ", fmt.Sprintf("And %d more; w and a text, such as a port or a process, finds others.", more))
 	}
 }
 
-// tellRow tells all about one row.
-func (s *session) tellRow(which string) {
+// tellRow tells all about one row by its number.
+func (s *session) tellRow(n int) {
 	if len(s.rows) == 0 {
 		for _, li := range s.kase.Book.Lists {
-			s.troubled(li)
+			s.pick(li, (*checklist.ListRow).InTrouble)
 		}
 	}
-	n, err := strconv.Atoi(which)
-	if err != nil || n < 1 || n > len(s.rows) {
-		s.pen.say(fmt.Sprintf("There is no entry %s. w lists them with their numbers.", brief(which)))
+	if n < 1 || n > len(s.rows) {
+		s.pen.say(fmt.Sprintf("There is no entry %d. w lists them with their numbers.", n))
 		return
 	}
 	at := s.rows[n-1]
@@ -109,7 +136,7 @@ func (s *session) describe(li *content.List, r *checklist.ListRow) {
 	if r.InTrouble() {
 		p.say(content.Show(r.Name) + ": " + sentence(r.Trouble()))
 	} else {
-		p.say(content.Show(r.Name) + " is not in trouble any more.")
+		p.say(content.Show(r.Name) + " is not in trouble.")
 	}
 	for _, c := range li.Columns {
 		if v, known := r.Row[c.Field]; known && c.Of != nil {
@@ -126,45 +153,4 @@ func (s *session) describe(li *content.List, r *checklist.ListRow) {
 			p.whole(text)
 		}
 	}
-}
-
-// tellFacts tells the facts whose name or meaning has a word in it: what it is
-// now, and what it means.
-func (s *session) tellFacts(word string) {
-	if word == "" {
-		s.pen.say("e needs a word behind it, such as e retrans or e queue.")
-		return
-	}
-	found := 0
-	for _, d := range s.kase.Book.Facts.Facts() {
-		if !strings.Contains(strings.ToLower(d.Name+" "+d.Means), strings.ToLower(word)) {
-			continue
-		}
-		if found++; found <= mostFacts {
-			s.pen.item("", d.Name+": "+s.fact(d)+".")
-			s.pen.item("  ", sentence(d.Means))
-		}
-	}
-	switch {
-	case found == 0:
-		s.pen.say(fmt.Sprintf("No fact has %s in its name or meaning.", brief(word)))
-	case found > mostFacts:
-		s.pen.say(fmt.Sprintf("And %d more: a longer word finds fewer.", found-mostFacts))
-	}
-}
-
-// fact is the value of a fact, or why it is not known.
-func (s *session) fact(d *content.FactDef) string {
-	v, known := s.diagnosis.Value(d.Name)
-	if !known {
-		if why := s.diagnosis.Unseen(d.Probe); why != "" {
-			return "unknown, " + content.Show(why)
-		}
-		return "unknown"
-	}
-	text := d.ShowUnit(v.Now)
-	if v.Total != nil {
-		text += fmt.Sprintf(" now, %s since the counter began", d.Show(*v.Total))
-	}
-	return text
 }

@@ -183,6 +183,18 @@ func terminal(t *testing.T, program string) {
 			}
 		})
 	}
+	t.Run("stopped and continued", func(t *testing.T) {
+		d := start(t, program, nil, "--plain")
+		d.hears("\nQ1a answer: ")
+		_ = d.cmd.Process.Signal(syscall.SIGSTOP)
+		time.Sleep(100 * time.Millisecond)
+		_ = d.cmd.Process.Signal(syscall.SIGCONT)
+		d.hears("\nQ1a answer: Q1a answer: ") // a shell has written in between
+		d.types("1\nquit\n")
+		if got := d.ends(); !strings.Contains(got, "Q1a") {
+			t.Errorf("answers are %s", got)
+		}
+	})
 	t.Run("the terminal goes away", func(t *testing.T) {
 		d := start(t, program, nil, "--plain")
 		d.hears("\nQ1a answer: ")

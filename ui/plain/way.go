@@ -26,8 +26,14 @@ func (s *session) place(hop string) string {
 
 // tellTree tells the decision tree: the places on the packet's way, those at
 // fault first, then those that are open, then the closed ones with the fact that
-// closed them.
-func (s *session) tellTree() {
+// closed them. Of one place that is named, its causes.
+func (s *session) tellTree(place string) {
+	if place != "" {
+		if h := s.hopCalled(place); h != nil {
+			s.tellBranch(h)
+		}
+		return
+	}
 	hops := s.kase.Hops(s.diagnosis)
 	var faults, open, closed []checklist.HopView
 	for _, v := range hops {
@@ -87,12 +93,15 @@ func likely(v checklist.HopView) string {
 // which a packet passes them. What was lost before and what nobody could read is
 // told counter by counter only if all is asked for; by ear that takes minutes.
 func (s *session) tellJourney(how string) {
-	if how != "" && how != "all" {
-		s.pen.say("j stands alone, or is j all: with every counter that ever moved, or that nobody could read.")
+	all := strings.EqualFold(how, "all")
+	if how != "" && !all {
+		if h := s.hopCalled(how); h != nil {
+			s.tellPlace(h)
+		}
 		return
 	}
 	stops := checklist.Way(s.kase.Hops(s.diagnosis), s.kase.Places(s.diagnosis))
-	j := &journeyTeller{session: s, all: how == "all", unread: map[string][]string{}}
+	j := &journeyTeller{session: s, all: all, unread: map[string][]string{}}
 	s.pen.say("Receiving, from the wire up to the application:")
 	for _, stop := range slices.Backward(stops) {
 		j.lane(stop.Hop.Title, stop.Received)

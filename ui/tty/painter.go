@@ -46,10 +46,10 @@ func (p *painter) begin() {
 	_, _ = p.scr.WriteString(ansi.ResetModeTextCursorEnable + ansi.SetModeBracketedPaste)
 }
 
-// giveBack takes back what a terminal was told. The screen is wiped first: a
+// takeBack takes back what a terminal was told. The screen is wiped first: a
 // terminal that has no second one would keep the picture under what the shell
 // writes.
-const giveBack = ansi.ResetModeMouseButtonEvent + ansi.ResetModeMouseExtSgr + ansi.ResetModeBracketedPaste +
+const takeBack = ansi.ResetModeMouseButtonEvent + ansi.ResetModeMouseExtSgr + ansi.ResetModeBracketedPaste +
 	ansi.ResetStyle + ansi.CursorHomePosition + ansi.EraseScreenBelow +
 	ansi.ResetModeAltScreenSaveCursor + ansi.SetModeTextCursorEnable
 
@@ -64,7 +64,8 @@ func (p *painter) run() {
 		}
 		p.drain()
 		a, mouse := p.take()
-		if err := p.write(a, mouse); err != nil {
+		n, err := p.write(a, mouse)
+		if err != nil {
 			select {
 			case p.t.broken <- fmt.Errorf("the terminal takes no more: %w", err):
 			default:
@@ -74,9 +75,29 @@ func (p *painter) run() {
 		select {
 		case <-p.done:
 			return
-		case <-time.After(breath):
+		case <-time.After(max(breath, p.takes(n))):
 		}
 	}
+}
+
+// speeds are those of slow lines in bits a second, by their code (termios(3),
+// B0 to B19200). The next code, 38400, is said of every line that is not serial.
+var speeds = [...]time.Duration{0, 50, 75, 110, 134, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 9600, 19200}
+
+// takes is how long a slow line needs for n bytes: a screen that is asked for
+// meanwhile can still be replaced by a newer one. Of a line behind a network
+// nothing is known but what stty says.
+func (p *painter) takes(n int) time.Duration {
+	const bits = 10 // of a byte, with its start and stop
+	settings, err := unix.IoctlGetTermios(int(p.t.out.Fd()), unix.TCGETS)
+	if err != nil {
+		return 0
+	}
+	code := int(settings.Cflag & unix.CBAUD)
+	if code == 0 || code >= len(speeds) {
+		return 0
+	}
+	return time.Duration(n) * bits * time.Second / speeds[code]
 }
 
 // take takes what is asked for, nothing once the painter is to end, and whether
@@ -91,7 +112,7 @@ func (p *painter) take() (a asked, mouse bool) {
 	return a, p.t.mouse
 }
 
-// drain waits until a slow line has sent what it was given: a newer screen is
+// drain waits until a serial line has sent what it was given: a newer screen is
 // worth more than the rest of an older one.
 func (p *painter) drain() {
 	for {
@@ -107,8 +128,9 @@ func (p *painter) drain() {
 	}
 }
 
-// write writes what is asked for at once, of a screen only what is different.
-func (p *painter) write(a asked, mouse bool) error {
+// write writes what is asked for at once, of a screen only what is different, and
+// returns how many bytes that were.
+func (p *painter) write(a asked, mouse bool) (int, error) {
 	last := p.shown
 	if a.again {
 		p.begin()
@@ -132,14 +154,14 @@ func (p *painter) write(a asked, mouse bool) error {
 	}
 	_, _ = p.scr.WriteString(a.clipboard)
 	if err := p.scr.Flush(); err != nil {
-		return err
+		return 0, err
 	}
 	if p.buf.Len() == 0 {
-		return nil
+		return 0, nil
 	}
-	_, err := p.t.out.Write(p.buf.Bytes())
+	n, err := p.t.out.Write(p.buf.Bytes())
 	p.buf.Reset()
-	return err
+	return n, err
 }
 
 // paint puts a screen in the place of the one before.

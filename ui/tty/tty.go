@@ -7,6 +7,7 @@ package tty
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -24,11 +25,14 @@ const patience = time.Second
 // from several goroutines; none but Leave, Print and Suspend waits for the
 // terminal.
 type Terminal struct {
-	in, out *os.File
+	in      *keys
+	out     *os.File
 	env     []string
 	profile colorprofile.Profile
+	giving  sync.Mutex // held until the terminal is given back
 
 	mu      sync.Mutex  // of what follows; never held while something is written
+	over    bool        // it is not taken again
 	cooked  *term.State // what Leave gives back
 	painter *painter
 	mouse   bool
@@ -64,9 +68,36 @@ type frame struct {
 // which takes the selection of text by mouse from the operator.
 func New(in, out *os.File, env []string, profile colorprofile.Profile, mouse bool) *Terminal {
 	return &Terminal{
-		in: in, out: out, env: env, profile: profile, mouse: mouse,
+		in: &keys{Input: NewInput(in)}, out: out, env: env, profile: profile, mouse: mouse,
 		wake: make(chan struct{}, 1), broken: make(chan error, 1),
 	}
+}
+
+// Keys is where the operator's keys are to be read from. While the terminal is
+// given back none are: they are another program's.
+func (t *Terminal) Keys() io.Reader { return t.in }
+
+// keys are the operator's keys, when it is the program's turn to read them.
+type keys struct {
+	*Input
+	turn sync.Mutex
+}
+
+// Read returns nothing where what it was called for has gone to another program.
+func (k *keys) Read(p []byte) (int, error) {
+	k.turn.Lock()
+	defer k.turn.Unlock()
+	if !ready(k.File, 0) {
+		return 0, nil
+	}
+	return k.Input.Read(p)
+}
+
+// ready waits for so long until there is something to read, or an error to learn.
+func ready(f *os.File, wait time.Duration) bool {
+	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, int(wait.Milliseconds()))
+	return n > 0 || err != nil && err != unix.EINTR
 }
 
 // Size returns the terminal's size as the kernel knows it (TIOCGWINSZ); 80x24
@@ -80,11 +111,12 @@ func (t *Terminal) Size() Size {
 }
 
 // Enter takes the terminal: raw keys, the alternate screen, no cursor. The error
-// is of the terminal's settings (tcsetattr); nothing is changed then.
+// is of the terminal's settings (tcsetattr); nothing is changed then, nor after
+// Leave.
 func (t *Terminal) Enter() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.painter != nil {
+	if t.painter != nil || t.over {
 		return nil
 	}
 	cooked, err := term.MakeRaw(t.in.Fd())
@@ -110,9 +142,18 @@ func (t *Terminal) Again() {
 	t.hurry()
 }
 
-// Leave gives the terminal back as Enter found it. It may be called twice. It
-// waits a little for a terminal that takes nothing, not for ever.
+// Leave gives the terminal back as Enter found it, for good. It may be called
+// twice. It waits a little for a terminal that takes nothing, not for ever.
 func (t *Terminal) Leave() {
+	t.mu.Lock()
+	t.over = true
+	t.mu.Unlock()
+	t.giveBack()
+}
+
+func (t *Terminal) giveBack() {
+	t.giving.Lock()
+	defer t.giving.Unlock()
 	t.mu.Lock()
 	p, cooked := t.painter, t.cooked
 	t.painter, t.cooked = nil, nil
@@ -124,7 +165,7 @@ func (t *Terminal) Leave() {
 		return
 	}
 	wait(p.stopped)
-	wait(t.put(giveBack)) // a terminal that hung up can't be given back
+	wait(t.put(takeBack)) // a terminal that hung up can't be given back
 	_ = term.Restore(t.in.Fd(), cooked)
 }
 
@@ -185,7 +226,9 @@ func (t *Terminal) hurry() {
 // takes the terminal again when it is continued, or at once where nobody could
 // continue it: the kernel stops no process group that no shell looks after.
 func (t *Terminal) Suspend() error {
-	t.Leave()
+	t.in.turn.Lock()
+	defer t.in.turn.Unlock()
+	t.giveBack()
 	if err := unix.Kill(0, unix.SIGTSTP); err != nil {
 		return t.Enter()
 	}
@@ -196,20 +239,17 @@ func (t *Terminal) Suspend() error {
 // Print shows text on the plain terminal, where the mouse selects it, until the
 // operator presses enter, the input or ctx ends.
 func (t *Terminal) Print(ctx context.Context, text string) error {
-	t.Leave()
+	t.in.turn.Lock()
+	defer t.in.turn.Unlock()
+	t.giveBack()
 	printed := t.put(text)
 	defer wait(printed)
 	for ctx.Err() == nil {
-		ready := []unix.PollFd{{Fd: int32(t.in.Fd()), Events: unix.POLLIN}}
-		n, err := unix.Poll(ready, 100)
-		if err != nil && err != unix.EINTR {
-			return err
-		}
-		if n <= 0 {
+		if !ready(t.in.File, 100*time.Millisecond) {
 			continue
 		}
 		line := make([]byte, 4096) // a terminal gives at most a line
-		n, err = t.in.Read(line)
+		n, err := t.in.File.Read(line)
 		if n == 0 || err != nil || line[n-1] == '\n' {
 			break
 		}
