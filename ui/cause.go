@@ -28,7 +28,7 @@ func (m *model) causeDetail(f *checklist.Finding, w int) []string {
 		add("= ", r.Says+" (counts nothing: accounted for by "+m.title(r.By)+")")
 	}
 	if len(f.For)+len(f.Against)+len(f.Explained) == 0 {
-		lines = append(lines, t.dim.Render("nothing speaks for or against it yet"))
+		lines = append(lines, "nothing speaks for or against it yet")
 	}
 	lines = append(lines, styled(wrap(sum(f), w, "  "), t.dim.Render)...)
 	lines = append(lines, m.lackLines(f, w)...)
@@ -103,7 +103,7 @@ func (m *model) lackLines(f *checklist.Finding, w int) []string {
 			what = append(what, content.Show(text))
 		}
 		text := "? " + content.Show(l.Why) + ": " + m.theme.listed(what)
-		lines = append(lines, styled(wrap(text, w, "  "), m.theme.dim.Render)...)
+		lines = append(lines, wrap(text, w, "  ")...)
 	}
 	return lines
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -355,7 +356,7 @@ func (m *model) summaryLines(w int) []string {
 	if len(m.suspects(3)) == 0 {
 		lines = append(lines, fmt.Sprintf("%d causes were considered, none is likely.", len(d.Findings)))
 	}
-	var signs, lost, notes, likely []string
+	var signs, lost, notes, likely, unlikely []string
 	for _, s := range d.Symptoms {
 		signs = append(signs, "  ! "+s)
 	}
@@ -372,23 +373,25 @@ func (m *model) summaryLines(w int) []string {
 		notes = append(notes, "  - "+n)
 	}
 	for _, f := range m.suspects(3) {
-		likely = append(likely, fmt.Sprintf("  %s %s", checklist.Percent(f.Probability), f.Cause.Title))
+		entry := []string{fmt.Sprintf("  %s %s", checklist.Percent(f.Probability), f.Cause.Title)}
 		for _, r := range f.For[:min(2, len(f.For))] {
-			likely = append(likely, "    + "+r.Says)
+			entry = append(entry, "    + "+r.Says)
+		}
+		if f.Named() {
+			likely = append(likely, entry...)
+		} else {
+			unlikely = append(unlikely, entry...)
 		}
 	}
-	heading := "Likely causes"
-	if len(d.Named()) == 0 {
-		heading = "Unlikely, but not ruled out"
-	}
-	part(heading, likely)
+	part("Likely causes", likely)
+	part("Unlikely, but not ruled out", unlikely)
 	part("Signs that something is wrong", signs)
 	if d.Balance.Worth() {
 		lost = append(lost, "  "+d.Balance.String())
 	}
 	part("Lost on this host", lost)
 	part("Worth knowing", notes)
-	lines = append(lines, m.nextLines(w)...)
+	lines = append(lines, m.nextLines(w, math.MaxInt)...)
 	return append(lines, m.blindLines(w)...)
 }
 
@@ -410,8 +413,8 @@ func (m *model) standing() string {
 }
 
 // nextLines is what would tell most, if anything is left to find out: open
-// questions, and what a probe could not see.
-func (m *model) nextLines(w int) []string {
+// questions, and what a probe could not see; in at most h lines.
+func (m *model) nextLines(w, h int) []string {
 	d := m.diagnosis
 	if d.Verdict == checklist.Healthy || m.kase.Facts == nil {
 		return nil
@@ -439,5 +442,5 @@ func (m *model) nextLines(w int) []string {
 	if len(lines) == 0 {
 		return nil
 	}
-	return append([]string{m.theme.bold.Render("What would tell most")}, lines...)
+	return m.theme.atMost(h, append([]string{m.theme.bold.Render("What would tell most")}, lines...), w)
 }

@@ -61,7 +61,7 @@ func (m *model) copyItem(c copyable, print bool) tea.Cmd {
 		return nil
 	}
 	if print {
-		return beside(func() error { return m.surface.Print(m.ctx, plainly(c.text)) })
+		return m.beside(func() error { return m.surface.Print(m.ctx, plainly(c.text)) })
 	}
 	m.notice = "copied, if the terminal allows it: " + content.Show(c.text) + "  (" + m.keys.key(actPrint) + " prints it)"
 	if err := m.surface.Copy(c.text); err != nil {

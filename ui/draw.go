@@ -87,7 +87,7 @@ func (m *model) hostLine() string {
 func (m *model) verdictLine(w int) string {
 	t, d := m.theme, m.diagnosis
 	if d == nil || d.facts == nil {
-		return t.dim.Render("measuring: the first result takes a second")
+		return "measuring: the first result takes a second"
 	}
 	head, text, odds, more, style := "", "", "", 0, t.warn
 	switch d.Verdict {
@@ -96,7 +96,7 @@ func (m *model) verdictLine(w int) string {
 		head, text, style = "FAULT: ", named[0].Cause.Title, t.bad
 		odds, more = fmt.Sprintf(" (%s)", checklist.Percent(named[0].Probability)), len(named)-1
 	case checklist.Healthy:
-		head, style = "HEALTHY so far", t.good
+		head, style = "HEALTHY so far", t.bold
 		text = fmt.Sprintf(": nothing lost packets in the last %.0f s", d.facts.Seconds)
 	default:
 		head, text = "INCONCLUSIVE: ", "no cause can be named yet"
@@ -183,10 +183,10 @@ func (m *model) hints() []hint {
 	case m.copying != nil:
 		return []hint{{actEnter, "copy"}, {actPrint, "print"}, {actBack, "leave it"}}
 	case m.welcome && m.failed == nil:
-		return []hint{{actEnter, "start"}, {actLeave, "quit"}}
+		return []hint{{actEnter, "start"}, {actCauses, "causes so far"}, {actLeave, "quit"}}
 	case m.kase == nil || m.diagnosis == nil:
 		return []hint{{actLeave, "quit"}}
-	case m.on == walkID && m.walk.editing:
+	case m.noting():
 		return []hint{{actEnter, "keep the note"}}
 	}
 	hints := m.screen().hints(m)
@@ -244,47 +244,55 @@ func (m *model) side(s side) []string {
 	return lines
 }
 
-// drawSide is a column beside the screen that one is on. What that screen shows
-// in full is not shown again: the tree stands there instead.
+// part draws something in a column of a width, in at most so many lines.
+type part func(w, h int) []string
+
+// sideParts are what stands in a column beside the screen that one is on, from
+// the top. What that screen shows in full is not shown again: the tree stands
+// there instead.
+func (m *model) sideParts(s side) []part {
+	causes, way := m.causesSide, m.journeySide
+	rest := []part{m.nextLines, m.blindIn}
+	switch m.on {
+	case causesID: // whose summary tells the rest
+		causes, rest = m.treeSide, nil
+	case journeyID:
+		way = m.treeSide
+	}
+	trouble := m.troubleSide
+	if m.on == flowsID {
+		trouble = nil
+	}
+	switch {
+	case s.both && m.on == causesID:
+		return []part{way, trouble}
+	case s.both:
+		top := func(w, h int) []string { return causes(w, h/2) }
+		return append([]part{top, way}, append(rest, trouble)...)
+	case s.shows == causesID:
+		return append([]part{causes}, rest...)
+	}
+	return []part{way, trouble}
+}
+
+// drawSide is a column beside the screen that one is on: of its parts as many as
+// there is room for.
 func (m *model) drawSide(s side) []string {
 	if m.diagnosis == nil {
 		return nil
 	}
-	w, h := s.width, m.layout.bodyHeight
-	causes, places := m.causesSide, m.journeySide
-	switch m.on {
-	case causesID:
-		causes = m.treeSide
-		if s.both {
-			causes = nil
-		}
-	case journeyID:
-		places = m.treeSide
-	}
-	rest := (s.both || s.shows == causesID) && m.on != causesID // whose summary tells it
 	var lines []string
-	show := func(part func(w, h int) []string) {
-		if part == nil || len(lines) >= h-3 {
-			return
+	for _, draw := range m.sideParts(s) {
+		if draw == nil || len(lines) >= m.layout.bodyHeight-3 {
+			continue
 		}
-		if len(lines) > 0 {
-			lines = append(lines, "")
+		above := len(lines)
+		if above > 0 {
+			above++
 		}
-		lines = append(lines, part(w, h-len(lines))...)
-	}
-	if s.both || s.shows == causesID {
-		if s.both && causes != nil {
-			show(func(w, h int) []string { return causes(w, h/2) })
-		} else {
-			show(causes)
+		if more := draw(s.width, m.layout.bodyHeight-above); len(more) > 0 {
+			lines = append(append(lines, make([]string, above-len(lines))...), more...)
 		}
 	}
-	if s.both || s.shows == journeyID {
-		show(places)
-	}
-	if rest {
-		show(func(w, _ int) []string { return m.nextLines(w) })
-		show(m.blindIn)
-	}
-	return lines
+	return m.theme.atMost(m.layout.bodyHeight, lines, s.width)
 }

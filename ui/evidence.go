@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,8 +19,11 @@ type evidenceScreen struct {
 	of       *judgement // that the facts are of
 	facts    []evidence // all of the vocabulary
 	shown    []evidence
-	stale    bool   // shown is to be made anew
-	held     string // what stays although it moves no longer
+	stale    bool               // shown is to be made anew
+	held     string             // what stays although it moves no longer
+	used     [2]map[string]bool // what named causes stand on, and what likely ones
+	best     map[string]rank    // of each fact since the operator chose what is shown
+	ever     map[string]bool    // used since then
 	table    table
 	columns  []column
 	unfolded map[string]bool // tables whose rows are shown
@@ -33,28 +37,71 @@ type evidenceScreen struct {
 
 // The orders and filters, as they are named on the screen.
 var (
-	evidenceOrders  = []string{"by name", "what grew most first", "by probe"}
-	evidenceFilters = [...]string{"what moved", "what reasons stand on", "all"}
+	evidenceOrders  = []string{"used (! ?) first", "by name", "what grew most first", "by probe"}
+	evidenceFilters = [...]string{"used or moved", "what reasons stand on", "all"}
 )
 
 const (
-	byName = iota
+	byUse = iota
+	byName
 	byGrowth
 	byProbe
 )
 
 const (
-	onlyMoved = iota
+	usedOrMoved = iota
 	onlyUsed
 	everything
 )
+
+// rank is how much a fact deserves a look.
+type rank int
+
+const (
+	usedByNamed rank = iota
+	usedByLikely
+	hasMoved
+	stillUsed // by either: a counter that did not grow
+	neither
+)
+
+// rankOf is the rank of a fact at this moment.
+func (s *evidenceScreen) rankOf(e *evidence) rank {
+	live := e.moved || e.value.Total == nil
+	switch {
+	case s.used[0][e.key] && live:
+		return usedByNamed
+	case s.used[1][e.key] && live:
+		return usedByLikely
+	case e.moved:
+		return hasMoved
+	case s.used[1][e.key]:
+		return stillUsed
+	}
+	return neither
+}
+
+// mark says before a fact whether a cause uses it, as before a cause.
+func (s *evidenceScreen) mark(e *evidence) string {
+	switch {
+	case s.used[0][e.key]:
+		return "! "
+	case s.used[1][e.key]:
+		return "? "
+	}
+	return "  "
+}
+
+// anew forgets what the facts were: what is used or moves no longer loses its
+// place. That is only done for the operator, so that nothing moves by itself.
+func (s *evidenceScreen) anew() { s.stale, s.best = true, nil }
 
 // update makes the facts of the newest judgement.
 func (s *evidenceScreen) update(m *model) {
 	if s.readers == nil {
 		s.readers, s.unfolded, s.stale = checklist.Readers(m.kase.Book), map[string]bool{}, true
 		s.columns = []column{
-			{head: "fact", width: 22, rank: 1}, {head: "now", width: 9, rank: 2, right: true},
+			{head: "  fact", width: 24, rank: 1}, {head: "now", width: 9, rank: 2, right: true},
 			{head: "last two minutes", width: 16, most: 32, rank: 3}, {head: "total", width: 10, rank: 4, right: true},
 			{head: "unit", width: 11, most: 20, rank: 5}, {head: "probe", width: 10, rank: 6},
 		}
@@ -62,6 +109,7 @@ func (s *evidenceScreen) update(m *model) {
 	if s.of != m.diagnosis {
 		s.of, s.stale, s.held = m.diagnosis, true, s.table.at
 		s.facts = gather(m, s.facts[:0])
+		s.used = [2]map[string]bool{m.diagnosis.Used(checklist.Named), m.diagnosis.Used(ruledOut)}
 		s.follow()
 	}
 	if s.stale {
@@ -91,12 +139,19 @@ func (s *evidenceScreen) follow() {
 
 // choose picks and sorts what is shown.
 func (s *evidenceScreen) choose(m *model) {
-	used := m.diagnosis.Used(ruledOut)
 	query := strings.ToLower(s.query)
+	if s.best == nil {
+		s.best, s.ever = map[string]rank{}, map[string]bool{}
+	}
 	s.shown = s.shown[:0]
 	for i := range s.facts {
-		if s.shows(&s.facts[i], query, used) {
-			s.shown = append(s.shown, s.facts[i])
+		e := &s.facts[i]
+		if had, ever := s.best[e.key]; !ever || had > s.rankOf(e) {
+			s.best[e.key] = s.rankOf(e)
+		}
+		s.ever[e.key] = s.ever[e.key] || s.used[1][e.key]
+		if s.shows(e, query) {
+			s.shown = append(s.shown, *e)
 		}
 	}
 	s.sort(query)
@@ -111,31 +166,33 @@ func (s *evidenceScreen) choose(m *model) {
 }
 
 // shows says whether a fact is among what is looked for, and is not left out.
-// What is under the cursor stays there when it moves no longer.
-func (s *evidenceScreen) shows(e *evidence, query string, used map[string]bool) bool {
+// What was shown stays when it is used or moves no longer, until the operator
+// chooses anew.
+func (s *evidenceScreen) shows(e *evidence, query string) bool {
 	switch {
 	case query != "":
 		return e.matches(query) || s.unfolded[e.key]
 	case e.key == s.held, e.table != nil && strings.HasPrefix(s.held, e.key+"/"):
 		return true
-	case s.filter == onlyMoved:
-		return e.moved
+	case s.filter == usedOrMoved:
+		return s.best[e.key] < neither
 	case s.filter == onlyUsed:
-		return used[e.key]
+		return s.ever[e.key]
 	}
 	return true
 }
 
 func (s *evidenceScreen) sort(query string) {
 	switch s.order {
-	case byName:
-		if query != "" { // what is named so comes before what is only said to be
-			slices.SortStableFunc(s.shown, func(a, b evidence) int { return compare(a.named(query), b.named(query)) })
-		}
+	case byUse:
+		slices.SortStableFunc(s.shown, func(a, b evidence) int { return cmp.Compare(s.best[a.key], s.best[b.key]) })
 	case byGrowth:
 		slices.SortStableFunc(s.shown, func(a, b evidence) int { return compare(a.grown(), b.grown()) })
 	case byProbe:
 		slices.SortStableFunc(s.shown, func(a, b evidence) int { return strings.Compare(a.probe(), b.probe()) })
+	}
+	if query != "" && s.order <= byName { // what is named so comes before what is only said to be
+		slices.SortStableFunc(s.shown, func(a, b evidence) int { return compare(a.named(query), b.named(query)) })
 	}
 }
 
@@ -168,7 +225,7 @@ func (s *evidenceScreen) rows(m *model) rows {
 			e := &s.shown[i]
 			switch {
 			case e.row != nil:
-				return m.theme.clip("    "+content.Show(e.name)+"  "+content.Show(e.summary()), room), true
+				return m.theme.clip("      "+content.Show(e.name)+"  "+content.Show(e.summary()), room), true
 			case !e.known:
 				return m.theme.clip(m.theme.pad(e.label(s), min(room/2, s.columns[0].most))+"  ? "+content.Show(m.whyShort(e)), room), true
 			}
@@ -178,7 +235,7 @@ func (s *evidenceScreen) rows(m *model) rows {
 			switch e := &s.shown[i]; {
 			case !e.known:
 				return m.theme.dim
-			case e.moved && e.row == nil && s.filter != onlyMoved:
+			case e.moved && e.row == nil && s.filter != usedOrMoved:
 				return m.theme.bold
 			}
 			return m.theme.plain
@@ -188,7 +245,7 @@ func (s *evidenceScreen) rows(m *model) rows {
 
 func (s *evidenceScreen) cell(m *model, e *evidence, c, room int) string {
 	switch s.columns[c].head {
-	case "fact":
+	case "  fact":
 		return e.label(s)
 	case "now":
 		return content.Show(e.now())
@@ -247,10 +304,12 @@ func (s *evidenceScreen) do(m *model, a action) tea.Cmd {
 	switch a {
 	case actSort:
 		s.order = (s.order + 1) % len(evidenceOrders)
-		s.stale, s.held = true, ""
+		s.held = ""
+		s.anew()
 	case actFilter:
 		s.filter = (s.filter + 1) % len(evidenceFilters)
-		s.stale, s.held = true, ""
+		s.held = ""
+		s.anew()
 	case actTick, actNext, actPrevious:
 		s.fold(m, a)
 	case actEnter:
@@ -316,7 +375,7 @@ func (s *evidenceScreen) hints(m *model) []hint {
 		}
 		return hints
 	}
-	next := [...]string{"moved", "used", "all"}[(s.filter+1)%len(evidenceFilters)]
+	next := [...]string{"used or moved", "used", "all"}[(s.filter+1)%len(evidenceFilters)]
 	return []hint{{actEnter, "open"}, {actSearch, "search"}, {actFilter, next}, {actSort, "order"}, {actCopy, "copy"}}
 }
 
@@ -345,7 +404,8 @@ func (s *evidenceScreen) copies(m *model) []copyable {
 
 func (s *evidenceScreen) search(m *model, text string) {
 	s.page.shut()
-	s.query, s.stale, s.held, s.table.at, s.table.index = text, true, "", "", 0
+	s.query, s.held, s.table.at, s.table.index = text, "", "", 0
+	s.anew()
 }
 
 func (s *evidenceScreen) searching() string { return s.query }
@@ -364,7 +424,7 @@ func (s *evidenceScreen) draw(m *model, w, h int) []string {
 	if s.page.isOpen {
 		return s.page.draw(m, s.pageLines(m, &s.opened, w), w, h)
 	}
-	lines := []string{t.dim.Render(t.clip(s.standing(m), w))}
+	lines := []string{t.clip(s.standing(m), w)}
 	if len(s.shown) == 0 {
 		return append(append(lines, ""), wrap(content.Show(s.empty(m)), w, "")...)
 	}
@@ -404,7 +464,7 @@ func (s *evidenceScreen) empty(m *model) string {
 	case s.filter == onlyUsed:
 		return "No cause is likely, so no reason stands on a fact. " + m.keys.key(actFilter) + " shows all facts."
 	}
-	return "Nothing moved. " + m.keys.key(actFilter) + " shows the other facts."
+	return "Nothing moved, and no cause is likely. " + m.keys.key(actFilter) + " shows the other facts."
 }
 
 // shut shuts the page of a fact, or ends the search; the cursor stays on its row.

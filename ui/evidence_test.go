@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,9 +39,14 @@ func TestEvidenceIsFilteredSortedAndSearched(t *testing.T) {
 		}
 		return strings.Join(all, " ")
 	}
-	o.see(fmt.Sprintf("what moved: 11 of %d facts, by name; +N grew by N in the last 15 s", len(o.m.evidence.facts)), "> Ip.InDelivers", "+18000", "1800000 packets", "1200/s")
-	if got := names(); strings.Contains(got, "TCPReqQFullDrop") || !strings.Contains(got, "TcpExt.ListenOverflows") {
-		t.Errorf("what moved: %s", got)
+	o.see(fmt.Sprintf("used or moved: 12 of %d facts, used (! ?) first; +N grew by N in the last 15 s", len(o.m.evidence.facts)),
+		"> ! TcpExt.ListenOverflows", "  ! + listener", "    Ip.InDelivers", "+18000", "1800000 packets", "2.8/s")
+	if got, want := names(), "TcpExt.ListenOverflows listener Ip.InDelivers Ip.InReceives Tcp.ActiveOpens"; !strings.HasPrefix(got, want) || strings.Contains(got, "TCPReqQFullDrop") {
+		t.Errorf("what is used, then what moved: %s", got)
+	}
+	o.press("o")
+	if got := names(); !strings.HasPrefix(got, "Ip.InDelivers Ip.InReceives Tcp.ActiveOpens") || !strings.HasSuffix(got, " listener") {
+		t.Errorf("by name: %s", got)
 	}
 	o.press("o")
 	if got := names(); !strings.HasPrefix(got, "Ip.InDelivers Ip.InReceives Tcp.InSegs TcpExt.TCPOrigDataSent Tcp.PassiveOpens TcpExt.ListenDrops TcpExt.ListenOverflows Tcp.RetransSegs") {
@@ -52,7 +58,7 @@ func TestEvidenceIsFilteredSortedAndSearched(t *testing.T) {
 		t.Errorf("what reasons stand on: %s", got)
 	}
 	o.press("v")
-	o.see(fmt.Sprintf("all %d facts, by name", len(o.m.evidence.facts)))
+	o.see(fmt.Sprintf("all %d facts, used (! ?) first", len(o.m.evidence.facts)))
 	o.press("v", "/", "somaxconn", "enter")
 	o.see(`facts with "somaxconn"`, "sysctl.net.core.somaxconn", "4096")
 	o.press("/", "zzz", "enter")
@@ -92,13 +98,13 @@ func TestEvidenceThatCouldNotBeRead(t *testing.T) {
 func TestTablesUnfold(t *testing.T) {
 	o := lookAt(t, 80, 24, lossyHost, "6", "v", "v", "/", "listener", "enter")
 	downTo(o, "listener")
-	o.see("> + listener")
+	o.see(">   + listener")
 	o.press("enter")
 	o.see("- listener", "0.0.0.0:8080  port 8080, process api, pid 700, limit 128", "0.0.0.0:8082")
 	o.press("down", "down", "enter")
 	o.see("listener 0.0.0.0:8081", "queue_peak", "60 connections", "the most at one look")
 	o.press("esc", "space")
-	o.see("> + listener")
+	o.see(">   + listener")
 	// A row of a table that nobody could read is no row.
 	o.press("/", "backspace", "rule", "enter")
 	o.see("rule")
@@ -113,9 +119,33 @@ func TestEvidenceStaysUnderTheCursor(t *testing.T) {
 		t.Errorf("the cursor was on %s, and is on %s", at, o.m.evidence.here(o.m).key)
 	}
 	minutes(o, 5)
-	o.see("tcp.rtt_ms", "TcpExt.ListenOverflows")
+	o.press("down", "up")
 	if o.m.evidence.here(o.m).key != at {
 		t.Errorf("the cursor was on %s, and is on %s", at, o.m.evidence.here(o.m).key)
+	}
+}
+
+// What begins to be used or to move comes into the list, and what no longer does
+// stays in its place: the line under the cursor stays where it is. The operator's
+// next choice drops what is still.
+func TestMeasurementsDoNotMoveTheLineUnderTheCursor(t *testing.T) {
+	o := lookAt(t, 80, 24, sickHost, "6")
+	o.press("down", "down", "down", "down")
+	line := func() int {
+		return slices.IndexFunc(strings.Split(o.screen(), "\n"), func(l string) bool { return strings.HasPrefix(l, "> ") })
+	}
+	at, before := o.m.evidence.here(o.m).key, line()
+	hosts := []func(*content.Vocabulary) *fact.Facts{quietHost, lossyHost, stuckHost, sickHost, quietHost}
+	for i, next := range hosts {
+		o.send(factsMsg{next(o.m.kase.Book.Facts)})
+		if got := o.m.evidence.here(o.m).key; got != at || line() != before {
+			t.Errorf("after host %d the cursor is on %s in line %d, it was on %s in line %d", i, got, line(), at, before)
+		}
+	}
+	o.see("Tcp.PassiveOpens", "+0")
+	o.press("1", "6")
+	if strings.Contains(o.screen(), "Tcp.PassiveOpens") {
+		t.Errorf("what is still stays for ever:\n%s", o.screen())
 	}
 }
 

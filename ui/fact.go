@@ -56,17 +56,14 @@ func moved(track *checklist.Track, e *evidence) bool {
 		n, _ := e.value.Now.(float64)
 		return n != 0
 	}
-	if _, number := e.value.Now.(float64); !number || e.name == "window.seconds" {
+	if _, number := e.value.Now.(float64); !number || e.name == windowSeconds {
 		return false
 	}
-	points := track.Recent(e.key)
-	for _, p := range points {
-		if p != points[0] {
-			return true
-		}
-	}
-	return false
+	return !level(track.Recent(e.key))
 }
+
+// windowSeconds is a fact of the observation, not of the host.
+const windowSeconds = "window.seconds"
 
 // anyGrew says whether a count of any row grew.
 func anyGrew(def *content.TableDef, rows []fact.Row) bool {
@@ -92,15 +89,16 @@ func (e *evidence) rowsOf() []evidence {
 	return out
 }
 
-// label is the name as the list shows it.
+// label is the name as the list shows it, with its mark.
 func (e *evidence) label(s *evidenceScreen) string {
+	mark := s.mark(e)
 	switch {
 	case e.table == nil:
-		return e.name
+		return mark + e.name
 	case s.unfolded[e.key]:
-		return "- " + e.name
+		return mark + "- " + e.name
 	}
-	return "+ " + e.name
+	return mark + "+ " + e.name
 }
 
 // now is the value at present: the growth of a counter with a plus.
@@ -232,7 +230,7 @@ func (e *evidence) headline(m *model) string {
 func (s *evidenceScreen) readerLines(m *model, e *evidence, w int, likely float64) []string {
 	readers := s.readers[e.source()]
 	if len(readers) == 0 {
-		return []string{m.theme.dim.Render("no rule of a cause uses it")}
+		return []string{"no rule of a cause uses it"}
 	}
 	uses := map[*content.Cause]bool{}
 	for _, c := range readers {
@@ -246,10 +244,12 @@ func (s *evidenceScreen) readerLines(m *model, e *evidence, w int, likely float6
 	}
 	text := "used for: " + strings.Join(named, "; ")
 	switch more := len(readers) - len(named); {
+	case len(readers) == 1 && len(named) == 0:
+		text = "used for one cause, which is not likely"
 	case len(named) == 0:
 		text = fmt.Sprintf("used for %d causes, none of them likely", more)
 	case more > 0:
-		text += fmt.Sprintf("; and %d that are less likely", more)
+		text += fmt.Sprintf("; and %d less likely", more)
 	}
 	return wrap(content.Show(text), w, "  ")
 }
@@ -279,12 +279,12 @@ func historyLines(m *model, e *evidence, w int) []string {
 	case e.fact == nil || len(whole) < 2:
 		return nil
 	case top == 0:
-		return []string{m.theme.dim.Render("0 in the whole session"), ""}
+		return []string{"0 in the whole session", ""}
 	}
 	if e.value.Total != nil {
 		unit = strings.TrimSpace(unit + " a second")
 	}
-	lines := []string{m.theme.dim.Render(m.theme.clip(fmt.Sprintf("the whole session, at most %s %s", short(top), unit), w))}
+	lines := []string{m.theme.clip(fmt.Sprintf("the whole session, at most %s %s", short(top), unit), w)}
 	return append(append(lines, m.theme.chart(whole, min(w, 120), 5, top)...), "")
 }
 

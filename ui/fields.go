@@ -41,7 +41,7 @@ func fieldLines(t theme, def *content.TableDef, columns []*content.Column, row m
 	}
 	if len(unknown) > 0 {
 		lines = append(lines, "")
-		lines = append(lines, styled(wrap("not known here: "+strings.Join(unknown, ", "), w, "  "), t.dim.Render)...)
+		lines = append(lines, wrap("not known here: "+strings.Join(unknown, ", "), w, "  ")...)
 	}
 	return lines
 }
@@ -51,7 +51,7 @@ func fieldLines(t theme, def *content.TableDef, columns []*content.Column, row m
 func (t theme) valueLines(head, means string, from, w int) []string {
 	if w-from < 24 {
 		lines := wrap(head, w, "    ")
-		return append(lines, styled(wrap("    "+means, w, "    "), t.dim.Render)...)
+		return append(lines, wrap("    "+means, w, "    ")...)
 	}
 	var lines []string
 	if len(head) >= from {
@@ -59,7 +59,7 @@ func (t theme) valueLines(head, means string, from, w int) []string {
 		head = ""
 	}
 	for _, l := range wrap(means, w-from, "") {
-		lines = append(lines, t.pad(head, from)+t.dim.Render(l))
+		lines = append(lines, t.pad(head, from)+l)
 		head = ""
 	}
 	return lines

@@ -5,15 +5,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"whydrop/checklist"
-	"whydrop/content"
 )
 
 // The figures of the program on a terminal, measured in a pseudo-terminal that
@@ -174,38 +170,4 @@ func (s *seat) resident(b *testing.B) float64 {
 	_, rest, _ := strings.Cut(string(data), "VmRSS:")
 	kib, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 	return kib / 1024
-}
-
-// BenchmarkFigureHour is what an hour of observations leaves in memory: as much
-// as its first ten minutes, for the history is bounded.
-func BenchmarkFigureHour(b *testing.B) {
-	book, err := content.Load("")
-	if err != nil {
-		b.Fatal(err)
-	}
-	o := &operator{m: asciiModel(b, Options{})}
-	o.resize(200, 60)
-	o.send(openMsg{kase: checklist.NewCase(book, time.Now())})
-	moment := time.Now()
-	o.m.now = func() time.Time { return moment }
-	held := func(seconds int) float64 {
-		for range seconds {
-			moment = moment.Add(time.Second)
-			f := sickHost(book.Facts)
-			for name, v := range f.Values {
-				if v.Total != nil {
-					f.Count(name, rand.Float64()*100, float64(moment.Unix()))
-				}
-			}
-			o.send(factsMsg{f})
-			o.m.draw()
-		}
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return float64(m.HeapAlloc) / (1 << 20)
-	}
-	b.ReportMetric(held(600), "MiB(10min)")
-	b.ReportMetric(held(3000), "MiB(1h)")
-	runtime.KeepAlive(o)
 }

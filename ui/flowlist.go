@@ -143,7 +143,7 @@ func (l *flowList) tableRows(t theme) rows {
 	return rows{
 		columns: l.columns, count: len(l.shown),
 		name: func(i int) string { return l.rows[l.shown[i]].Name },
-		cell: func(i, c, _ int) string { return l.cell(&l.rows[l.shown[i]], c) },
+		cell: func(i, c, room int) string { return l.cell(&l.rows[l.shown[i]], c, room) },
 		style: func(i int) lipgloss.Style {
 			if (l.all || l.query != "") && l.rows[l.shown[i]].InTrouble() {
 				return t.bold
@@ -153,7 +153,9 @@ func (l *flowList) tableRows(t theme) rows {
 	}
 }
 
-func (l *flowList) cell(r *checklist.ListRow, c int) string {
+// cell is a value in a column. A number in little room goes without the space
+// before its unit: it is not cut as long as it has room at all.
+func (l *flowList) cell(r *checklist.ListRow, c, room int) string {
 	if c == len(l.list.Columns) {
 		return content.Show(r.Trouble())
 	}
@@ -162,7 +164,11 @@ func (l *flowList) cell(r *checklist.ListRow, c int) string {
 	if !known {
 		return "-"
 	}
-	return of.Of.Show(v)
+	text := of.Of.Show(v)
+	if _, number := v.(float64); number && len(text) > room {
+		return strings.ReplaceAll(text, " ", "")
+	}
+	return text
 }
 
 // here is the row under the cursor, nil if there is none.

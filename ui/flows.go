@@ -215,7 +215,7 @@ func (s *flowsScreen) draw(m *model, w, h int) []string {
 	}
 	lines := []string{t.sections(s.names(), s.at, w)}
 	if s.headHeight(h) > 1 {
-		lines = append(lines, t.dim.Render(t.clip(l.standing(), w)))
+		lines = append(lines, t.clip(l.standing(), w))
 	}
 	if len(l.shown) == 0 {
 		return append(append(lines, ""), s.emptyLines(m, l, w)...)
@@ -316,7 +316,7 @@ func (s *flowsScreen) rowLines(m *model, li *content.List, r *checklist.ListRow,
 	lines = append(lines, wrap(content.Show(text), w, "")...)
 	speak := s.chargeLines(m, r, w)
 	if len(speak) == 0 {
-		speak = []string{m.theme.dim.Render("no likely cause names it in particular")}
+		speak = []string{"no likely cause names it in particular"}
 	}
 	return append(lines, speak...)
 }

@@ -136,6 +136,7 @@ func TestGoldenScreens(t *testing.T) {
 		{"walk-note-80x24", 80, 24, sickHost, true, []string{"enter", "n", "only at night"}},
 		{"walk-last-question-80x24", 80, 24, sickHost, true, []string{"enter", "end"}},
 		{"walk-40x10", 40, 10, sickHost, true, []string{"enter", "down", "down"}},
+		{"walk-measured-40x10", 40, 10, sickHost, true, []string{"enter", "f", "down"}},
 		{"walk-120x40", 120, 40, sickHost, true, []string{"enter", "space", "enter", "d"}},
 		{"walk-200x60", 200, 60, sickHost, true, []string{"enter", "space", "enter", "d"}},
 		{"walk-unexplained-120x40", 120, 40, stuckHost, true, []string{"enter", "space"}},
@@ -209,6 +210,28 @@ func TestGoldenScreens(t *testing.T) {
 			o.send(factsMsg{tt.host(o.m.kase.Book.Facts)})
 			got := lengths.ReplaceAllString(o.press(tt.keys...).screen(), "${1}N${2}")
 			golden(t, tt.name, got)
+		})
+	}
+}
+
+// TestGoldenWatched draws what the operator sees after some time, when there is
+// something to draw charts of.
+func TestGoldenWatched(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		width, height int
+		keys          []string
+	}{
+		{"watched-walk-200x60", 200, 60, []string{"enter", "enter"}},
+		{"watched-walk-120x40", 120, 40, []string{"enter", "enter"}},
+		{"watched-causes-120x40", 120, 40, []string{"enter", "2", "down"}},
+		{"watched-evidence-80x24", 80, 24, []string{"enter", "6"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := sitDown(t, tt.width, tt.height)
+			o.m.theme = newTheme(false)
+			minutes(o, 90)
+			golden(t, tt.name, lengths.ReplaceAllString(o.press(tt.keys...).screen(), "${1}N${2}"))
 		})
 	}
 }

@@ -70,7 +70,7 @@ func (t theme) signs(on screenID) []helpRow {
 	case flowsID:
 		return []helpRow{{"2/30", "beside a list: 2 of 30 are in trouble"}}
 	case evidenceID:
-		return []helpRow{{"+N", "grew by N during the measurement; total: since the counter began"}}
+		return []helpRow{{"! ?", "before a fact: a named cause stands on it; a possible one does"}, {"+N", "grew by N during the measurement; total: since the counter began"}}
 	}
 	return nil
 }

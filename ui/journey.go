@@ -20,9 +20,6 @@ type journeyScreen struct {
 	detail  scroll
 	drawn   []int // for each line of the picture that was drawn last its stop, -1 for none
 
-	way []checklist.Stop
-	of  *judgement // the way is made of
-
 	place   []string // what is told of a place
 	placeOf placeKey
 }
@@ -42,14 +39,8 @@ func (s *journeyScreen) told(m *model, stop checklist.Stop, w int) []string {
 	return s.place
 }
 
-// stops is the way of the packet by the newest judgement; it is laid out once
-// for each.
-func (s *journeyScreen) stops(m *model) []checklist.Stop {
-	if s.of != m.diagnosis {
-		s.way, s.of = checklist.Way(m.diagnosis.hops, m.diagnosis.places), m.diagnosis
-	}
-	return s.way
-}
+// stops is the way of the packet by the newest judgement.
+func (s *journeyScreen) stops(m *model) []checklist.Stop { return m.diagnosis.way() }
 
 func (s *journeyScreen) do(m *model, a action) tea.Cmd {
 	way := s.stops(m)

@@ -29,7 +29,7 @@ func filteredHost(v *content.Vocabulary, n int) *fact.Facts {
 func TestJourneyShowsWhereItHurts(t *testing.T) {
 	o := sitDown(t, 80, 24)
 	o.press("enter", "4")
-	o.see("[4 Journey]", "! listen    |             ! 42 lost", "Listening socket", "TcpExt.ListenOverflows, 4158", "2.8/s",
+	o.see("[4 Journey]", "! listen    |             ! 42 lost", "Listening socket", "TcpExt.ListenOverflows,", "4158 before", "2.8/s",
 		"outside this host", "segments sent again: 1 = 0 lost on this host")
 	o.press("right")
 	o.see("> ! listen") // there is no other place to go to
@@ -122,7 +122,8 @@ func TestJourneyOfManyRulesIsShort(t *testing.T) {
 	o.send(factsMsg{filteredHost(o.m.kase.Book.Facts, 10000)})
 	o.press("enter", "4")
 	o.see("52.0M lost")
-	if n := len(o.m.stopLines(o.m.journey.stops(o.m)[o.m.journey.index(o.m.journey.way)], 36)); n > 400 {
+	way := o.m.journey.stops(o.m)
+	if n := len(o.m.stopLines(way[o.m.journey.index(way)], 36)); n > 400 {
 		t.Errorf("%d lines", n)
 	}
 }

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -14,10 +15,14 @@ import (
 // screen, so that no key waits for it, and never changed.
 type judgement struct {
 	*checklist.Diagnosis
-	facts  *fact.Facts
-	places []checklist.LedgerEntry
-	hops   []checklist.HopView
-	plan   []checklist.PlanStep
+	facts *fact.Facts
+	hops  []checklist.HopView
+	plan  []checklist.PlanStep
+	// way is the packet's way with the whole ledger. It is worked out when it is
+	// first asked for: few screens show it.
+	way func() []checklist.Stop
+	// trouble is what is in trouble, likewise: it stands beside the screen.
+	trouble func() []troubled
 }
 
 type judgedMsg struct {
@@ -40,10 +45,27 @@ func (m *model) judge() tea.Cmd {
 	if m.facts != nil && (!m.paused || k.Facts == nil) {
 		k.Facts = m.facts
 	}
+	beside := len(m.layout.sides) > 0
+	shown := m.on == journeyID || beside
 	return m.background(func() tea.Msg {
-		d := k.Diagnose()
-		return judgedMsg{&judgement{Diagnosis: d, facts: k.Facts, places: k.Places(d), hops: k.Hops(d), plan: k.Plan(d)}, generation}
+		j := judgementOf(k)
+		if shown {
+			j.way() // here, so that no key waits for it
+		}
+		if beside {
+			j.trouble()
+		}
+		return judgedMsg{j, generation}
 	})
+}
+
+// judgementOf is what a case gives as it stands.
+func judgementOf(k *checklist.Case) *judgement {
+	d := k.Diagnose()
+	j := &judgement{Diagnosis: d, facts: k.Facts, hops: k.Hops(d), plan: k.Plan(d)}
+	j.way = sync.OnceValue(func() []checklist.Stop { return checklist.Way(j.hops, k.Places(d)) })
+	j.trouble = sync.OnceValue(func() []troubled { return inTrouble(d, k.Book.Lists) })
+	return j
 }
 
 // judged takes a judgement for what is shown.

@@ -130,7 +130,7 @@ func (t theme) table(rows [][]string, w int) []string {
 		head := i == 0 && len(rows) > 1 && separator(rows[1])
 		for _, l := range t.tableRow(r, widths) {
 			if head {
-				l = t.dim.Render(l)
+				l = t.bold.Render(l)
 			}
 			lines = append(lines, l)
 		}

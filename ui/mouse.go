@@ -42,7 +42,7 @@ func (m *model) wheel(at tea.Mouse) tea.Cmd {
 		m.inHelp(a)
 	case m.copying != nil:
 		return m.inCopyList(a)
-	case m.welcome || m.prompt != nil || m.leaving || m.diagnosis == nil || m.on == walkID && m.walk.editing:
+	case m.welcome || m.prompt != nil || m.leaving || m.diagnosis == nil || m.noting():
 	default:
 		for range 3 {
 			m.screen().do(m, a)
@@ -59,18 +59,35 @@ func (m *model) click(at tea.Mouse) tea.Cmd {
 	switch {
 	case m.help:
 		m.help = false
+	case m.failed != nil:
+	case at.Y == 0 && m.layout.header > 1:
+		m.clickTab(at.X)
 	case m.welcome:
 		return m.begin(actEnter)
-	case at.Y == 0 && m.layout.header > 1:
-		for id, span := range m.tabSpans() {
-			if at.X >= span[0] && at.X < span[1] {
-				m.show(screenID(id))
-			}
+	case m.diagnosis != nil:
+		return m.clickScreen(at)
+	}
+	return nil
+}
+
+// clickTab goes to the screen whose tab is at a column of the first line.
+func (m *model) clickTab(x int) {
+	for id, span := range m.tabSpans() {
+		if x >= span[0] && x < span[1] {
+			m.show(screenID(id))
+			return
 		}
-	case at.Y >= m.layout.header && at.Y < m.layout.header+m.layout.bodyHeight && at.X < m.layout.mainWidth && m.diagnosis != nil:
-		if s, ok := m.screen().(clickable); ok {
-			return s.click(m, at.Y-m.layout.header, at.X)
-		}
+	}
+}
+
+// clickScreen chooses what is under the mouse on the screen that one is on.
+func (m *model) clickScreen(at tea.Mouse) tea.Cmd {
+	row := at.Y - m.layout.header
+	if row < 0 || row >= m.layout.bodyHeight || at.X >= m.layout.mainWidth {
+		return nil
+	}
+	if s, ok := m.screen().(clickable); ok {
+		return s.click(m, row, at.X)
 	}
 	return nil
 }

@@ -131,7 +131,7 @@ func (m *model) stepLines(hop string, w int) []string {
 		side := map[string]string{"source": "sending", "destination": "receiving", "network": "on the way"}[s.Side]
 		lines = append(lines, wrap("  "+content.Show(s.Title)+" ("+side+"): "+content.Show(s.Happens), w, "    ")...)
 		if s.Loses != "" {
-			lines = append(lines, styled(wrap("    What is lost: "+content.Show(s.Loses), w, "    "), t.dim.Render)...)
+			lines = append(lines, wrap("    What is lost: "+content.Show(s.Loses), w, "    ")...)
 		}
 	}
 	return lines

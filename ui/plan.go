@@ -77,7 +77,7 @@ func (m *model) noPlan() string {
 func (m *model) planStep(number int, s checklist.PlanStep, w int) []string {
 	t := m.theme
 	lines := styled(wrap(fmt.Sprintf("%d. %s", number, s.Remedy.Title), w, "   "), t.bold.Render)
-	lines = append(lines, styled(wrap("   for: "+s.Cause.Title, w, "        "), t.dim.Render)...)
+	lines = append(lines, wrap("   for: "+s.Cause.Title, w, "        ")...)
 	unchecked := ""
 	if s.Unchecked {
 		unchecked = "whether it applies could not be checked on this host"
@@ -96,7 +96,7 @@ func (m *model) planStep(number int, s checklist.PlanStep, w int) []string {
 			continue
 		}
 		for _, l := range wrap(text, w-13, "") {
-			lines = append(lines, t.dim.Render(t.pad("   "+head, 12))+" "+l)
+			lines = append(lines, t.pad("   "+head, 12)+" "+l)
 			head = ""
 		}
 	}
@@ -110,8 +110,8 @@ const runNow, runForGood = "now", "for good"
 // where it is long: so that what is selected and pasted is the command.
 func (t theme) commandLines(head, command string, w int) []string {
 	if ansi.StringWidth(command) <= w-13 {
-		return []string{t.dim.Render(t.pad("   "+head, 12)) + " " + t.bold.Render(command)}
+		return []string{t.pad("   "+head, 12) + " " + t.bold.Render(command)}
 	}
-	lines := []string{t.dim.Render("   " + head)}
+	lines := []string{"   " + head}
 	return append(lines, styled(shell(command, w), t.bold.Render)...)
 }

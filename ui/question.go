@@ -22,9 +22,16 @@ func (s *walkScreen) draw(m *model, w, h int) []string {
 	}
 	head = head[:min(len(head), max(1, h-1))]
 	choice := s.choice(m, q, w, h-len(head))
-	title, lower := s.lowerPart(m, q, w)
+	part := m.hostPart
+	if s.findOut {
+		part = m.findOutPart
+	}
+	title, lower := part(q, w)
 	left := h - len(head) - len(choice)
 
+	if s.tight = left < 3; s.tight && s.findOut && !s.editing {
+		return s.measured(m, q, w, h)
+	}
 	lines := head
 	why := styled(wrap(q.Why, w, ""), t.dim.Render)
 	if !s.findOut && left >= len(why)+len(lower)+3 {
@@ -42,18 +49,79 @@ func (s *walkScreen) draw(m *model, w, h int) []string {
 		}
 	}
 	lines = append(lines, choice...)
-	if left < 3 {
+	if s.tight {
 		return lines
 	}
-	shown := s.lower.window(lower, left-2)
-	if more := len(lower) - len(shown); more > 0 {
-		title = t.apart(title, t.dim.Render(fmt.Sprintf("%d-%d of %d lines, pgdn pgup", s.lower.top+1, s.lower.top+len(shown), len(lower))), w)
+	lines = append(append(lines, ""), s.window(m, title, lower, w, left-1)...)
+	if s.findOut {
+		return lines
 	}
-	lines = append(append(lines, "", title), shown...)
-	if findOut := indented(wrap(q.FindOut, w-2, "")); !s.findOut && left-2-len(shown) >= len(findOut)+2 {
+	if findOut := indented(wrap(q.FindOut, w-2, "")); h-len(lines) >= len(findOut)+2 {
 		lines = append(append(lines, "", t.bold.Render("How to find out")), findOut...)
 	}
+	return append(lines, m.courses(q, w, h-len(lines))...)
+}
+
+// window is a part of the measurements below their title, in h lines.
+func (s *walkScreen) window(m *model, title string, lines []string, w, h int) []string {
+	shown := s.lower.window(lines, h-1)
+	if len(shown) < len(lines) {
+		place := fmt.Sprintf("lines %d-%d of %d", s.lower.top+1, s.lower.top+len(shown), len(lines))
+		if keys := ", " + m.keys.key(actPageDown) + " " + m.keys.key(actPageUp); ansi.StringWidth(title+place+keys)+2 <= w {
+			place += keys
+		}
+		title = m.theme.apart(title, m.theme.dim.Render(place), w)
+	}
+	return append([]string{title}, shown...)
+}
+
+// measured shows the measurements and how to find out in the place of the
+// options, on a screen that has no room for both.
+func (s *walkScreen) measured(m *model, q *content.Question, w, h int) []string {
+	s.rows = nil
+	title, lines := m.hostPart(q, w)
+	how, more := m.findOutPart(q, w)
+	lines = append(append(lines, "", how), more...)
+	return append([]string{m.theme.bold.Render(m.theme.clip(q.Ask, w))}, s.window(m, title, lines, w, h-1)...)
+}
+
+// courseHeight is how many lines the chart of one number has.
+const courseHeight = 3
+
+// courses are charts of the numbers that the measurements of a question stand on
+// and that moved, as many as there is room for in h lines.
+func (m *model) courses(q *content.Question, w, h int) []string {
+	t := m.theme
+	if h < courseHeight+3 || m.diagnosis.facts == nil {
+		return nil
+	}
+	lines, told := []string{"", t.bold.Render("How it moved in the last two minutes")}, map[string]bool{}
+	for _, e := range m.diagnosis.Evidence(q) {
+		for _, name := range e.Facts {
+			points, def := m.course(name), m.kase.Book.Facts.Fact(name)
+			if told[name] || def == nil || level(points) || len(lines)+courseHeight+1 >= h {
+				continue
+			}
+			told[name] = true
+			top := checklist.Peak(points)
+			unit := def.Unit
+			if def.Type == content.Count {
+				unit += " a second"
+			}
+			text := fmt.Sprintf("%s: now %s, at most %s %s", name, short(points[len(points)-1]), short(top), unit)
+			lines = append(lines, t.clip("  "+content.Show(text), w))
+			lines = append(lines, indented(t.chart(points, min(w-2, 60), courseHeight, top))...)
+		}
+	}
+	if len(told) == 0 {
+		return nil
+	}
 	return lines
+}
+
+// level says whether a series never changed.
+func level(points []float64) bool {
+	return !slices.ContainsFunc(points, func(p float64) bool { return p != points[0] })
 }
 
 func (s *walkScreen) heading(m *model, q *content.Question, w int) string {
@@ -158,15 +226,16 @@ func (s *walkScreen) noteLines(m *model, q *content.Question, w int) []string {
 	}
 }
 
-// lowerPart is what this host shows for the question, or why it is asked and
-// how to find out.
-func (s *walkScreen) lowerPart(m *model, q *content.Question, w int) (title string, lines []string) {
+// findOutPart is how to find out the answer, and why it is asked.
+func (m *model) findOutPart(q *content.Question, w int) (title string, lines []string) {
+	lines = wrap(q.FindOut, w-2, "")
+	lines = append(append(lines, ""), wrap("Why it is asked: "+q.Why, w-2, "")...)
+	return m.theme.bold.Render("How to find out"), indented(lines)
+}
+
+// hostPart is what this host shows for the question.
+func (m *model) hostPart(q *content.Question, w int) (title string, lines []string) {
 	t := m.theme
-	if s.findOut {
-		lines = wrap(q.FindOut, w-2, "")
-		lines = append(append(lines, ""), wrap("Why it is asked: "+q.Why, w-2, "")...)
-		return t.bold.Render("How to find out"), indented(lines)
-	}
 	if m.diagnosis.facts == nil {
 		return t.bold.Render("This host now"), []string{t.dim.Render("  measuring")}
 	}
@@ -183,7 +252,7 @@ func (s *walkScreen) lowerPart(m *model, q *content.Question, w int) (title stri
 	}
 	lines = append(lines, m.probeLines(q, w-2)...)
 	if len(lines) == 0 {
-		lines = []string{t.dim.Render("nothing on this host bears on the question")}
+		lines = []string{"nothing on this host bears on the question"}
 	}
 	return title, indented(lines)
 }
@@ -205,11 +274,21 @@ const chartWidth = 16
 // where it did not move.
 func (m *model) chart(e checklist.Evidence, w int) string {
 	for _, name := range e.Facts {
-		if points := m.kase.Track.Recent(name); len(points) > 1 && checklist.Peak(points) > 0 {
+		if points := m.course(name); points != nil {
 			return m.theme.dim.Render(m.theme.spark(points, w, 0))
 		}
 	}
 	return ""
+}
+
+// course is how a number of the host moved in the last two minutes, nil where
+// there is nothing to draw.
+func (m *model) course(name string) []float64 {
+	points := m.kase.Track.Recent(name)
+	if name == windowSeconds || len(points) < 2 || checklist.Peak(points) <= 0 {
+		return nil
+	}
+	return points
 }
 
 // probeLines say of each probe that bears on a question whether it could look,

@@ -32,23 +32,42 @@ func (r *reportScreen) draw(m *model, w, h int) []string {
 
 // copies is the whole report.
 func (r *reportScreen) copies(m *model) []copyable {
-	var b strings.Builder
-	if err := m.kase.WriteReport(&b, m.diagnosis.Diagnosis, m.now()); err != nil {
+	text, err := r.report(m)
+	if err != nil {
 		return nil
 	}
-	return []copyable{{"the report", b.String()}}
+	return []copyable{{"the report", text}}
 }
 
 func (r *reportScreen) page(m *model, w int) []string {
 	if r.of == m.diagnosis && r.width == w {
 		return r.lines
 	}
-	var b strings.Builder
-	if err := m.kase.WriteReport(&b, m.diagnosis.Diagnosis, m.now()); err != nil {
+	text, err := r.report(m)
+	if err != nil {
 		return wrap(content.Show(err.Error()), w, "")
 	}
 	r.of, r.width = m.diagnosis, w
-	r.lines = append(wrap("This is what "+m.keys.key(actReport)+" writes to a file, as markdown. It follows the measurements until then; "+m.keys.key(actPause)+" holds them.", w, ""), "")
-	r.lines = append(r.lines, m.theme.markdown(b.String(), w)...)
+	r.lines = append(wrap("This is what "+m.keys.key(actReport)+" writes to a file, as markdown. It follows the measurements until then; "+m.keys.key(actPause)+" holds them."+pseudonyms(m), w, ""), "")
+	r.lines = append(r.lines, m.theme.markdown(text, w)...)
 	return r.lines
+}
+
+// pseudonyms says that the report is redacted, if it is.
+func pseudonyms(m *model) string {
+	if m.options.Redact == nil {
+		return ""
+	}
+	return " It is redacted: names in it are pseudonyms, the other screens keep the real ones."
+}
+
+// report is the report as it is written to a file.
+func (r *reportScreen) report(m *model) (string, error) {
+	kase, d := m.kase, m.diagnosis.Diagnosis
+	if m.options.Redact != nil {
+		kase, d = m.options.Redact(kase)
+	}
+	var b strings.Builder
+	err := kase.WriteReport(&b, d, m.now())
+	return b.String(), err
 }

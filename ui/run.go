@@ -26,7 +26,7 @@ const settled = 4
 // goes before.
 func spare() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
+		debug.SetGCPercent(35)
 	}
 	debug.FreeOSMemory()
 }
@@ -39,7 +39,7 @@ const patience = 2 * time.Second
 // left as it was found.
 func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 	env := os.Environ()
-	if o.Theme == "auto" && tty.ASCIIOnly(env) {
+	if asciiGlyphs(o.Theme, env) {
 		o.Theme = "ascii"
 	}
 	m, err := newModel(o)
@@ -51,7 +51,9 @@ func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 		return nil, err
 	}
 	defer terminal.Leave()
-	m.surface, m.ctx = terminal, ctx
+	watch, stop := context.WithCancel(ctx)
+	defer stop()
+	m.surface, m.ctx = terminal, watch
 	size := terminal.Size()
 	m.layout = arrange(size.Width, size.Height)
 	m.View() // before anything is read, loaded or measured
@@ -59,9 +61,8 @@ func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 	p := tea.NewProgram(m,
 		tea.WithContext(ctx), tea.WithFilter(m.unasked), tea.WithoutSignalHandler(), tea.WithEnvironment(env),
 		tea.WithoutRenderer(), tea.WithFPS(1), tea.WithOutput(io.Discard),
-		tea.WithInput(tty.NewInput(os.Stdin)), tea.WithWindowSize(size.Width, size.Height))
+		tea.WithInput(terminal.Keys()), tea.WithWindowSize(size.Width, size.Height))
 	m.later = func(d time.Duration, msg tea.Msg) { time.AfterFunc(d, func() { p.Send(msg) }) }
-	watch, stop := context.WithCancel(ctx)
 	go follow(watch, p, terminal)
 	watched := make(chan error, 1)
 	go func() {

@@ -50,11 +50,14 @@ type searchable interface {
 	searching() string
 }
 
-// tabs are the screens in their order.
-var tabs = [screenCount]struct {
+// tab is a screen among the others: what goes there and its name.
+type tab struct {
 	action action
 	title  string
-}{
+}
+
+// tabs are the screens in their order.
+var tabs = [screenCount]tab{
 	walkID: {actWalk, "Walk"}, causesID: {actCauses, "Causes"}, treeID: {actTree, "Tree"},
 	journeyID: {actJourney, "Journey"}, flowsID: {actFlows, "Flows"}, evidenceID: {actEvidence, "Evidence"},
 	planID: {actPlan, "Plan"}, reportID: {actPreview, "Report"},
@@ -81,13 +84,18 @@ func (m *model) arrange(width, height int) {
 
 // show goes to a screen; esc comes back from it.
 func (m *model) show(s screenID) {
-	if s == m.on {
-		return
+	if m.begun = m.begun || s == walkID; m.welcome {
+		m.welcome, m.on = false, s
 	}
-	if m.came = append(m.came, m.on); len(m.came) > 32 {
-		m.came = m.came[1:]
+	if s == evidenceID {
+		m.evidence.anew()
 	}
-	m.on = s
+	if s != m.on {
+		if m.came = append(m.came, m.on); len(m.came) > 32 {
+			m.came = m.came[1:]
+		}
+		m.on = s
+	}
 	m.arrange(m.layout.width, m.layout.height)
 }
 
@@ -96,7 +104,7 @@ func (m *model) back() {
 	if m.leaveTrial() {
 		return
 	}
-	if s, ok := m.screen().(shuttable); ok && s.shut() {
+	if s, ok := m.screen().(shuttable); ok && m.diagnosis != nil && s.shut() {
 		return
 	}
 	defer func() { m.arrange(m.layout.width, m.layout.height) }()
@@ -104,5 +112,5 @@ func (m *model) back() {
 		m.on, m.came = m.came[n-1], m.came[:n-1]
 		return
 	}
-	m.on = walkID
+	m.on, m.welcome = walkID, !m.begun
 }

@@ -153,7 +153,7 @@ func (tb *table) draw(t theme, r rows, w, h int) []string {
 	for _, c := range columns {
 		t.cellInto(&b, c, c.head)
 	}
-	lines := []string{t.dim.Render("  " + strings.TrimRight(b.String(), " "))}
+	lines := []string{t.bold.Render("  " + strings.TrimRight(b.String(), " "))}
 	at := tb.find(r)
 	tb.height = max(0, min(h-1, r.count))
 	first, last := tb.scroll.span(r.count, at, tb.height)
@@ -223,8 +223,9 @@ func (t theme) clipMiddle(s string, n, width int) string {
 	if width < 8 || strings.Contains(s, " ") {
 		return t.clip(s, width)
 	}
-	head := (width - 1) / 2
-	return ansi.Truncate(s, head, "") + t.ellipsis + ansi.TruncateLeft(s, n-(width-1-head), "")
+	mark := t.cut(width)
+	width -= ansi.StringWidth(mark)
+	return ansi.Truncate(s, width/2, "") + mark + ansi.TruncateLeft(s, n-(width-width/2), "")
 }
 
 // span moves so that one line of many is to be seen, and returns which are, from
@@ -245,7 +246,8 @@ func (t theme) atMost(n int, lines []string, w int) []string {
 	if len(lines) <= n {
 		return lines
 	}
-	return append(slices.Clone(lines[:n-1]), ansi.Truncate(lines[n-1], w-2, "")+" "+t.ellipsis)
+	mark := " " + t.cut(w)
+	return append(slices.Clone(lines[:n-1]), ansi.Truncate(lines[n-1], w-ansi.StringWidth(mark), "")+mark)
 }
 
 // page is what a row of a list opens: all there is to say of it. Esc shuts it.

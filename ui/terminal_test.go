@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -248,12 +249,13 @@ func TestTerminal(t *testing.T) {
 		s := start(t, program)
 		s.await(0, "starts")
 		s.press("\r\x1b[200~lost on the way")
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 		s.press("\x03")
 		s.restored()
 	})
 	t.Run("a terminal that takes nothing", func(t *testing.T) { endBlocked(t, program) })
 	t.Run("suspend and come back", func(t *testing.T) { suspendAndComeBack(t, program) })
+	t.Run("printed often", func(t *testing.T) { printOften(t, program) })
 	t.Run("the clipboard through tmux", func(t *testing.T) {
 		s := start(t, program, "TMUX=/tmp/tmux,1,0")
 		s.await(0, "starts")
@@ -333,6 +335,43 @@ func suspendAndComeBack(t *testing.T, program string) {
 	s.restored()
 }
 
+// printOften leaves the screen for the plain terminal again and again: nothing may
+// stay open, and no key may get lost on the way.
+func printOften(t *testing.T, program string) {
+	s := start(t, program)
+	s.await(0, "starts")
+	s.press("\r")
+	s.drawn("Don't know")
+	waiting := 0
+	for i := range 10 {
+		from := len(s.seen())
+		s.press("Y\r")
+		from = s.await(from, "(enter goes back)")
+		s.press("lost on nobody\n")
+		s.await(from, "\x1b[?1049h")
+		if n := s.open("anon_inode:[eventpoll]"); i == 0 {
+			waiting = n
+		} else if n != waiting {
+			t.Fatalf("%d event polls are open, there were %d", n, waiting)
+		}
+	}
+	s.press("3")
+	s.drawn("[3 Tree]")
+	s.press("qy")
+	s.restored()
+}
+
+// open counts the program's open files of a kind.
+func (s *seat) open(kind string) (n int) {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", s.cmd.Process.Pid))
+	for _, f := range files {
+		if to, _ := os.Readlink(f); to == kind {
+			n++
+		}
+	}
+	return n
+}
+
 func endBySignal(t *testing.T, program string, sig syscall.Signal) {
 	s := start(t, program)
 	s.await(0, "starts")
@@ -406,6 +445,7 @@ func endBlocked(t *testing.T, program string) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+	time.Sleep(500 * time.Millisecond) // it comes to the point where it waits to say so
 	if got := s.answers(); !strings.Contains(got, "Q1a") {
 		t.Errorf("answers are %q", got)
 	}

@@ -2,6 +2,8 @@ package ui
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 )
@@ -11,7 +13,15 @@ func (t theme) clip(s string, width int) string {
 	if width <= 0 {
 		return ""
 	}
-	return ansi.Truncate(s, width, t.ellipsis)
+	return ansi.Truncate(s, width, t.cut(width))
+}
+
+// cut is what shows that a line of a width was cut: in little room a little.
+func (t theme) cut(width int) string {
+	if width < 8 {
+		return ansi.Truncate(t.ellipsis, min(width, 2), "")
+	}
+	return t.ellipsis
 }
 
 // pad clips a line and fills it with spaces to exactly a width.
@@ -45,7 +55,8 @@ func (t theme) block(lines []string, width, height int) []string {
 
 // wrap breaks plain text at spaces into lines of a width; lines after the first
 // begin with indent. Hyphens don't break, so that options of commands stay
-// whole; a word longer than a line is cut. Leading spaces stay.
+// whole, and a number stays with what it counts; a word longer than a line is
+// cut. Leading spaces stay.
 func wrap(s string, width int, indent string) []string {
 	width = max(width, 4)
 	if len(indent)+4 > width {
@@ -62,7 +73,7 @@ func wrap(s string, width int, indent string) []string {
 		lines = append(lines, line)
 		line, used, empty = indent, len(indent), true
 	}
-	for _, word := range strings.Fields(body) {
+	for _, word := range phrases(strings.Fields(body), min(width-max(len(line), len(indent)), max(16, width/3))) {
 		n := ansi.StringWidth(word)
 		if !empty && used+1+n > width {
 			flush()
@@ -83,6 +94,40 @@ func wrap(s string, width int, indent string) []string {
 	}
 	return append(lines, line)
 }
+
+// phrases joins the words that no line ends between, as long as that takes no more
+// than some room: a number with its unit, percent sign or what it counts, and what a
+// comparison or share is of.
+func phrases(words []string, room int) []string {
+	out := words[:0:0]
+	for i, word := range words {
+		if i > 0 && together(words[i-1], word) {
+			if phrase := out[len(out)-1] + " " + word; ansi.StringWidth(phrase) <= room {
+				out[len(out)-1] = phrase
+				continue
+			}
+		}
+		out = append(out, word)
+	}
+	return out
+}
+
+func together(word, next string) bool {
+	word, next = strings.TrimLeft(word, "([+-~"), strings.TrimLeft(next, "(")
+	if next == "" {
+		return false
+	}
+	switch word {
+	case "<", ">", "<=", ">=", "of":
+		return isDigit(next[0])
+	case "":
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(next)
+	return isDigit(word[0]) && isDigit(word[len(word)-1]) && strings.Trim(word, "0123456789.,") == "" && (r == '%' || unicode.IsLetter(r))
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // shell breaks a command into lines of a width that a shell reads as the same
 // command: after a semicolon, or at a space with a backslash, never in quotes. A

@@ -22,6 +22,14 @@ func TestWrap(t *testing.T) {
 		{"a long word is cut", "abcdefghijkl", 5, "", "abcde|fghij|kl"},
 		{"wide characters", "漢字漢字漢字", 5, "", "漢字|漢字|漢字"},
 		{"leading spaces stay", "  - item that is long", 12, "    ", "  - item|    that is|    long"},
+		{"a number and its percent sign", "it used up 100 % of it", 14, "", "it used up|100 % of it"},
+		{"a number and its unit", "it took (up to 0.2 s) more", 16, "", "it took (up to|0.2 s) more"},
+		{"a number and what it counts", "so 42 connections failed", 15, "", "so|42 connections|failed"},
+		{"a comparison", "that is likely (> 99 %)", 20, "", "that is likely|(> 99 %)"},
+		{"a share", "was sent again: 7 of 90", 21, "", "was sent again:|7 of 90"},
+		{"no end of a sentence, no list", "was 42. Then 1, 2 and", 8, "", "was 42.|Then 1,|2 and"},
+		{"numbers of a command", "net.ipv4.tcp_rmem=4096 131072 6291456", 29, "", "net.ipv4.tcp_rmem=4096 131072|6291456"},
+		{"a number and its unit without room", "is 1000 segments", 8, "", "is 1000|segments"},
 		{"nothing", "", 10, "", ""},
 		{"no room", "ab cd", 0, "      ", "ab|cd"},
 	}
@@ -31,6 +39,28 @@ func TestWrap(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// What is cut shows it, in little room too.
+func TestWhatIsCutShowsIt(t *testing.T) {
+	ascii, unicode := newTheme(true), newTheme(false)
+	tests := []struct {
+		name, got, want string
+	}{
+		{"a line", ascii.clip("a line of the kernel's log", 12), "a line of..."},
+		{"that fits", ascii.clip("a line", 6), "a line"},
+		{"in little room", ascii.clip("a line of it", 6), "a li.."},
+		{"in none", ascii.clip("a line of it", 1), "."},
+		{"in unicode", unicode.clip("a line of the log", 8), "a line …"},
+		{"an address in its middle", ascii.clipMiddle("[2001:db8::5]:443", 17, 14), "[2001...5]:443"},
+		{"an address in unicode", unicode.clipMiddle("[2001:db8::5]:443", 17, 14), "[2001:…:5]:443"},
+		{"lines", strings.Join(ascii.atMost(2, []string{"one", "two words", "three"}, 9), "|"), "one|two w ..."},
+	}
+	for _, tt := range tests {
+		if tt.got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, tt.got, tt.want)
+		}
 	}
 }
 

@@ -160,8 +160,9 @@ func (s *treeScreen) draw(m *model, w, h int) []string {
 	var lines []string
 	var of []int
 	var first, last int
+	whole := h >= 3*len(hops)
 	for i, v := range hops {
-		entry := m.hopEntry(v, w-2, i == at)
+		entry := m.hopEntry(v, w-2, branchLook{i == at, whole || i == at})
 		if i == at {
 			first, last = len(lines), len(lines)+len(entry)-1
 		}
@@ -224,11 +225,15 @@ func treeIndent(w int) int {
 	return treeName
 }
 
+// branchLook is how a branch is drawn: under the cursor, which is never faint, and
+// whole, not in one line.
+type branchLook struct{ chosen, whole bool }
+
 // hopEntry is a hop with its causes if it is chosen, or the likely ones.
-func (m *model) hopEntry(v checklist.HopView, w int, chosen bool) []string {
+func (m *model) hopEntry(v checklist.HopView, w int, look branchLook) []string {
 	t := m.theme
-	lines := m.hopLine(v, m.hopText(v, false), w, chosen)
-	if chosen && m.layout.bodyHeight >= 12 {
+	lines := m.hopLine(v, m.hopText(v, false), w, look)
+	if look.chosen && m.layout.bodyHeight >= 12 {
 		in := treeIndent(w)
 		for _, l := range wrap(content.Show(v.Hop.Title+": "+v.Hop.Means), w-in, "") {
 			lines = append(lines, t.dim.Render(strings.Repeat(" ", in)+l))
@@ -236,31 +241,31 @@ func (m *model) hopEntry(v checklist.HopView, w int, chosen bool) []string {
 	}
 	var shown []*checklist.Finding
 	for _, f := range v.Causes {
-		if chosen || f.Probability >= ruledOut {
+		if look.chosen || f.Probability >= ruledOut {
 			shown = append(shown, f)
 		}
 	}
 	for i, f := range shown {
-		lines = append(lines, m.treeCause(f, w, chosen, i == len(shown)-1)...)
+		lines = append(lines, m.treeCause(f, w, look, i == len(shown)-1)...)
 	}
 	return lines
 }
 
-// hopLine is one hop with a text about it. What is not whole is one line.
-func (m *model) hopLine(v checklist.HopView, text string, w int, whole bool) []string {
+// hopLine is one hop with a text about it.
+func (m *model) hopLine(v checklist.HopView, text string, w int, look branchLook) []string {
 	t := m.theme
 	state, style := t.open, t.plain
 	switch {
 	case v.Probability > checklist.Named:
 		state, style = "!", t.bad
 	case v.Closed:
-		state, style = t.shut, t.dim
+		state, style = t.shut, t.faint(!look.chosen)
 	}
 	if m.tree.fresh(m, v.Hop.ID) {
 		text, style = "[new] "+text, t.bold
 	}
 	head := t.pad(state+" "+content.Show(v.Hop.Short), treeName)
-	if !whole {
+	if !look.whole {
 		return []string{style.Render(t.clip(head+text, w))}
 	}
 	var lines []string
@@ -298,7 +303,7 @@ func out(f *checklist.Finding) bool { return f.Probability < ruledOut && len(f.A
 
 // treeCause is a cause under its hop; one that is out of question is dim and
 // says why.
-func (m *model) treeCause(f *checklist.Finding, w int, whole, last bool) []string {
+func (m *model) treeCause(f *checklist.Finding, w int, look branchLook, last bool) []string {
 	t, style := m.theme, m.theme.plain
 	mark, text := t.open, content.Show(f.Cause.Title)
 	switch {
@@ -306,7 +311,7 @@ func (m *model) treeCause(f *checklist.Finding, w int, whole, last bool) []strin
 		mark, style = "!", t.bad
 		text = checklist.Percent(f.Probability) + " " + text
 	case out(f):
-		mark, style = t.shut, t.dim
+		mark, style = t.shut, t.faint(!look.chosen)
 		text += ": " + content.Show(f.Against[0].Says)
 	case f.Probability >= ruledOut:
 		text = checklist.Percent(f.Probability) + " " + text
@@ -320,7 +325,7 @@ func (m *model) treeCause(f *checklist.Finding, w int, whole, last bool) []strin
 	}
 	in := treeIndent(w)
 	indent := strings.Repeat(" ", in)
-	if !whole {
+	if !look.whole {
 		return []string{t.dim.Render(indent+joint+" ") + style.Render(t.clip(mark+" "+text, w-in-2))}
 	}
 	var lines []string
@@ -345,7 +350,7 @@ func (m *model) treeSide(w, h int) []string {
 func (m *model) hopLines(w int, whole bool) []string {
 	var lines []string
 	for _, v := range m.diagnosis.hops {
-		lines = append(lines, m.hopLine(v, m.hopText(v, true), w, whole)...)
+		lines = append(lines, m.hopLine(v, m.hopText(v, true), w, branchLook{whole: whole})...)
 	}
 	return lines
 }

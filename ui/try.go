@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -102,19 +101,7 @@ func (m *model) withTrial(f *fact.Facts) *fact.Facts {
 	if m.trial.found == nil || m.now().After(m.trial.until) {
 		return f
 	}
-	with := *f
-	with.Values, with.Tables = maps.Clone(f.Values), maps.Clone(f.Tables)
-	for name, v := range m.trial.found.Values {
-		if _, measured := with.Values[name]; !measured {
-			with.Values[name] = v
-		}
-	}
-	for table, rows := range m.trial.found.Tables {
-		if _, measured := with.Tables[table]; !measured {
-			with.Tables[table] = rows
-		}
-	}
-	return &with
+	return f.With(m.trial.found)
 }
 
 // trialLine says at the foot of the screen that a trial is under way.

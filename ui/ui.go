@@ -7,8 +7,8 @@ package ui
 import (
 	"context"
 	"fmt"
-	"io"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -36,6 +36,13 @@ type Options struct {
 	Try func(context.Context, string) (*fact.Facts, error)
 	// Export writes the incident report and returns where.
 	Export func(*checklist.Case, *checklist.Diagnosis) (string, error)
+	// Keep is given the case after every message, to keep what the operator said
+	// since; nil keeps nothing. It must not wait. Its error says once what is amiss
+	// with the keeping.
+	Keep func(*checklist.Case) error
+	// Redact returns the case and its diagnosis as a redacted report tells them;
+	// nil if the report is not redacted.
+	Redact func(*checklist.Case) (*checklist.Case, *checklist.Diagnosis)
 	// Note is one line for the first screen: where the facts come from if not
 	// from this host.
 	Note string
@@ -71,6 +78,13 @@ type (
 	drawMsg   struct{}
 )
 
+func (e exportMsg) says() string {
+	if e.err != nil {
+		return "the report could not be written: " + e.err.Error()
+	}
+	return "report written to " + e.path
+}
+
 // model is the whole program's state. It changes only in Update.
 type model struct {
 	options Options
@@ -91,6 +105,7 @@ type model struct {
 	broken    error // a fault of whydrop ended the program
 
 	welcome bool // the first screen is shown
+	begun   bool // the walk: nothing goes back to the first screen any more
 	on      screenID
 	came    []screenID // the screens that one came from
 	help    bool
@@ -98,6 +113,7 @@ type model struct {
 	prompt  *prompt   // a line is being typed
 	copying *copyList // what is to be copied is being chosen
 	notice  string    // one line about what just happened
+	heldTo  time.Time // no key takes the notice away before
 	news    news
 	trial   trial
 	draft   string            // of a mark that was left
@@ -165,7 +181,22 @@ func (m *model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
 			m.broken, cmd = fault(r), tea.Quit
 		}
 	}()
-	return m, m.update(msg)
+	cmd = m.update(msg)
+	m.keepAnswers()
+	return m, cmd
+}
+
+// heldFor is for how long something stays that must not be overlooked.
+const heldFor = 5 * time.Second
+
+// keepAnswers has kept what the operator said, and tells if that is in trouble.
+func (m *model) keepAnswers() {
+	if m.kase == nil || m.options.Keep == nil {
+		return
+	}
+	if err := m.options.Keep(m.kase); err != nil {
+		m.notice, m.heldTo = err.Error(), m.now().Add(heldFor)
+	}
 }
 
 func (m *model) update(msg tea.Msg) tea.Cmd {
@@ -185,10 +216,7 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case judgedMsg:
 		return m.judged(msg)
 	case exportMsg:
-		m.notice = "report written to " + msg.path
-		if msg.err != nil {
-			m.notice = "the report could not be written: " + msg.err.Error()
-		}
+		m.notice = msg.says()
 	case brokenMsg:
 		m.broken = msg.err
 		return tea.Quit
@@ -214,7 +242,7 @@ func (m *model) paste(text string) tea.Cmd {
 		if m.prompt.typed != nil {
 			return m.prompt.typed(m.prompt.line.String())
 		}
-	case m.on == walkID && m.walk.editing:
+	case m.noting():
 		m.walk.note.Insert(text)
 		m.walk.keepNote(m)
 	}
@@ -232,28 +260,53 @@ func meant(k tea.KeyPressMsg) tea.KeyPressMsg {
 
 func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	k = meant(k)
-	name := k.String()
-	a := m.keys.of(name)
-	switch a {
-	case actQuit:
+	switch a := m.keys.of(k.String()); {
+	case a == actQuit:
 		return tea.Quit
-	case actSuspend:
+	case a == actSuspend:
 		return m.suspend()
-	case actRedraw:
-		if m.surface != nil {
-			m.surface.Redraw()
-		}
+	case a == actRedraw:
+		m.redraw()
 		return nil
-	}
-	switch {
 	case m.leaving:
-		return m.leave(name, a)
+		return m.leave(k.String(), a)
 	case m.prompt != nil:
 		return m.inPrompt(k)
-	case !m.welcome && m.on == walkID && m.walk.editing:
+	case m.noting():
 		return m.walk.edit(m, k)
+	case m.waiting():
+		return m.keep(k, a)
+	default:
+		return m.obey(a)
 	}
-	m.notice = ""
+}
+
+// noting says whether a note to a question is being typed.
+func (m *model) noting() bool { return !m.welcome && m.on == walkID && m.walk.editing }
+
+// waiting says whether the checklist is wanted and not there yet.
+func (m *model) waiting() bool { return m.diagnosis == nil && !m.welcome && !m.help }
+
+// keep keeps a key until the checklist is there.
+func (m *model) keep(k tea.KeyPressMsg, a action) tea.Cmd {
+	if a == actLeave {
+		return tea.Quit
+	}
+	m.early = append(m.early, k)[:min(len(m.early)+1, mostEarly)]
+	return nil
+}
+
+func (m *model) redraw() {
+	if m.surface != nil {
+		m.surface.Redraw()
+	}
+}
+
+// obey obeys an action where nothing is being typed.
+func (m *model) obey(a action) tea.Cmd {
+	if !m.now().Before(m.heldTo) {
+		m.notice = ""
+	}
 	switch {
 	case m.help:
 		m.inHelp(a)
@@ -262,11 +315,6 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 		return m.inCopyList(a)
 	case m.welcome:
 		return m.begin(a)
-	case m.diagnosis == nil && a == actLeave:
-		return tea.Quit
-	case m.diagnosis == nil:
-		m.early = append(m.early, k)[:min(len(m.early)+1, mostEarly)]
-		return nil
 	}
 	return m.command(a)
 }
@@ -289,11 +337,8 @@ func (m *model) typedEarly() tea.Cmd {
 // command obeys an action that means the same on all screens, or passes it on to
 // the one that one is on.
 func (m *model) command(a action) tea.Cmd {
-	for id, tab := range tabs {
-		if a == tab.action {
-			m.show(screenID(id))
-			return nil
-		}
+	if m.tabbed(a) {
+		return nil
 	}
 	switch a {
 	case "":
@@ -340,16 +385,31 @@ func (m *model) inHelp(a action) {
 	}
 }
 
-// begin obeys a key on the first screen.
+// tabbed goes to the screen that an action stands for, and says whether it
+// stands for one.
+func (m *model) tabbed(a action) bool {
+	id := slices.IndexFunc(tabs[:], func(tab tab) bool { return tab.action == a })
+	if id < 0 {
+		return false
+	}
+	m.show(screenID(id))
+	return true
+}
+
+// begin obeys a key on the first screen: it starts the walk, or goes straight to
+// another screen, from which esc comes back.
 func (m *model) begin(a action) tea.Cmd {
+	if m.failed == nil && m.tabbed(a) {
+		return nil
+	}
 	switch a {
 	case actLeave:
 		return tea.Quit
 	case actHelp:
 		m.help, m.helpScroll.top = true, 0
-	case actEnter, actTick, actWalk, actNext:
+	case actEnter, actTick, actNext:
 		if m.failed == nil {
-			m.welcome = false
+			m.show(walkID)
 		}
 	}
 	return nil
@@ -384,23 +444,14 @@ func (m *model) suspend() tea.Cmd {
 	if m.surface == nil {
 		return nil
 	}
-	return beside(m.surface.Suspend)
+	return m.beside(m.surface.Suspend)
 }
-
-// aside is something that is done on the plain terminal, while the program reads
-// no keys.
-type aside struct{ do func() error }
-
-func (a aside) Run() error          { return a.do() }
-func (a aside) SetStdin(io.Reader)  {}
-func (a aside) SetStdout(io.Writer) {}
-func (a aside) SetStderr(io.Writer) {}
 
 // beside does something on the plain terminal. An error is of a terminal that
 // can't be taken again: it ends the program.
-func beside(do func() error) tea.Cmd {
-	return tea.Exec(aside{do}, func(err error) tea.Msg {
-		if err != nil {
+func (m *model) beside(do func() error) tea.Cmd {
+	return m.background(func() tea.Msg {
+		if err := do(); err != nil {
 			return brokenMsg{err}
 		}
 		return nil

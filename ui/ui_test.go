@@ -371,6 +371,53 @@ func TestContentThatCannotBeLoadedIsShown(t *testing.T) {
 	}
 }
 
+// Where the measurements have no room beside the options they stand in their
+// place, and no key ticks what is not to be seen.
+func TestMeasurementsOnASmallScreen(t *testing.T) {
+	o := sitDown(t, 40, 10)
+	o.press("enter", "f")
+	o.see("This host, last 15 s", "lines 1-", "f the options")
+	o.press("down")
+	o.see("lines 2-")
+	o.press("end", "pgdown", "pgdown", "pgdown", "pgdown", "pgdown", "pgdown", "pgdown", "pgdown", "1", "home", "f")
+	o.press("space")
+	o.see("[ ] One application")
+	if len(o.m.kase.Answers) > 0 {
+		t.Errorf("answered unseen: %v", o.m.kase.Answers)
+	}
+	o.press("space")
+	o.see("[x] One application")
+}
+
+// The tabs of the first screen work: they lead straight to their screens, and esc
+// comes back until the walk begins.
+func TestTheFirstScreenLeadsToAll(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	for id := causesID; id < screenCount; id++ {
+		key := fmt.Sprint(int(id) + 1)
+		o.press(key)
+		o.see("[" + key + " " + tabs[id].title + "]")
+		o.press("esc")
+		o.see("enter starts.")
+	}
+	o.press("2", "enter")
+	o.see("[7 Plan]")
+	o.press("esc", "esc")
+	o.see("enter starts.")
+	o.send(tea.MouseClickMsg{Button: tea.MouseLeft, X: 30, Y: 0})
+	o.see("[4 Journey]")
+	o.press("1", "esc")
+	o.see("[4 Journey]")
+	o.press("esc")
+	o.see("[1 Walk]")
+	early := &operator{t, asciiModel(t, Options{})}
+	early.resize(80, 24)
+	early.press("6", "esc", "5")
+	early.see("reading the checklist")
+	early.send(openMsg{kase: checklist.NewCase(o.m.kase.Book, time.Now())})
+	early.see("[5 Flows]")
+}
+
 func BenchmarkAnswerAndDraw(b *testing.B) {
 	book, err := content.Load("")
 	if err != nil {

@@ -14,6 +14,7 @@ type walkScreen struct {
 	at      int  // question
 	option  int  // cursor: an option, or the last for "don't know"
 	findOut bool // shown instead of the measurements
+	tight   bool // as it was drawn last: there was no room for either
 	editing bool // a note is being typed
 	note    line
 	options scroll
@@ -32,6 +33,9 @@ func (s *walkScreen) question(m *model) *content.Question {
 
 func (s *walkScreen) do(m *model, a action) tea.Cmd {
 	q := s.question(m)
+	if s.tight && s.findOut && s.read(a) {
+		return nil
+	}
 	switch a {
 	case actUp:
 		s.option = max(0, s.option-1)
@@ -64,6 +68,22 @@ func (s *walkScreen) do(m *model, a action) tea.Cmd {
 	return nil
 }
 
+// read obeys an action while the measurements stand in the place of the options,
+// and says whether it did: what is not to be seen is not ticked.
+func (s *walkScreen) read(a action) bool {
+	switch a {
+	case actUp:
+		s.lower.top--
+	case actDown:
+		s.lower.top++
+	case actTick:
+		s.findOut = false
+	default:
+		return false
+	}
+	return true
+}
+
 // leap handles the actions that go further than to the next.
 func (s *walkScreen) leap(m *model, a action) {
 	switch a {
@@ -84,6 +104,12 @@ func (s *walkScreen) hints(m *model) []hint {
 	next := "next"
 	if s.at == len(m.kase.Book.Questions())-1 {
 		next = "diagnosis"
+	}
+	switch {
+	case s.tight && s.findOut:
+		return []hint{{actFindOut, "the options"}, {actDown, "scroll"}}
+	case s.tight:
+		return []hint{{actTick, "tick"}, {actFindOut, "facts"}, {actEnter, next}, {actPrevious, "back"}, {actNote, "note"}, {actDontKnow, "don't know"}}
 	}
 	return []hint{{actTick, "tick"}, {actEnter, next}, {actPrevious, "back"}, {actFindOut, "find out"}, {actNote, "note"}, {actDontKnow, "don't know"}}
 }

@@ -32,7 +32,11 @@ func (m *model) drawWelcome(w int) []string {
 			lines = append(lines, wrap("  "+unticked+" "+o.Label, min(w, 78), "      ")...)
 		}
 	}
-	lines = append(lines, "", t.bold.Render(m.keys.key(actEnter))+" starts", "")
+	lines = append(lines, "", t.bold.Render(m.keys.key(actEnter))+" starts.")
+	if m.layout.header > 1 {
+		lines = append(lines, wrap(fmt.Sprintf("The keys above go straight to a screen, %s comes back.", m.keys.key(actBack)), min(w, 78), "")...)
+	}
+	lines = append(lines, "")
 	return append(lines, m.blindIn(min(w, 78), m.layout.bodyHeight-len(lines))...)
 }
 

@@ -51,7 +51,8 @@ Exit status: 0 when the host could be observed, whatever was found; with
 --exit-code 3 when a cause is named; 1 failure; 2 wrong usage.`,
 		Example: `  whydrop diagnose
   whydrop diagnose --duration 30s --json
-  whydrop diagnose --answers answers.yaml --report > incident.md`,
+  whydrop diagnose --answers answers.yaml --report > incident.md
+  whydrop diagnose --report --redact > for-others.md   # names are pseudonyms`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return diagnose(cmd, o) },
 	}
@@ -90,7 +91,7 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 		return err
 	}
 	if o.answers != "" {
-		if err := readAnswers(c, o.answers, cmd.InOrStdin()); err != nil {
+		if err := readAnswers(cmd.Context(), c, o.answers, cmd.InOrStdin()); err != nil {
 			return err
 		}
 	}
@@ -100,6 +101,9 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 		return err
 	}
 	d := c.Diagnose()
+	if anonymous := redaction(cmd); anonymous != nil {
+		c, d = anonymous(c)
+	}
 	if err := write(cmd.OutOrStdout(), c, d, o); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
@@ -156,27 +160,6 @@ func openCase(cmd *cobra.Command) (*checklist.Case, error) {
 		return nil, err
 	}
 	return checklist.NewCase(book, time.Now()), nil
-}
-
-func readAnswers(c *checklist.Case, name string, stdin io.Reader) error {
-	const limit = 1 << 20
-	in := stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return fmt.Errorf("answers: %w", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	data, err := io.ReadAll(io.LimitReader(in, limit+1))
-	if err != nil {
-		return fmt.Errorf("answers: %w", err)
-	}
-	if len(data) > limit {
-		return fmt.Errorf("answers: %s is larger than %d bytes", name, limit)
-	}
-	return c.ReadAnswers(name, data)
 }
 
 // observed fails if nothing at all could be read: then there is no diagnosis.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -35,10 +36,12 @@ change that, and the one command that gives them. It changes nothing itself.`,
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c := examine(cmd)
-			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), c)
-			}
-			return showCheckup(newSheet(cmd.OutOrStdout()), c)
+			return redactCheckup(cmd, c, func(out io.Writer) error {
+				if asJSON {
+					return writeJSON(out, c)
+				}
+				return showCheckup(newSheet(out), c)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON ("+doctorSchema+")")

@@ -33,7 +33,7 @@ var errFaultFound = errors.New("a fault was found")
 func main() {
 	lab.Main() // a process of the lab is this program again
 	cores(2)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -53,6 +53,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errOut)
+	completions(root)
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	var status exitStatus
@@ -87,12 +88,12 @@ lets a small BPF program count the packets that the kernel drops, until it ends;
 
 Settings such as --theme can also stand in the configuration file or in the
 environment (WHYDROP_THEME=ascii); 'whydrop config' shows all of them.`,
-		Example: `  whydrop                                  the walkthrough
-  whydrop --demo                           the walkthrough on a recorded sick host
-  whydrop --plain                          the same on plain lines
-  whydrop --answers answers.yaml           go on with the answers of before
-  whydrop diagnose                         observe 5 seconds and name the causes
-  whydrop diagnose --json --duration 10s   the same for scripts`,
+		Example: `  whydrop                                  # the walkthrough
+  whydrop --demo                           # the walkthrough on a recorded sick host
+  whydrop --plain                          # the same on plain lines
+  whydrop --answers answers.yaml           # go on with the answers of before
+  whydrop diagnose                         # observe 5 seconds and name the causes
+  whydrop diagnose --json --duration 10s   # the same for scripts`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
@@ -101,6 +102,7 @@ environment (WHYDROP_THEME=ascii); 'whydrop config' shows all of them.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().String("content", "", "lay this `directory`'s causes, questions and remedies over the built-in ones")
 	root.PersistentFlags().Bool("no-bpf", false, "attach no BPF program: do without the kernel's own drop reasons")
+	addRedact(root)
 	root.PersistentFlags().String("config", "", "read the settings from this `file` instead of "+shortHome(configFile()))
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		_, err := applySettings(cmd)
@@ -111,6 +113,28 @@ environment (WHYDROP_THEME=ascii); 'whydrop config' shows all of them.`,
 	return root
 }
 
+// completions adds the commands that write completions, which the library has, with
+// an example each: where the shell looks for them. They write where the root did
+// when they were added.
+func completions(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	all, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		return
+	}
+	all.Example = "  source <(whydrop completion bash)"
+	for shell, example := range map[string]string{
+		"bash":       "  whydrop completion bash > ~/.local/share/bash-completion/completions/whydrop",
+		"zsh":        "  whydrop completion zsh > /usr/local/share/zsh/site-functions/_whydrop",
+		"fish":       "  whydrop completion fish > ~/.config/fish/completions/whydrop.fish",
+		"powershell": "  whydrop completion powershell > whydrop.ps1",
+	} {
+		if cmd, _, err := all.Find([]string{shell}); err == nil {
+			cmd.Example = example
+		}
+	}
+}
+
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -118,8 +142,15 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return usageError{fmt.Errorf("%q is not a command or argument of %q", args[0], cmd.CommandPath())}
 }
 
+// stamped is the version where a package is built of a source without its
+// repository: -ldflags "-X main.stamped=1.2.0".
+var stamped string
+
 // version is the module's version as the build recorded it.
 func version() string {
+	if stamped != "" {
+		return stamped
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "unknown"

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ func manCommand() *cobra.Command {
 		Long: `man writes the manual pages of whydrop and of its commands, one file each, into a
 directory, for a package to install as /usr/share/man/man1. 'whydrop completion'
 writes the completions for a shell.`,
-		Example: "  whydrop man /usr/local/share/man/man1",
+		Example: "  whydrop man ~/.local/share/man/man1",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usageError{fmt.Errorf("expected one directory, got %d arguments", len(args))}
@@ -44,8 +45,12 @@ writes the completions for a shell.`,
 }
 
 // released is when the program's source was committed, so that the pages of one
-// source are always the same; the epoch where the build does not know.
+// source are always the same; the epoch where the build does not know. As in all
+// builds that can be repeated, SOURCE_DATE_EPOCH (seconds) goes before.
 func released() time.Time {
+	if s, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64); err == nil {
+		return time.Unix(s, 0).UTC()
+	}
 	info, _ := debug.ReadBuildInfo()
 	if info != nil {
 		for _, s := range info.Settings {

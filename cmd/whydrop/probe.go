@@ -94,7 +94,7 @@ func probe(cmd *cobra.Command, args []string, o probeOptions) error {
 	if i < 0 {
 		return usageError{unknownProbe(args[0], sources)}
 	}
-	return runProbe(cmd, sources[i], book.Facts, o)
+	return runProbe(cmd, sources[i], book, o)
 }
 
 // unknownProbe names the probes there are, and the one that was perhaps meant.
@@ -171,8 +171,12 @@ func listProbes(cmd *cobra.Command, sources []fact.Source, o probeOptions) error
 	return showProbes(newSheet(cmd.OutOrStdout()), list)
 }
 
-func runProbe(cmd *cobra.Command, s fact.Source, words *content.Vocabulary, o probeOptions) error {
+func runProbe(cmd *cobra.Command, s fact.Source, book *content.Book, o probeOptions) error {
 	info, f := runOne(cmd, s, o.duration)
+	f = named(cmd, book, f)
+	for _, st := range f.Probes {
+		info.Why = st.Why
+	}
 	var err error
 	if o.json {
 		err = writeJSON(cmd.OutOrStdout(), struct {
@@ -183,7 +187,7 @@ func runProbe(cmd *cobra.Command, s fact.Source, words *content.Vocabulary, o pr
 	} else {
 		self, _ := rights.Self("/") // without it all rights count as missing
 		gaps := findGaps([]fact.Source{s}, f, self)
-		err = showProbe(newSheet(cmd.OutOrStdout()), info, f, gaps, words, o.all)
+		err = showProbe(newSheet(cmd.OutOrStdout()), info, f, gaps, book.Facts, o.all)
 	}
 	if err == nil && info.Status == "failed" {
 		err = errors.New("probe " + info.Name + " failed: " + content.Show(info.Why))

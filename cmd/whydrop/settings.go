@@ -24,7 +24,7 @@ import (
 // settings are the flags that can also be set for good: in the configuration
 // file under their own name, or by an environment variable. A flag goes before
 // the environment, and that before the file.
-var settings = []string{"colour", "content", "duration", "keys", "mouse", "no-bpf", "plain", "theme"}
+var settings = []string{"colour", "content", "duration", "keys", "mouse", "no-bpf", "plain", "redact", "theme"}
 
 // variable is the environment variable of a setting.
 func variable(setting string) string {
@@ -214,6 +214,9 @@ environment, the configuration file, or whydrop itself; and the actions of the
 walkthrough with their keys, which can be given others. It changes nothing.`,
 		Example: "  whydrop config\n  whydrop config --config other.yaml\n  WHYDROP_THEME=ascii whydrop config",
 		Args:    noArguments,
+		// In the place of what the root does before every command: a configuration
+		// that comes through a pipe can be read once only.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			origins, err := applySettings(cmd.Root())
 			if err != nil {

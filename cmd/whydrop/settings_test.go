@@ -1,11 +1,16 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
 
 // A configuration that is no configuration gives an error, at once.
@@ -52,8 +57,87 @@ func TestConfigQuotesKeys(t *testing.T) {
 	if _, err := applySettings(root); err != nil {
 		t.Fatal(err)
 	}
-	keys, err := root.Flags().GetStringToString("keys")
-	if err != nil || keys["search"] != ", F" || keys["mark"] != `"` {
-		t.Errorf("keys are %q, %v", keys, err)
+	keys := *root.Flag("keys").Value.(*keyChanges)
+	if keys["search"] != ", F" || keys["mark"] != `"` {
+		t.Errorf("keys are %q", keys)
+	}
+}
+
+// Every flag of the walkthrough and of all commands is a setting with a variable
+// and a line in the file, or there is a reason why it can't be kept.
+func TestEveryFlagIsASetting(t *testing.T) {
+	notKept := map[string]string{
+		"answers": "they are of one incident",
+		"config":  "it says where the settings are",
+		"demo":    "kept, it would hide the host for good",
+		"help":    "an answer instead of the work",
+		"version": "an answer instead of the work",
+	}
+	example := map[string]string{
+		"colour": "never", "content": t.TempDir(), "duration": "7s", "keys": "mark=K", "mouse": "true",
+		"no-bpf": "true", "plain": "true", "redact": "true", "theme": "ascii",
+	}
+	root, n := whole(), 0
+	root.InitDefaultHelpFlag()
+	root.InitDefaultVersionFlag()
+	root.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		n++
+		if notKept[f.Name] == "" && !slices.Contains(settings, f.Name) {
+			t.Errorf("--%s is no setting, and there is no reason", f.Name)
+		}
+	})
+	if n != len(notKept)+len(settings) {
+		t.Errorf("%d flags, but %d settings and %d reasons", n, len(settings), len(notKept))
+	}
+	for _, name := range settings {
+		t.Run(name, func(t *testing.T) {
+			if notKept[name] != "" || whole().Flag(name) == nil || example[name] == "" {
+				t.Fatal("a setting without flag or example, or with a reason against it")
+			}
+			path := filepath.Join(t.TempDir(), "config.yaml")
+			if err := os.WriteFile(path, []byte(name+": "+example[name]+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, way := range []struct {
+				args      []string
+				env, from string
+			}{
+				{[]string{"--config", path, "--" + name + "=" + example[name]}, example[name], "--" + name},
+				{[]string{"--config", path}, example[name], variable(name)},
+				{[]string{"--config", path}, "", path + ":1"},
+			} {
+				t.Setenv(variable(name), way.env)
+				root := rootCommand()
+				if err := root.ParseFlags(way.args); err != nil {
+					t.Fatal(err)
+				}
+				origins, err := applySettings(root)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Contains(origins, origin{name, example[name], way.from}) {
+					t.Errorf("%v with %s=%q gives %v", way.args, variable(name), way.env, origins)
+				}
+			}
+		})
+	}
+}
+
+// A configuration that comes through a pipe is read once: there is nothing in it
+// the second time.
+func TestConfigFromAPipe(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := w.WriteString("theme: ascii\n"); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	var out strings.Builder
+	code := run(t.Context(), []string{"config", "--config", fmt.Sprintf("/proc/self/fd/%d", r.Fd())}, &out, &out)
+	if code != 0 || !regexp.MustCompile(`theme +ascii`).MatchString(out.String()) {
+		t.Errorf("status %d: %s", code, out.String())
 	}
 }

@@ -35,7 +35,7 @@ type walkOptions struct {
 	demo     bool
 	duration time.Duration
 	mouse    bool
-	keys     map[string]string
+	keys     keyChanges
 }
 
 // addWalk makes the walkthrough what whydrop does without a command.
@@ -46,8 +46,7 @@ func addWalk(root *cobra.Command) {
 	root.Flags().DurationVar(&o.duration, "duration", 5*time.Second, "how long to observe before the first answer where the answers are piped")
 	root.Flags().BoolVar(&o.demo, "demo", false, "show a recorded sick host instead of this one")
 	root.Flags().BoolVar(&o.mouse, "mouse", false, "use the mouse: the wheel and clicks; without it the terminal selects text")
-	root.Flags().StringToStringVar(&o.keys, "keys", nil, "other keys, such as mark=K,pause=ctrl+p: `ACTION=KEYS`; 'whydrop config' names the actions")
-	root.Flags().Lookup("keys").DefValue = "" // not "[]"
+	root.Flags().Var(&o.keys, "keys", "other keys, such as mark=K,pause=ctrl+p; 'whydrop config' names the actions")
 	word(root.Flags(), "theme", "glyphs: what the locale promises, or these", "auto", "unicode", "ascii")
 	word(root.Flags(), "colour", "colours: what the terminal promises, or so many", "auto", "16", "256", "never")
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return walkthrough(cmd, o) }
@@ -65,13 +64,14 @@ func walkthrough(cmd *cobra.Command, o walkOptions) error {
 		if err != nil {
 			return err
 		}
-		if err := readAnswers(c, o.answers, cmd.InOrStdin()); err != nil {
+		if err := readAnswers(cmd.Context(), c, o.answers, cmd.InOrStdin()); err != nil {
 			return err
 		}
 		open = func() (*checklist.Case, error) { return c, nil }
 	}
 	opened := make(chan *content.Book, 1) // the probes need it too
 	w := walk{
+		keeper: newKeeper(), redact: redaction(cmd),
 		open: func() (*checklist.Case, error) {
 			c, err := open()
 			if err == nil {
@@ -120,17 +120,48 @@ type walk struct {
 	watch func(context.Context, func(*fact.Facts))
 	try   func(context.Context, string) (*fact.Facts, error) // nil on a recorded host
 	note  string                                             // on the first screen
+	// redact gives the case that is written pseudonyms; nil to keep its names.
+	redact func(*checklist.Case) (*checklist.Case, *checklist.Diagnosis)
+
+	keeper *keeper
+}
+
+// opened opens the case for somebody whose answers are kept.
+func (w walk) opened() (*checklist.Case, error) {
+	c, err := w.open()
+	if err == nil {
+		w.keeper.begin(c)
+	}
+	return c, err
+}
+
+// again is the command that begins the same walkthrough, on lines or on screens.
+func again(cmd *cobra.Command, plain, demo bool) string {
+	command := "whydrop"
+	if plain {
+		command += " --plain"
+	}
+	if demo {
+		command += " --demo"
+	}
+	if cmd.Flag("redact").Changed {
+		command += " --redact"
+	}
+	if dir := cmd.Flag("content"); dir.Changed {
+		command += " --content " + content.Show(quote(dir.Value.String()))
+	}
+	return command
 }
 
 // screens shows the walkthrough on whole screens.
 func (w walk) screens(cmd *cobra.Command, o walkOptions) error {
-	var written reports
+	written := &reports{write: w.export}
 	left, err := ui.Run(cmd.Context(), ui.Options{
 		First: content.FirstQuestion(), Note: w.note,
 		Theme: cmd.Flag("theme").Value.String(), Colours: cmd.Flag("colour").Value.String(), Keys: o.keys, Mouse: o.mouse,
-		Open: w.open, Watch: w.watch, Try: w.try, Export: written.export,
+		Open: w.opened, Watch: w.watch, Try: w.try, Export: written.export, Redact: w.redact, Keep: w.keeper.keep,
 	})
-	err = errors.Join(err, keepAnswers(cmd, left, "whydrop")) // before a word that the terminal may not take
+	err = errors.Join(err, w.keeper.end(cmd.ErrOrStderr(), left, again(cmd, false, o.demo))) // before a word that the terminal may not take
 	for _, path := range written.list() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "report written to %s\n", path)
 	}
@@ -147,9 +178,9 @@ func (w walk) plain(cmd *cobra.Command, o walkOptions) error {
 	}
 	left, err := plain.Run(cmd.Context(), plain.Options{
 		In: cmd.InOrStdin(), Out: cmd.OutOrStdout(), Typed: typed, Shown: typed && terminal(os.Stdout), Settle: o.duration,
-		Open: w.open, Watch: w.watch, Export: exportReport, Note: w.note,
+		Open: w.opened, Watch: w.watch, Export: w.export, Redact: w.redact, Keep: w.keeper.keep, Try: w.try, Note: w.note,
 	})
-	err = errors.Join(err, keepAnswers(cmd, left, "whydrop --plain"))
+	err = errors.Join(err, w.keeper.end(cmd.ErrOrStderr(), left, again(cmd, true, o.demo)))
 	if err == nil && cmd.Context().Err() == nil && left.Facts == nil {
 		return errors.New("the host could not be observed: nothing was measured in time")
 	}
@@ -162,12 +193,14 @@ func (w walk) plain(cmd *cobra.Command, o walkOptions) error {
 // reports are the reports that were written, to be told again when the screen
 // is left.
 type reports struct {
+	write func(*checklist.Case, *checklist.Diagnosis) (string, error)
+
 	mu    sync.Mutex
 	paths []string
 }
 
 func (r *reports) export(c *checklist.Case, d *checklist.Diagnosis) (string, error) {
-	path, err := exportReport(c, d)
+	path, err := r.write(c, d)
 	if err == nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -236,37 +269,4 @@ func writeNew(dir, name string, data []byte) (string, error) {
 		}
 		return path, nil
 	}
-}
-
-// keepAnswers writes the answers of a walkthrough that ends to the state
-// directory, so that nothing typed is lost, and says where, and how to go on with
-// them.
-func keepAnswers(cmd *cobra.Command, c *checklist.Case, again string) error {
-	if c == nil || len(c.Answers) == 0 {
-		return nil
-	}
-	data, err := c.AnswersYAML()
-	if err != nil {
-		return err
-	}
-	dir := os.Getenv("XDG_STATE_HOME")
-	if home, err := os.UserHomeDir(); !filepath.IsAbs(dir) && err == nil { // the XDG rules: a relative one is void
-		dir = filepath.Join(home, ".local", "state")
-	}
-	name := "answers-" + c.Started.UTC().Format("20060102-150405") + ".yaml"
-	path, err := "", errors.New("no state directory")
-	if dir != "" {
-		dir = filepath.Join(dir, "whydrop")
-		if err = os.MkdirAll(dir, 0o700); err == nil {
-			path, err = writeNew(dir, name, data)
-		}
-	}
-	if err != nil {
-		path, err = writeNew(os.TempDir(), "whydrop-"+name, data)
-	}
-	if err != nil {
-		return fmt.Errorf("the answers could not be kept: %w", err)
-	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "answers kept in %s\ngo on with: %s --answers %s\n", path, again, path)
-	return nil
 }

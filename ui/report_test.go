@@ -1,0 +1,37 @@
+package ui
+
+import (
+	"maps"
+	"strings"
+	"testing"
+
+	"whydrop/checklist"
+	"whydrop/probes/fact"
+)
+
+// TestTheReportIsShownAsItIsWritten: where it is redacted, its preview and its
+// copy are, and it says so; the other screens keep the names.
+func TestTheReportIsShownAsItIsWritten(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	host := o.m.kase.Facts.Host
+	o.press("enter", "8")
+	o.see("dropped TCP packets on " + host)
+	if strings.Contains(o.screen(), "pseudonyms") {
+		t.Error("a report with names is said to be redacted")
+	}
+
+	o = sitDown(t, 80, 24)
+	o.m.options.Redact = func(c *checklist.Case) (*checklist.Case, *checklist.Diagnosis) {
+		facts := fact.Facts{Host: "host-x1y2", Values: maps.Clone(c.Facts.Values), Tables: c.Facts.Tables}
+		k := c.Rewritten(&facts, strings.ToUpper)
+		return k, k.Diagnose()
+	}
+	o.press("enter", "8")
+	o.see("names in it are pseudonyms", "dropped TCP packets on host-x1y2")
+	if copied := o.m.screen().copies(o.m); len(copied) != 1 || !strings.Contains(copied[0].text, "host-x1y2") || strings.Contains(copied[0].text, "on "+host+"\n") {
+		t.Error("the copy of the report is not redacted")
+	}
+	if o.m.kase.Facts.Host != host {
+		t.Error("the case itself was changed")
+	}
+}
