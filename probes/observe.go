@@ -104,12 +104,17 @@ func (o *Observer) Watch(ctx context.Context, window time.Duration, each func(*f
 	o.round(ctx, first)
 	timer := time.NewTicker(watchTick)
 	defer timer.Stop()
-	for {
+	for awake := o.start; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 		}
+		now := o.now()
+		if now.Sub(awake) > window {
+			o.forget(now)
+		}
+		awake = now
 		o.round(ctx, middle)
 		every, due := o.budget.judgement(o.now())
 		if !due {
@@ -118,6 +123,19 @@ func (o *Observer) Watch(ctx context.Context, window time.Duration, each func(*f
 		f := o.facts()
 		f.Every = every.Seconds()
 		each(f)
+	}
+}
+
+// forget begins anew: the process stood still for longer than the window, stopped by
+// a signal, and what passed meanwhile is no evidence of the last seconds.
+func (o *Observer) forget(now time.Time) {
+	o.start = now
+	for _, w := range o.sources {
+		w.mu.Lock()
+		if w.pace != fact.Once {
+			w.readings, w.told, w.since = nil, nil, now
+		}
+		w.mu.Unlock()
 	}
 }
 

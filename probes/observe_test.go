@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -254,4 +255,33 @@ func TestWatchKeepsAWindow(t *testing.T) {
 	if calls != 5 {
 		t.Errorf("%d calls", calls)
 	}
+}
+
+// A process that was stopped for an hour (Ctrl+Z, fg) knows nothing of the hour's
+// last seconds: what grew meanwhile is not told as their growth.
+func TestWatchBeginsAnewAfterAStop(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var stopped atomic.Int64
+	s := &fake{name: "s", look: count}
+	o := NewObserver(s)
+	o.now = func() time.Time { return time.Now().Add(time.Duration(stopped.Load())) }
+	calls := 0
+	o.Watch(ctx, 5*time.Second, func(f *fact.Facts) {
+		calls++
+		switch calls {
+		case 3:
+			stopped.Store(int64(time.Hour))
+		case 4:
+			if s.saw != 1 || f.Seconds > 0.5 {
+				t.Errorf("after an hour it tells %d readings and %.1f s", s.saw, f.Seconds)
+			}
+		case 5:
+			if s.saw != 2 || f.Seconds > 1.5 {
+				t.Errorf("a second later it tells %d readings and %.1f s", s.saw, f.Seconds)
+			}
+			cancel()
+		}
+	})
 }

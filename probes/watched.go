@@ -32,6 +32,8 @@ type watched struct {
 	// told is what the source told last: while it is looked at, it can't be
 	// asked again.
 	told *fact.Facts
+	// since is from when on readings count.
+	since time.Time
 }
 
 func (w *watched) cost() time.Duration {
@@ -84,7 +86,7 @@ func (w *watched) look(ctx context.Context, o *Observer) <-chan struct{} {
 		switch {
 		case took > patience+grace:
 			w.err = tooLate(took)
-		case err == nil:
+		case err == nil && !w.began.Before(w.since):
 			w.readings = append(w.readings, fact.Reading{At: w.began, Data: data})
 			if len(w.readings) > maxReadings {
 				w.readings = append(w.readings[:0], w.readings[len(w.readings)-maxReadings:]...)

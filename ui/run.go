@@ -26,7 +26,7 @@ const settled = 4
 // goes before.
 func spare() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(35)
+		debug.SetGCPercent(25)
 	}
 	debug.FreeOSMemory()
 }
