@@ -78,14 +78,14 @@ func (m *model) causeSeries(f *checklist.Finding) []float64 {
 // weight says how much a reason counts, in a word and in decibans.
 func weight(r checklist.Reason, sign string) string {
 	if r.Answer {
-		return fmt.Sprintf(" (%s, as remembered, %s%s dB)", r.Strength(), sign, content.Show(r.Weight))
+		return fmt.Sprintf(" (%s, as remembered, %s%s)", r.Strength(), sign, content.Show(r.Weight))
 	}
-	return fmt.Sprintf(" (%s, %s%s dB)", r.Strength(), sign, content.Show(r.Weight))
+	return fmt.Sprintf(" (%s, %s%s)", r.Strength(), sign, content.Show(r.Weight))
 }
 
 // sum says what the evidence comes to.
 func sum(f *checklist.Finding) string {
-	return fmt.Sprintf("%s: %s dB, from %s dB before any evidence; named above 0",
+	return fmt.Sprintf("%s weighs %s, from %s before any evidence; named above 0",
 		content.Show(f.Cause.ID), content.Show(f.Evidence), content.Show(f.Cause.Prior))
 }
 

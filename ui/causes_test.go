@@ -57,7 +57,7 @@ func TestSearchingCauses(t *testing.T) {
 func TestACauseSaysWhatSpeaksForIt(t *testing.T) {
 	o := sitDown(t, 80, 40)
 	o.press("enter", "space", "2", "down")
-	o.see("+ 42 connection attempts found a full accept queue", "+30 dB)", "hint, +3 dB)", "as remembered", "evidence; named above",
+	o.see("+ 42 connection attempts found a full accept queue", "+30)", "hint, +3)", "as remembered", "evidence; named above",
 		"Could not be looked at (1 of its", "To settle it (y copies)")
 	o.press("y")
 	o.see("to settle it: ss -lntp", "the cause: listen.accept-queue-full")

@@ -1,12 +1,10 @@
 package ui
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 
-	"whydrop/checklist"
 	"whydrop/content"
 )
 
@@ -28,7 +26,9 @@ func (m *model) draw() []string {
 		}
 		lines = append(lines, body...)
 	}
-	return append(lines, t.pad(m.drawFooter(), l.width))[:l.height]
+	foot := m.drawFooter()
+	lines = lines[:max(0, min(len(lines), l.height-len(foot)))]
+	return append(lines, t.block(foot, l.width, len(foot))...)[:l.height]
 }
 
 func (m *model) drawHeader() []string {
@@ -82,60 +82,29 @@ func (m *model) hostLine() string {
 	return m.theme.dim.Render(content.Show(m.facts.Host))
 }
 
-// verdictLine is always to be seen: what is known at this moment. Where there
-// is no room for all of it, the cause's title is cut, never the verdict.
-func (m *model) verdictLine(w int) string {
-	t, d := m.theme, m.diagnosis
-	if d == nil || d.facts == nil {
-		return "measuring: the first result takes a second"
+// mostNotice is how many lines what just happened may take from the screen until
+// the next key.
+const mostNotice = 4
+
+// leastKeys is in how much room beside a notice some keys are still named.
+const leastKeys = 24
+
+// drawFooter is the last line of the screen; what just happened is told in full,
+// on more lines if need be, and with some keys beside it where there is room.
+func (m *model) drawFooter() []string {
+	t, w := m.theme, m.layout.width
+	if m.leaving || m.prompt != nil || m.notice == "" {
+		return []string{m.footLine()}
 	}
-	head, text, odds, more, style := "", "", "", 0, t.warn
-	switch d.Verdict {
-	case checklist.Fault:
-		named := d.Named()
-		head, text, style = "FAULT: ", named[0].Cause.Title, t.bad
-		odds, more = fmt.Sprintf(" (%s)", checklist.Percent(named[0].Probability)), len(named)-1
-	case checklist.Healthy:
-		head, style = "HEALTHY so far", t.bold
-		text = fmt.Sprintf(": nothing lost packets in the last %.0f s", d.facts.Seconds)
-	default:
-		head, text = "INCONCLUSIVE: ", "no cause can be named yet"
-		if len(d.Symptoms) > 0 {
-			head, text = "UNEXPLAINED: ", content.Show(d.Symptoms[0])
-		}
+	lines := wrap(content.Show(m.notice), w, "")
+	lines = styled(t.atMost(min(mostNotice, max(1, m.layout.bodyHeight/2)), lines, w), t.bold.Render)
+	if rest := w - ansi.StringWidth(lines[0]) - gap; len(lines) == 1 && rest >= leastKeys {
+		lines[0] += " " + t.dim.Render(t.border) + " " + m.keyHelp(rest)
 	}
-	if m.paused {
-		head = "PAUSED. " + head
-	}
-	tail := ""
-	for _, tail = range m.verdictTails(odds, more) {
-		if ansi.StringWidth(head+text+tail) <= w {
-			break
-		}
-	}
-	return style.Render(head + t.clip(text, w-ansi.StringWidth(head+tail)) + tail)
+	return lines
 }
 
-// verdictTails are what may stand behind the title of the cause, the longest
-// first: how likely it is, how many more are named, and what is new.
-func (m *model) verdictTails(odds string, more int) []string {
-	long, brief := odds, odds
-	if more > 0 {
-		long, brief = fmt.Sprintf("%s, and %d more", odds, more), fmt.Sprintf("%s, +%d", odds, more)
-	}
-	if m.news.text == "" || !m.now().Before(m.news.until) {
-		return []string{long, brief}
-	}
-	text := content.Show(m.news.text)
-	at, _, _ := strings.Cut(text, ": ")
-	word, _, _ := strings.Cut(text, " ")
-	if word == "gone" && odds != "" {
-		at, word = "another is "+at, "another is gone"
-	}
-	return []string{long + " [" + text + "]", long + " [" + at + "]", long + " [" + word + "]", brief + " [" + word + "]"}
-}
-
-func (m *model) drawFooter() string {
+func (m *model) footLine() string {
 	t, w := m.theme, m.layout.width
 	switch {
 	case m.leaving && w < 76:
@@ -144,8 +113,6 @@ func (m *model) drawFooter() string {
 		return t.warn.Render("Leave? y yes, " + m.keys.key(actReport) + " write the report first, n stay. The answers are kept.")
 	case m.prompt != nil:
 		return m.prompt.draw(t, w)
-	case m.notice != "":
-		return t.bold.Render(content.Show(m.notice))
 	case m.trial.leave != nil:
 		return t.bold.Render(m.trialLine())
 	}

@@ -267,10 +267,26 @@ func (s *flowsScreen) emptyLines(m *model, l *flowList, w int) []string {
 		text = l.list.Empty
 	}
 	lines := wrap(content.Show(text), w, "")
+	if l.looked && l.query == "" {
+		lines = append(s.signLines(m, w), lines...)
+	}
 	if l.looked && why != "" {
 		lines = append(append(lines, ""), styled(wrap(why, w, ""), m.theme.dim.Render)...)
 	}
 	return lines
+}
+
+// signLines say that something is wrong, where no row of a list tells.
+func (s *flowsScreen) signLines(m *model, w int) []string {
+	if len(m.diagnosis.Symptoms) == 0 {
+		return nil
+	}
+	lines := wrap("Something is wrong that this list does not show ("+m.keys.key(actCauses)+" tells more):", w, "")
+	lines = styled(lines, m.theme.bold.Render)
+	for _, sign := range m.diagnosis.Symptoms {
+		lines = append(lines, wrap("! "+content.Show(sign), w, "  ")...)
+	}
+	return append(lines, "")
 }
 
 // preview is what there is to say of the row under the cursor, in n lines below

@@ -324,3 +324,16 @@ func BenchmarkPageFlows200(b *testing.B)   { benchmarkFlows(b, 200, 60, "pgdown"
 // What new measurements of them cost, and another order.
 func BenchmarkNewFlows80(b *testing.B)  { benchmarkFlows(b, 80, 24, "") }
 func BenchmarkSortFlows80(b *testing.B) { benchmarkFlows(b, 80, 24, "o") }
+
+// A list with nothing in it does not say that all is well where a sign says that it
+// is not.
+func TestAnEmptyListTellsTheSigns(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	o.send(factsMsg{stuckHost(o.m.kase.Book.Facts)})
+	o.press("enter", "5")
+	o.see("No connection is in trouble", "Something is wrong that this list does not show (2 tells more)", "! 3 connections have unacknowledged data")
+	o.send(factsMsg{quietHost(o.m.kase.Book.Facts)})
+	if s := o.screen(); strings.Contains(s, "Something is wrong") {
+		t.Errorf("a quiet host is accused:\n%s", s)
+	}
+}

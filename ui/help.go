@@ -50,12 +50,13 @@ func (t theme) signs(on screenID) []helpRow {
 		return []helpRow{
 			{"- ?", "before a measurement: measured; could not be measured"},
 			{t.bar + " ? " + t.barRest, "in the line of the questions: answered, don't know, open"},
+			{t.down + " " + t.up, "beside an option: there are more below, above"},
 		}
 	case causesID:
 		return []helpRow{
 			{"! ?", "before a cause: named; possible"},
 			{"+ - =", "before evidence: for, against, accounted for by another cause"},
-			{"dB", "how much it weighs: +10 dB are ten times the odds, -10 dB a tenth"},
+			{"+10 -10", "how much it weighs (decibans): ten times the odds, a tenth of them"},
 		}
 	case treeID:
 		return []helpRow{{"! " + t.open + " " + t.shut, "before a place: a cause is named, some are open, all are ruled out"}}

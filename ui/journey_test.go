@@ -150,3 +150,18 @@ func BenchmarkJourney(b *testing.B) {
 		}
 	}
 }
+
+// What was sent again and is counted nowhere is told beside the place at which it
+// stands, and the other places outside point there.
+func TestWhatWasLostElsewhereIsTold(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	f := quietHost(o.m.kase.Book.Facts)
+	f.Count("Tcp.RetransSegs", 1269, 2000)
+	f.Count("TcpExt.TCPOrigDataSent", 9000, 20000)
+	o.send(factsMsg{f})
+	o.press("enter", "4")
+	for i, want := range map[string]string{"path": "segments sent again that no", "peer": "got lost elsewhere (see path)"} {
+		o.m.journey.at = i
+		o.see("? 1269 lost", want)
+	}
+}

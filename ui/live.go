@@ -103,6 +103,7 @@ func (m *model) tellNews(events []checklist.Event) {
 		switch e.Kind {
 		case checklist.Rose:
 			m.news = news{"new at " + clock(e.At), m.now().Add(freshFor)}
+			m.trial.rose(e.Cause, e.At)
 		case checklist.Fell:
 			m.news = news{"gone at " + clock(e.At) + ": " + e.Text, m.now().Add(freshFor)}
 		}
@@ -117,7 +118,7 @@ func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
 func (m *model) mark() {
 	at := m.now()
 	m.ask(prompt{
-		label: "mark " + clock(at) + ":", line: newLine(m.draft),
+		label: "mark " + clock(at) + ":", short: "mark", line: newLine(m.draft),
 		done: func(text string) tea.Cmd {
 			if text == "" {
 				text = "marked"

@@ -27,8 +27,26 @@ func (m *model) stopLines(s checklist.Stop, w int) []string {
 		lines = append(lines, styled(wrap(t.shut+" closed: "+content.Show(s.Why), w, "  "), t.dim.Render)...)
 	}
 	lines = append(lines, m.laneLines("Received", s, s.Received, w)...)
-	lines = append(lines, m.laneLines("Sent", s, s.Sent, w)...)
+	if s.Outside && m.diagnosis.Balance.Worth() && m.diagnosis.Balance.Unlocated > 0 {
+		lines = append(append(lines, "", t.bold.Render("Sent")), m.elsewhereLines(s, w)...)
+	} else {
+		lines = append(lines, m.laneLines("Sent", s, s.Sent, w)...)
+	}
 	return append(lines, m.stepLines(s.Hop.ID, w)...)
+}
+
+// elsewhereLines say of a place outside what was lost and is counted nowhere.
+func (m *model) elsewhereLines(s checklist.Stop, w int) []string {
+	way, n := m.diagnosis.way(), counted(m.diagnosis.Balance.Unlocated, "segments")
+	i := slices.IndexFunc(way, func(stop checklist.Stop) bool { return stop.Outside && stop.Hop.ID != way[0].Hop.ID })
+	if i >= 0 && way[i].Hop.ID == s.Hop.ID {
+		return wrap("? "+n+" sent again that no place of this host lost: put down to what lies outside", w, "  ")
+	}
+	text := "nothing on this host counts losses here"
+	if i >= 0 && s.Sent.Passes {
+		text += "; of the " + n + " that got lost elsewhere (see " + content.Show(way[i].Hop.Short) + ") some may have ended here"
+	}
+	return styled(wrap("  "+text, w, "  "), m.theme.dim.Render)
 }
 
 // mostPlaces is how many counters of a lane are told one by one.
@@ -120,21 +138,33 @@ func (m *model) placeLines(e checklist.LedgerEntry, named bool, w int) []string 
 // stepLines tell what happens to a packet at a hop, in the order of its journey.
 func (m *model) stepLines(hop string, w int) []string {
 	t := m.theme
-	var lines []string
-	for _, s := range m.kase.Book.Journey {
-		if !slices.Contains(s.Hops, hop) {
-			continue
-		}
-		if lines == nil {
-			lines = append(lines, "", t.bold.Render("What happens here"))
-		}
+	lines := []string{"", t.bold.Render("What happens here")}
+	for _, s := range m.stepsAt(hop) {
 		side := map[string]string{"source": "sending", "destination": "receiving", "network": "on the way"}[s.Side]
 		lines = append(lines, wrap("  "+content.Show(s.Title)+" ("+side+"): "+content.Show(s.Happens), w, "    ")...)
 		if s.Loses != "" {
 			lines = append(lines, wrap("    What is lost: "+content.Show(s.Loses), w, "    ")...)
 		}
 	}
+	if len(lines) == 2 {
+		return nil
+	}
 	return lines
+}
+
+// stepsAt are the steps of the journey that pass a hop: first those that begin or
+// end there, each in the order of the journey.
+func (m *model) stepsAt(hop string) []*content.JourneyStep {
+	var mainly, also []*content.JourneyStep
+	for _, s := range m.kase.Book.Journey {
+		switch i := slices.Index(s.Hops, hop); {
+		case i == 0, i > 0 && i == len(s.Hops)-1:
+			mainly = append(mainly, s)
+		case i > 0:
+			also = append(also, s)
+		}
+	}
+	return append(mainly, also...)
 }
 
 // listed joins names, at most eight, and counts the rest.

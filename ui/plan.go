@@ -68,10 +68,17 @@ func (m *model) planLines(w int) []string {
 }
 
 func (m *model) noPlan() string {
-	if m.diagnosis.Verdict == checklist.Healthy {
-		return "Nothing lost packets during the observation, so there is nothing to mend on this host now. If the trouble comes and goes, leave whydrop running until it comes again."
+	if m.diagnosis.Verdict != checklist.Healthy {
+		return fmt.Sprintf("No cause is named. Change nothing on a guess: answer more questions (%s), or see what would tell most (%s).",
+			m.keys.key(actWalk), m.keys.key(actCauses))
 	}
-	return "No cause is named. Change nothing on a guess: answer more questions (1), or see what would tell most (2)."
+	const later = "If the trouble comes and goes, leave whydrop running until it comes again."
+	ended, _ := m.ended()
+	if ended == "" {
+		return "Nothing lost packets during the observation, so there is nothing to mend on this host now. " + later
+	}
+	return fmt.Sprintf("There was no sign of trouble during the observation, so nothing has to be mended on this host now. All the same %s (%s shows where): that is no trouble as long as nobody misses them. %s",
+		ended, m.keys.key(actJourney), later)
 }
 
 func (m *model) planStep(number int, s checklist.PlanStep, w int) []string {

@@ -56,8 +56,9 @@ func (l *line) view(t theme, width int) string {
 // prompt is a line that is being typed at the foot of the screen. Every way out
 // of it keeps what was typed.
 type prompt struct {
-	label string
-	line  line
+	label, short string // short is for a small screen: a word
+	line         line
+	offered      bool // the text is only offered: what is typed takes its place
 	// typed is told the text after every key, done when enter ends it, left when
 	// esc does. Any may be nil.
 	typed, done, left func(text string) tea.Cmd
@@ -79,7 +80,7 @@ func (m *model) inPrompt(k tea.KeyPressMsg) tea.Cmd {
 	case "esc":
 		m.prompt, end = nil, p.left
 	default:
-		p.line.key(k)
+		p.edit(k)
 	}
 	if end == nil {
 		return nil
@@ -87,16 +88,41 @@ func (m *model) inPrompt(k tea.KeyPressMsg) tea.Cmd {
 	return end(p.line.String())
 }
 
+// insert puts what was pasted into the line.
+func (p *prompt) insert(text string) {
+	if p.offered {
+		p.line, p.offered = newLine(""), false
+	}
+	p.line.Insert(text)
+}
+
+// edit passes a key to the line. The first letter takes the place of a text that is
+// only offered; a key that moves in it keeps it.
+func (p *prompt) edit(k tea.KeyPressMsg) {
+	if p.offered && k.Text != "" {
+		p.line = newLine("")
+	}
+	p.offered = false
+	p.line.key(k)
+}
+
+// leastTyping is how much of what is typed is to be seen at least.
+const leastTyping = 16
+
 func (p *prompt) draw(t theme, w int) string {
 	head := p.label + " "
 	if len(head) > w/2 {
-		head = "> "
+		head = p.short + "> "
 	}
 	ways := "  enter ends, esc leaves"
-	if w < 72 {
+	if p.offered {
+		ways = "  enter, or type another"
+	}
+	if w-len(head)-len(ways) < leastTyping {
 		ways = ""
 	}
-	return t.apart(t.bold.Render(head)+p.line.view(t, w-len(head)-len(ways)), t.dim.Render(ways), w)
+	room := max(4, w-len(head)-len(ways))
+	return t.bold.Render(head) + t.pad(p.line.view(t, room), room) + ways
 }
 
 // startSearch asks for the text that the screen's list is searched for.
@@ -107,5 +133,5 @@ func (m *model) startSearch() {
 		return
 	}
 	find := func(text string) tea.Cmd { s.search(m, text); return nil }
-	m.ask(prompt{label: "search:", line: newLine(s.searching()), typed: find, done: find})
+	m.ask(prompt{label: "search:", short: "find", line: newLine(s.searching()), typed: find, done: find})
 }

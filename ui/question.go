@@ -42,12 +42,7 @@ func (s *walkScreen) draw(m *model, w, h int) []string {
 		lines = append(lines, "")
 		left--
 	}
-	s.rows = map[int]int{}
-	for i := range choice {
-		if at := s.options.top + i; at < len(s.owners) {
-			s.rows[len(lines)+i] = s.owners[at]
-		}
-	}
+	s.placed(choice, len(lines))
 	lines = append(lines, choice...)
 	if s.tight {
 		return lines
@@ -60,6 +55,16 @@ func (s *walkScreen) draw(m *model, w, h int) []string {
 		lines = append(append(lines, "", t.bold.Render("How to find out")), findOut...)
 	}
 	return append(lines, m.courses(q, w, h-len(lines))...)
+}
+
+// placed notes on which lines of the screen the options stand, from one on.
+func (s *walkScreen) placed(choice []string, from int) {
+	s.rows = map[int]int{}
+	for i := range choice {
+		if at := s.options.top + i; at < len(s.owners) {
+			s.rows[from+i] = s.owners[at]
+		}
+	}
 }
 
 // window is a part of the measurements below their title, in h lines.
@@ -169,9 +174,27 @@ func (s *walkScreen) choice(m *model, q *content.Question, w, h int) []string {
 	}
 	if s.editing {
 		note = note[:min(len(note), h)]
-		return append(s.options.keep(lines, first, last, h-len(note)), note...)
+		return append(s.more(m.theme, s.options.keep(lines, first, last, h-len(note)), len(lines)), note...)
 	}
-	return s.options.keep(lines, first, last, h)
+	return s.more(m.theme, s.options.keep(lines, first, last, h), len(lines))
+}
+
+// more marks at the left edge of some of n lines of options that there are more
+// above or below.
+func (s *walkScreen) more(t theme, shown []string, n int) []string {
+	shown = slices.Clone(shown)
+	mark := func(i int, glyph string) {
+		if rest, free := strings.CutPrefix(shown[i], "  "); free {
+			shown[i] = glyph + " " + rest
+		}
+	}
+	if last := len(shown) - 1; last >= 0 && s.options.top+last < n-1 {
+		mark(last, t.down)
+	}
+	if len(shown) > 0 && s.options.top > 0 {
+		mark(0, t.up)
+	}
+	return shown
 }
 
 // optionLines are the options with "don't know" as the last, and where the one
@@ -247,7 +270,7 @@ func (m *model) hostPart(q *content.Question, w int) (title string, lines []stri
 		}
 		rows := styled(wrap(mark+content.Show(e.Says), w-2, "  "), style.Render)
 		last := len(rows) - 1
-		rows[last] = t.apart(rows[last], m.chart(e, min(chartWidth, w/4)), w-2)
+		rows[last] = t.apart(rows[last], m.chart(subject(q, e), min(chartWidth, w/4)), w-2)
 		lines = append(lines, rows...)
 	}
 	lines = append(lines, m.probeLines(q, w-2)...)
@@ -270,15 +293,49 @@ func indented(lines []string) []string {
 // chartWidth is how wide the small chart beside a measurement is at most.
 const chartWidth = 16
 
-// chart is how the number of a measurement moved in the last two minutes; empty
-// where it did not move.
-func (m *model) chart(e checklist.Evidence, w int) string {
-	for _, name := range e.Facts {
-		if points := m.course(name); points != nil {
-			return m.theme.dim.Render(m.theme.spark(points, w, 0))
+// chart is how a number of the host moved in the last two minutes; empty where it
+// did not move.
+func (m *model) chart(name string, w int) string {
+	points := m.course(name)
+	if points == nil {
+		return ""
+	}
+	return m.theme.dim.Render(m.theme.spark(points, w, 0))
+}
+
+// subject is the fact that a measurement is about: the one in the first number of
+// its sentence, "" where the sentence begins with a statement of its own. A chart
+// of another, such as of how much was sent in all, would read as one of this.
+func subject(q *content.Question, e checklist.Evidence) string {
+	for _, line := range q.Evidence {
+		before, rest, _ := strings.Cut(line.Says.Source, "{")
+		if !strings.HasPrefix(e.Says, before) || !uses(line.Says.Uses(), e.Facts) {
+			continue
 		}
+		if strings.Contains(before, ";") {
+			return ""
+		}
+		number, _, _ := strings.Cut(rest, "}")
+		return firstIn(number, e.Facts)
 	}
 	return ""
+}
+
+// uses says whether all of some facts are among others.
+func uses(all, some []string) bool {
+	return !slices.ContainsFunc(some, func(name string) bool { return !slices.Contains(all, name) })
+}
+
+// firstIn is the name that an expression begins with, "" if it has none of them.
+func firstIn(expression string, names []string) string {
+	at := func(name string) int { return strings.Index(expression+name, name) }
+	first := ""
+	for _, name := range names {
+		if i := at(name); i < len(expression) && (first == "" || i < at(first) || i == at(first) && len(name) > len(first)) {
+			first = name
+		}
+	}
+	return first
 }
 
 // course is how a number of the host moved in the last two minutes, nil where

@@ -175,11 +175,21 @@ func (r *rows) line(t theme, columns []column, i, w int) string {
 			return text
 		}
 	}
-	var b strings.Builder
+	texts := make([]string, len(columns))
 	for j, c := range columns {
 		if c.room > 0 {
-			t.cellInto(&b, c, r.cell(i, j, c.room))
+			texts[j] = r.cell(i, j, c.room)
 		}
+	}
+	var b strings.Builder
+	for j := 0; j < len(columns); j++ {
+		c, text := columns[j], texts[j]
+		for c.room > 0 && ansi.StringWidth(text) > c.room && j+1 < len(columns) && texts[j+1] == "" {
+			if j++; columns[j].room > 0 { // it runs on where nothing stands
+				c.room, c.right = c.room+columns[j].room+1, false
+			}
+		}
+		t.cellInto(&b, c, text)
 	}
 	return strings.TrimRight(b.String(), " ")
 }

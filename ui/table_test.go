@@ -143,3 +143,23 @@ func TestTableMoves(t *testing.T) {
 		}
 	}
 }
+
+// A text that is too long for its column runs on into empty ones, and never over
+// what stands there.
+func TestTextRunsIntoEmptyColumns(t *testing.T) {
+	columns := []column{{head: "fact", width: 6, rank: 0}, {head: "now", width: 6, right: true, rank: 1}, {head: "chart", width: 6, rank: 1}, {head: "unit", width: 6, rank: 1}}
+	cells := [][]string{
+		{"name", "10.70.9.9:443", "", ""},
+		{"name", "10.70.9.9:443", "", "hosts"},
+		{"name", "10.70.9.9:443", "##", "hosts"},
+		{"name", "42", "", "hosts"},
+	}
+	r := rows{columns: columns, count: len(cells), cell: func(i, c, _ int) string { return cells[i][c] }}
+	for i, want := range []string{
+		"name   10.70.9.9:443", "name   10.70.9.9:443 hosts", "name   10.7.. ##     hosts", "name       42        hosts",
+	} {
+		if got := r.line(newTheme(true), fitColumns(columns, 40), i, 40); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

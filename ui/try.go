@@ -1,12 +1,16 @@
 package ui
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
+	"whydrop/checklist"
 	"whydrop/content"
 	"whydrop/probes/fact"
 )
@@ -20,11 +24,14 @@ type trial struct {
 
 	found *fact.Facts // what the last one showed
 	until time.Time   // for how long it counts
+	ended time.Time
+	risen map[string]bool // causes that rose meanwhile: perhaps by what the trial sent
 }
 
 type triedMsg struct {
 	destination string
 	facts       *fact.Facts
+	says        string // what it came to
 	err         error
 }
 
@@ -39,7 +46,7 @@ func (m *model) try() {
 		return
 	}
 	m.ask(prompt{
-		label: "try HOST:PORT (sends packets there):", line: newLine(m.trial.draft),
+		label: "try HOST:PORT (sends packets there):", short: "try (sends)", line: newLine(m.trial.draft), offered: m.trial.draft != "",
 		done: m.tryNow,
 		left: func(text string) tea.Cmd { m.trial.draft = text; return nil },
 	})
@@ -54,13 +61,14 @@ func (m *model) tryNow(destination string) tea.Cmd {
 		return nil
 	}
 	ctx, leave := context.WithCancel(context.Background())
-	m.trial.began, m.trial.leave = m.now(), leave
+	m.trial.began, m.trial.leave, m.trial.risen = m.now(), leave, map[string]bool{}
+	k := m.kase
 	return m.background(func() tea.Msg {
 		facts, err := m.options.Try(ctx, destination)
 		if ctx.Err() != nil {
 			return nil
 		}
-		return triedMsg{destination, facts, err}
+		return triedMsg{destination, facts, outcome(k, facts), err}
 	})
 }
 
@@ -70,13 +78,13 @@ func (m *model) leaveTrial() bool {
 		return false
 	}
 	m.trial.leave()
-	m.trial.leave = nil
+	m.trial.leave, m.trial.ended = nil, m.now()
 	m.notice = "left: " + content.Show(m.trial.draft) + " was not tried to the end"
 	return true
 }
 
 func (m *model) tried(msg triedMsg) tea.Cmd {
-	m.trial.leave = nil
+	m.trial.leave, m.trial.ended = nil, m.now()
 	if msg.err != nil {
 		m.notice = "not tried: " + msg.err.Error()
 		return nil
@@ -88,12 +96,40 @@ func (m *model) tried(msg triedMsg) tea.Cmd {
 		}
 	}
 	m.trial.found, m.trial.until = msg.facts, m.now().Add(trialCounts)
-	m.notice = "tried " + content.Show(msg.destination) + ": it counts for a minute, " + m.keys.key(actEvidence) + " shows what was found"
+	says := cmp.Or(msg.says, "tried "+content.Show(msg.destination)+", "+m.keys.key(actEvidence)+" shows what was found")
+	m.notice = says + "; it counts for a minute"
+	m.heldTo = m.now().Add(heldFor)
 	if m.facts == nil {
 		return nil
 	}
 	m.facts = m.withTrial(m.facts)
 	return m.judge()
+}
+
+// outcome is what a trial came to, in the words of the content: the signs and notes
+// that it shows alone.
+func outcome(k *checklist.Case, found *fact.Facts) string {
+	if k == nil || found == nil {
+		return ""
+	}
+	alone := checklist.NewCase(k.Book, found.Start)
+	alone.Facts = found
+	d := alone.Diagnose()
+	return strings.Join(slices.Concat(d.Symptoms, d.Notes), "; ")
+}
+
+// rose notes a cause that rose while a destination was tried, or while what was
+// measured then still counts.
+func (t *trial) rose(cause string, at time.Time) {
+	if t.risen != nil && (t.leave != nil || at.Before(t.ended.Add(freshFor))) {
+		t.risen[cause] = true
+	}
+}
+
+// ofTrial says whether a cause may be at work only by what a trial sent.
+func (m *model) ofTrial(cause string) bool {
+	t := &m.trial
+	return t.risen[cause] && (t.leave != nil || m.now().Before(t.ended.Add(trialCounts+freshFor)))
 }
 
 // withTrial adds what the last trial showed to newer facts, as long as it counts.

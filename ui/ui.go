@@ -115,6 +115,7 @@ type model struct {
 	notice  string    // one line about what just happened
 	heldTo  time.Time // no key takes the notice away before
 	news    news
+	endings endings
 	trial   trial
 	draft   string            // of a mark that was left
 	early   []tea.KeyPressMsg // typed before the checklist was there
@@ -238,7 +239,7 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 func (m *model) paste(text string) tea.Cmd {
 	switch {
 	case m.prompt != nil:
-		m.prompt.line.Insert(text)
+		m.prompt.insert(text)
 		if m.prompt.typed != nil {
 			return m.prompt.typed(m.prompt.line.String())
 		}
@@ -366,11 +367,24 @@ func (m *model) command(a action) tea.Cmd {
 	case actMouse:
 		m.switchMouse()
 	default:
-		if m.diagnosis != nil {
-			return m.screen().do(m, a)
-		}
+		return m.onScreen(a)
 	}
 	return nil
+}
+
+// onlyWalking are the actions that no screen but the walk has a use for.
+var onlyWalking = []action{actNote, actDontKnow, actFindOut, actNextGroup}
+
+// onScreen passes an action on to the screen that one is on.
+func (m *model) onScreen(a action) tea.Cmd {
+	switch {
+	case m.diagnosis == nil:
+		return nil
+	case m.on != walkID && slices.Contains(onlyWalking, a):
+		m.notice = fmt.Sprintf("%s is for the questions: %s goes there", m.keys.key(a), m.keys.key(actWalk))
+		return nil
+	}
+	return m.screen().do(m, a)
 }
 
 // inHelp scrolls the keys where they have no room; any other key closes them.

@@ -53,9 +53,7 @@ func (s *walkScreen) do(m *model, a action) tea.Cmd {
 	case actPrevious:
 		s.move(m, s.at-1)
 	case actDontKnow:
-		cmd := m.answer(q, checklist.Answer{Options: []string{content.DontKnow}, Note: m.kase.Answers[q.ID].Note})
-		s.move(m, s.at+1)
-		return cmd
+		return s.dontKnow(m, q)
 	case actNote:
 		s.editing = true
 		s.note = newLine(m.kase.Answers[q.ID].Note)
@@ -94,6 +92,10 @@ func (s *walkScreen) leap(m *model, a action) {
 	case actLast:
 		s.move(m, len(m.kase.Book.Questions())-1)
 	case actPageDown:
+		if s.tight && !s.findOut {
+			s.findOut, s.lower.top = true, 0
+			return
+		}
 		s.lower.top += max(1, m.layout.bodyHeight/4)
 	case actPageUp:
 		s.lower.top -= max(1, m.layout.bodyHeight/4)
@@ -101,7 +103,10 @@ func (s *walkScreen) leap(m *model, a action) {
 }
 
 func (s *walkScreen) hints(m *model) []hint {
-	next := "next"
+	next, unknown := "next", "don't know"
+	if m.layout.width > 90 {
+		unknown = "don't know, next"
+	}
 	if s.at == len(m.kase.Book.Questions())-1 {
 		next = "diagnosis"
 	}
@@ -109,15 +114,22 @@ func (s *walkScreen) hints(m *model) []hint {
 	case s.tight && s.findOut:
 		return []hint{{actFindOut, "the options"}, {actDown, "scroll"}}
 	case s.tight:
-		return []hint{{actTick, "tick"}, {actFindOut, "facts"}, {actEnter, next}, {actPrevious, "back"}, {actNote, "note"}, {actDontKnow, "don't know"}}
+		return []hint{{actTick, "tick"}, {actFindOut, "facts"}, {actEnter, next}, {actPrevious, "back"}, {actNote, "note"}, {actDontKnow, unknown}}
 	}
-	return []hint{{actTick, "tick"}, {actEnter, next}, {actPrevious, "back"}, {actFindOut, "find out"}, {actNote, "note"}, {actDontKnow, "don't know"}}
+	return []hint{{actTick, "tick"}, {actEnter, next}, {actPrevious, "back"}, {actFindOut, "find out"}, {actNote, "note"}, {actDontKnow, unknown}}
 }
 
 // copies are the question, and the commands that it names to find out.
 func (s *walkScreen) copies(m *model) []copyable {
 	q := s.question(m)
 	return []copyable{{"how to find out", q.FindOut}, {"the question", q.Ask}}
+}
+
+// shut shuts what was opened to find out, and says whether it stood open.
+func (s *walkScreen) shut() bool {
+	open := s.findOut
+	s.findOut, s.lower.top = false, 0
+	return open
 }
 
 // click ticks the option under the mouse.
@@ -207,6 +219,15 @@ func (s *walkScreen) tick(m *model, q *content.Question) tea.Cmd {
 		options = append(options, id)
 	}
 	return m.answer(q, checklist.Answer{Options: options, Note: a.Note})
+}
+
+// dontKnow answers that one does not know, goes on, and says that it did.
+func (s *walkScreen) dontKnow(m *model, q *content.Question) tea.Cmd {
+	cmd := m.answer(q, checklist.Answer{Options: []string{content.DontKnow}, Note: m.kase.Answers[q.ID].Note})
+	if s.move(m, s.at+1); m.on == walkID && m.notice == "" {
+		m.notice = fmt.Sprintf("%s: don't know. This is %s; %s goes back", q.ID, s.question(m).ID, m.keys.key(actPrevious))
+	}
+	return cmd
 }
 
 // answer records an answer and judges anew.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"whydrop/checklist"
 	"whydrop/content"
 	"whydrop/probes/fact"
 )
@@ -19,9 +20,17 @@ func (m *model) drawWelcome(w int) []string {
 	var lines []string
 	add := func(s string) { lines = append(lines, wrap(s, min(w, 78), "")...) }
 	lines = append(lines, styled(wrap("Why does this host drop TCP packets, and what to do about it?", w, ""), t.bold.Render)...)
-	add("One question at a time; beside it stands what this host shows right now.")
-	add("Both narrow down the causes. Then come a plan and an incident report.")
-	add("It only reads: it changes nothing and sends nothing. Nothing you type is lost.")
+	about := []string{
+		"One question at a time; beside it stands what this host shows right now.",
+		"Both narrow down the causes. Then come a plan and an incident report.",
+		"It only reads: it changes nothing and sends nothing. Nothing you type is lost.",
+	}
+	if m.layout.bodyHeight < 10 {
+		about = []string{about[2], about[0], about[1]} // first what must be known before a key is pressed
+	}
+	for _, text := range about {
+		add(text)
+	}
 	if m.options.Note != "" {
 		lines = append(lines, styled(wrap(m.options.Note, w, ""), t.warn.Render)...)
 	}
@@ -60,45 +69,82 @@ func (m *model) blindIn(w, h int) []string {
 	if m.facts == nil {
 		return nil
 	}
-	var entries [][]string
-	for _, b := range m.facts.Blind {
-		entries = append(entries, wrap("? "+unseen(b), w, "  "))
-	}
-	for _, s := range m.facts.Probes {
-		if s.Status != "ok" {
-			entries = append(entries, wrap("? "+skipped(s), w, "  "))
-		}
-	}
-	lines := []string{m.theme.bold.Render("Cannot be seen")}
-	for i, e := range entries {
+	lacks, things := lacking(m.facts)
+	lines, told := []string{m.theme.bold.Render("Cannot be seen")}, 0
+	for i, l := range lacks {
 		left := 0 // a line for how many have no room
-		if i < len(entries)-1 {
+		if i < len(lacks)-1 {
 			left = 1
 		}
-		if len(lines)+len(e)+left > h {
-			lines = append(lines, m.theme.dim.Render(fmt.Sprintf("  and %d more", len(entries)-i)))
+		says := wrap("? "+l.says(), w, "  ")
+		if len(lines)+len(says)+left > h {
+			lines = append(lines, m.theme.dim.Render(fmt.Sprintf("  and %d more", things-told)))
 			break
 		}
-		lines = append(lines, e...)
+		lines, told = append(lines, says...), told+len(l.what)
 	}
 	switch {
-	case len(entries) == 0:
+	case things == 0:
 		return nil
-	case len(lines) > h || len(lines) == 2 && len(entries) > 1:
-		return wrap(fmt.Sprintf("%d things cannot be seen here: %s (%s) names them.", len(entries), tabs[causesID].title, m.keys.key(actCauses)), w, "")[:min(1, max(0, h))]
+	case len(lines) > h || told == 0:
+		return wrap(fmt.Sprintf("%d things cannot be seen here: %s (%s) names them.", things, tabs[causesID].title, m.keys.key(actCauses)), w, "")[:min(1, max(0, h))]
 	}
 	return lines
+}
+
+// lack is what cannot be seen for want of the same thing.
+type lack struct {
+	needs string // "" where nothing would help
+	what  []string
+}
+
+// lacking is what could not be seen, by what would let it, and how much it is.
+func lacking(f *fact.Facts) (lacks []*lack, things int) {
+	add := func(what, needs string) {
+		things++
+		for _, l := range lacks {
+			if needs != "" && l.needs == needs {
+				l.what = append(l.what, what)
+				return
+			}
+		}
+		lacks = append(lacks, &lack{needs, []string{what}})
+	}
+	for _, b := range f.Blind {
+		add(content.Show(b.What), content.Show(b.Needs))
+	}
+	for _, s := range f.Probes {
+		if s.Status != "ok" {
+			what, needs, _ := strings.Cut(skipped(s), needing)
+			add(what, needs)
+		}
+	}
+	return lacks, things
+}
+
+// needing stands between what cannot be seen and what would let it.
+const needing = ": needs "
+
+func (l *lack) says() string {
+	if len(l.what) == 1 && l.needs != "" {
+		return l.what[0] + needing + l.needs
+	}
+	text := strings.Join(l.what, "; ")
+	if l.needs != "" {
+		return "needs " + l.needs + ": " + text
+	}
+	return text
 }
 
 func unseen(b fact.Blind) string {
 	s := content.Show(b.What)
 	if b.Needs != "" {
-		s += ": needs " + content.Show(b.Needs)
+		s += needing + content.Show(b.Needs)
 	}
 	return s
 }
 
-// skipped says why a probe could not look. What it says begins with its name.
+// skipped says why a probe could not look.
 func skipped(s fact.Status) string {
-	return "probe " + s.Name + " " + s.Status + ": " + content.Show(strings.TrimPrefix(s.Why, s.Name+": "))
+	return s.Name + " (" + s.Status + "): " + content.Show(checklist.WhyNot(s))
 }
