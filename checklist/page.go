@@ -42,7 +42,10 @@ func (c *Case) WritePage(w io.Writer, d *Diagnosis) error {
 // Headline is the verdict in one sentence.
 func (c *Case) Headline(d *Diagnosis) string {
 	named := d.Named()
+	ended, _ := d.Ended()
 	switch {
+	case d.Verdict == Healthy && ended != "":
+		return "HEALTHY: no sign of trouble during the observation; " + ended
 	case d.Verdict == Healthy:
 		return "HEALTHY: nothing that loses packets was at work during the observation"
 	case len(named) == 0:

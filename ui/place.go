@@ -37,7 +37,7 @@ func (m *model) stopLines(s checklist.Stop, w int) []string {
 
 // elsewhereLines say of a place outside what was lost and is counted nowhere.
 func (m *model) elsewhereLines(s checklist.Stop, w int) []string {
-	way, n := m.diagnosis.way(), counted(m.diagnosis.Balance.Unlocated, "segments")
+	way, n := m.diagnosis.way(), checklist.Counted(m.diagnosis.Balance.Unlocated, "segments")
 	i := slices.IndexFunc(way, func(stop checklist.Stop) bool { return stop.Outside && stop.Hop.ID != way[0].Hop.ID })
 	if i >= 0 && way[i].Hop.ID == s.Hop.ID {
 		return wrap("? "+n+" sent again that no place of this host lost: put down to what lies outside", w, "  ")

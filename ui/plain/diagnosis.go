@@ -210,8 +210,14 @@ func (s *session) tellStep(n int, step checklist.PlanStep) {
 }
 
 func (s *session) noPlan() string {
-	if s.diagnosis.Verdict == checklist.Healthy {
-		return "Nothing lost packets during the observation, so there is nothing to mend on this host now. If the trouble comes and goes, leave whydrop running until it comes again."
+	if s.diagnosis.Verdict != checklist.Healthy {
+		return "No cause is named. Change nothing on a guess: answer more questions; s goes to the one that would tell most."
 	}
-	return "No cause is named. Change nothing on a guess: answer more questions; s goes to the one that would tell most."
+	const later = "If the trouble comes and goes, leave whydrop running until it comes again."
+	ended, _ := s.diagnosis.Ended()
+	if ended == "" {
+		return "Nothing lost packets during the observation, so there is nothing to mend on this host now. " + later
+	}
+	return "There was no sign of trouble during the observation, so nothing has to be mended on this host now. All the same " + ended +
+		" (j shows where): that is no trouble as long as nobody misses them. " + later
 }

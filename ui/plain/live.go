@@ -160,6 +160,9 @@ func (s *session) verdictNow() string {
 		}
 		return sentence(text)
 	case d.Verdict == checklist.Healthy:
+		if ended, _ := d.Ended(); ended != "" {
+			return "HEALTHY so far. No sign of trouble; " + ended + "."
+		}
 		return fmt.Sprintf("HEALTHY so far. Nothing lost packets in the last %.0f s.", s.kase.Facts.Seconds)
 	case len(d.Symptoms) > 0:
 		return "UNEXPLAINED. " + sentence(d.Symptoms[0])
