@@ -1,10 +1,13 @@
 package ui
 
 import (
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
+	"whydrop/checklist"
 	"whydrop/content"
 )
 
@@ -183,9 +186,11 @@ func (m *model) drawMain(w int) []string {
 }
 
 // sideDrawing is a column as it was drawn last. It is drawn anew for a new
-// judgement, not for every key.
+// judgement, not for every key, and while nothing else is named not for each: what
+// changes in the corner of the eye every second is no help, and costs a slow line.
 type sideDrawing struct {
 	of     *judgement
+	at     time.Time
 	on     screenID
 	side   side
 	height int
@@ -196,7 +201,7 @@ type sideDrawing struct {
 func (m *model) side(s side) []string {
 	t, h := m.theme, m.layout.bodyHeight
 	for _, d := range m.sides {
-		if d.of == m.diagnosis && d.on == m.on && d.side == s && d.height == h {
+		if d.on == m.on && d.side == s && d.height == h && (d.of == m.diagnosis || m.now().Sub(d.at) < sideEvery && m.alike(d.of)) {
 			return d.lines
 		}
 	}
@@ -205,10 +210,22 @@ func (m *model) side(s side) []string {
 	for i := range lines {
 		lines[i] = border + lines[i]
 	}
-	if m.sides = append(m.sides, sideDrawing{m.diagnosis, m.on, s, h, lines}); len(m.sides) > 2 {
+	if m.sides = append(m.sides, sideDrawing{m.diagnosis, m.now(), m.on, s, h, lines}); len(m.sides) > 2 {
 		m.sides = m.sides[1:]
 	}
 	return lines
+}
+
+// sideEvery is how far apart a column is drawn anew for new measurements alone.
+const sideEvery = 3 * time.Second
+
+// alike tells whether a judgement says what the newest says but for its numbers: it
+// is of earlier measurements, with the same answers, and names the same.
+func (m *model) alike(j *judgement) bool {
+	if j == nil || m.diagnosis == nil || j.facts == nil || j.answered != m.diagnosis.answered {
+		return false
+	}
+	return j.Verdict == m.diagnosis.Verdict && slices.EqualFunc(j.Named(), m.diagnosis.Named(), func(a, b *checklist.Finding) bool { return a.Cause == b.Cause })
 }
 
 // part draws something in a column of a width, in at most so many lines.

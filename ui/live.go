@@ -18,6 +18,8 @@ type judgement struct {
 	facts *fact.Facts
 	hops  []checklist.HopView
 	plan  []checklist.PlanStep
+	// answered counts the changes of answers until then.
+	answered int
 	// way is the packet's way with the whole ledger. It is worked out when it is
 	// first asked for: few screens show it.
 	way func() []checklist.Stop
@@ -41,7 +43,7 @@ func (m *model) judge() tea.Cmd {
 		return nil
 	}
 	m.judging = true
-	k, generation := m.kase.Copy(), m.wanted
+	k, generation, answered := m.kase.Copy(), m.wanted, m.answered
 	if m.facts != nil && (!m.paused || k.Facts == nil) {
 		k.Facts = m.facts
 	}
@@ -49,6 +51,7 @@ func (m *model) judge() tea.Cmd {
 	shown := m.on == journeyID || beside
 	return m.background(func() tea.Msg {
 		j := judgementOf(k)
+		j.answered = answered
 		if shown {
 			j.way() // here, so that no key waits for it
 		}

@@ -130,6 +130,7 @@ type model struct {
 	report     reportScreen
 	helpScroll scroll
 	sides      []sideDrawing
+	answered   int // how often answers changed
 
 	now     func() time.Time
 	later   func(time.Duration, tea.Msg) // sends a message after a while; nil in tests

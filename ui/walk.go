@@ -237,6 +237,7 @@ func (m *model) answer(q *content.Question, a checklist.Answer) tea.Cmd {
 		m.notice = err.Error()
 		return nil
 	}
+	m.answered++
 	return m.judge()
 }
 
