@@ -1,0 +1,134 @@
+package apply
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// parameter is a number in the options of a qdisc or class.
+type parameter struct {
+	text  func(uint64) string
+	read  func(options []byte) uint64
+	write func(options []byte, v uint64) ([]byte, error)
+}
+
+// The attributes of the options (include/uapi/linux/pkt_sched.h).
+const (
+	tbfParms, tbfRate64, tbfBurst  = 1, 4, 6
+	htbParms, htbRate64, htbCeil64 = 1, 6, 7
+	fqCodelLimit, fqLimit          = 2, 1
+
+	ratespecSize = 12 // struct tc_ratespec; its rate, in bytes/s, at 8
+	tbfSize      = 36 // struct tc_tbf_qopt: two ratespecs, limit, buffer, mtu
+	htbSize      = 44 // struct tc_htb_opt: two ratespecs, buffer, cbuffer, ...
+)
+
+// parameter finds what a change of a queue is about.
+func (q *queueState) parameter(c Change) (parameter, error) {
+	_, name, _ := strings.Cut(c.Field, " ")
+	kind := kindOf(q.Queue)
+	switch kind + " " + name {
+	case "tbf rate":
+		return nested(tbfParms, tbfSize, 8, tbfRate64, rateText, withBurst), nil
+	case "tbf limit":
+		return nested(tbfParms, tbfSize, 24, 0, plain, withBurst), nil
+	case "htb rate":
+		return nested(htbParms, htbSize, 8, htbRate64, rateText, fitHtb(24)), nil
+	case "htb ceil":
+		return nested(htbParms, htbSize, ratespecSize+8, htbCeil64, rateText, fitHtb(28)), nil
+	case "fq_codel limit", "codel limit":
+		return nested(fqCodelLimit, 4, 0, 0, plain, nil), nil
+	case "fq limit":
+		return nested(fqLimit, 4, 0, 0, plain, nil), nil
+	case "pfifo limit", "bfifo limit":
+		return parameter{plain, func(b []byte) uint64 { return word32(b, 0) }, func(_ []byte, v uint64) ([]byte, error) {
+			return binary.NativeEndian.AppendUint32(nil, uint32(min(v, math.MaxUint32))), nil
+		}}, nil
+	}
+	return parameter{}, fmt.Errorf("whydrop does not set %s of %s", name, kind)
+}
+
+func plain(v uint64) string { return strconv.FormatUint(v, 10) }
+
+func word32(b []byte, at int) uint64 {
+	if len(b) < at+4 {
+		return 0
+	}
+	return uint64(binary.NativeEndian.Uint32(b[at:]))
+}
+
+// nested is a number of 32 bits at a place of an attribute of the options. Numbers
+// that need more stand in an attribute of their own, wide (0 for none). fit mends
+// what depends on the number.
+func nested(kind uint16, size, at int, wide uint16, text func(uint64) string, fit func(now, next []byte) []byte) parameter {
+	read := func(options []byte) uint64 {
+		o := object{Attributes: splitAttributes(options)}
+		if v := o.get(wide); wide != 0 && len(v) == 8 {
+			return binary.NativeEndian.Uint64(v)
+		}
+		return word32(o.get(kind), at)
+	}
+	return parameter{text: text, read: read, write: func(options []byte, v uint64) ([]byte, error) {
+		o := object{Attributes: splitAttributes(options)}
+		body := append([]byte{}, o.get(kind)...)
+		if len(body) < size {
+			return nil, fmt.Errorf("the kernel's answer is %d bytes long, expected %d", len(body), size)
+		}
+		binary.NativeEndian.PutUint32(body[at:], uint32(min(v, math.MaxUint32)))
+		next := o.with(kind, body)
+		if wide != 0 {
+			next = next.with(wide, nil)
+			if v > math.MaxUint32 {
+				next = next.with(wide, binary.NativeEndian.AppendUint64(nil, v))
+			}
+		}
+		out := next.message()
+		if fit != nil {
+			out = fit(options, out)
+		}
+		return out, nil
+	}}
+}
+
+// tick is the unit of times in the options: 64 ns (PSCHED_SHIFT in
+// include/net/pkt_sched.h).
+const tick = 64e-9
+
+// withBurst adds the size of the bucket that the first options have, in bytes, to
+// the second: the options themselves hold it only as the time that it takes to fill,
+// rounded down, and a bucket that is one byte too small passes no full packet.
+func withBurst(of, to []byte) []byte {
+	old := object{Attributes: splitAttributes(of)}
+	parms := old.get(tbfParms)
+	rate := word32(parms, 8)
+	if v := old.get(tbfRate64); len(v) == 8 {
+		rate = binary.NativeEndian.Uint64(v)
+	}
+	bytes := math.Ceil(float64(rate) * float64(word32(parms, 28)) * tick)
+	next := object{Attributes: splitAttributes(to)}
+	next = next.with(tbfBurst, binary.NativeEndian.AppendUint32(nil, uint32(min(bytes, math.MaxUint32))))
+	return next.message()
+}
+
+// fitHtb keeps the burst or cburst, in bytes, where rate or ceil change: the options
+// hold it as the time that it takes.
+func fitHtb(buffer int) func(now, next []byte) []byte {
+	return func(now, next []byte) []byte {
+		spec, wide := 0, uint16(htbRate64)
+		if buffer == 28 {
+			spec, wide = ratespecSize, htbCeil64
+		}
+		p := nested(htbParms, htbSize, spec+8, wide, nil, nil)
+		o := object{Attributes: splitAttributes(next)}
+		body := append([]byte{}, o.get(htbParms)...)
+		if before, after := p.read(now), p.read(next); after > 0 {
+			ticks := float64(word32(body, buffer)) * float64(before) / float64(after)
+			binary.NativeEndian.PutUint32(body[buffer:], uint32(min(math.Ceil(ticks), math.MaxUint32)))
+		}
+		o = o.with(htbParms, body)
+		return o.message()
+	}
+}

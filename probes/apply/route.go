@@ -1,0 +1,277 @@
+package apply
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// routeKnob is a metric of a route that is there (Field mtu, advmss, initcwnd,
+// congctl or rto_min), or, with an empty Field and To "gone", a route that discards
+// or refuses packets. Of is the route as ip(8) shows it: "10.0.0.0/8",
+// "default table 100", "blackhole 10.2.0.0/16".
+var routeKnob = knob{
+	title:   "route",
+	check:   checkRoute,
+	read:    readRoute,
+	write:   writeRoute,
+	restore: restoreRoute,
+}
+
+// discarding are the types of routes that send nothing anywhere.
+var discarding = map[string]byte{"blackhole": unix.RTN_BLACKHOLE, "unreachable": unix.RTN_UNREACHABLE, "prohibit": unix.RTN_PROHIBIT, "throw": unix.RTN_THROW}
+
+// metrics are the numbers of a route (RTAX_* in include/uapi/linux/rtnetlink.h).
+var metrics = map[string]uint16{"mtu": unix.RTAX_MTU, "advmss": unix.RTAX_ADVMSS, "initcwnd": unix.RTAX_INITCWND, "rto_min": unix.RTAX_RTO_MIN, "congctl": unix.RTAX_CC_ALGO}
+
+// noMetric stands for a metric that a route does not have.
+const noMetric = "none"
+
+// gone stands for a route that is not there.
+const gone = "gone"
+
+// routeName is a route as Of names it.
+type routeName struct {
+	kind   byte
+	to     netip.Prefix // invalid for default, of both families
+	table  uint32
+	family byte // 0 for both
+}
+
+func parseRoute(s string) (routeName, error) {
+	r := routeName{kind: unix.RTN_UNICAST, table: unix.RT_TABLE_MAIN}
+	w := strings.Fields(s)
+	if len(w) > 0 {
+		if k, ok := discarding[w[0]]; ok {
+			r.kind, w = k, w[1:]
+		}
+	}
+	for len(w) >= 3 && w[1] == "table" {
+		t, err := strconv.ParseUint(w[2], 10, 32)
+		if named, ok := map[string]uint64{"main": unix.RT_TABLE_MAIN, "local": unix.RT_TABLE_LOCAL, "default": unix.RT_TABLE_DEFAULT}[w[2]]; ok {
+			t, err = named, nil
+		}
+		if err != nil || len(w) != 3 {
+			return r, fmt.Errorf("route %q: expected table and its number", s)
+		}
+		r.table, w = uint32(t), w[:1]
+	}
+	if len(w) != 1 {
+		return r, fmt.Errorf("route %q: expected [TYPE] DESTINATION [table N]", s)
+	}
+	switch w[0] {
+	case "default":
+		r.family = unix.AF_INET
+		return r, nil
+	case "::/0":
+		r.family = unix.AF_INET6
+		return r, nil
+	}
+	p, err := netip.ParsePrefix(w[0])
+	if err != nil {
+		a, err2 := netip.ParseAddr(w[0])
+		if err2 != nil {
+			return r, fmt.Errorf("route %q: %w", s, err)
+		}
+		p = netip.PrefixFrom(a, a.BitLen())
+	}
+	r.to, r.family = p.Masked(), unix.AF_INET
+	if p.Addr().Is6() {
+		r.family = unix.AF_INET6
+	}
+	return r, nil
+}
+
+func checkRoute(c Change) error {
+	r, err := parseRoute(c.Of)
+	if err != nil {
+		return err
+	}
+	if c.Field == "" {
+		if c.To != gone || r.kind == unix.RTN_UNICAST {
+			return fmt.Errorf("route %s: only routes that discard or refuse are removed, with the value %q", c.Of, gone)
+		}
+		return nil
+	}
+	if _, ok := metrics[c.Field]; !ok {
+		return fmt.Errorf("whydrop does not set %s of a route", c.Field)
+	}
+	if c.Field == "congctl" || c.To == noMetric {
+		return nil
+	}
+	if _, err := strconv.ParseUint(c.To, 10, 32); err != nil {
+		return fmt.Errorf("%s of a route: %q is not a number", c.Field, c.To)
+	}
+	return nil
+}
+
+const rtmsgSize = 12 // struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
+
+// findRoute returns the one route that a change names; nil if there is none.
+func findRoute(name routeName) (*object, error) {
+	header := make([]byte, rtmsgSize)
+	header[0] = name.family
+	all, err := dumpObjects(unix.RTM_GETROUTE, header)
+	if err != nil {
+		return nil, err
+	}
+	var found []object
+	for _, o := range all {
+		if name.is(o) {
+			found = append(found, o)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, nil
+	case 1:
+		return &found[0], nil
+	}
+	return nil, fmt.Errorf("there are %d such routes, of different metrics: whydrop does not choose among them", len(found))
+}
+
+func (r routeName) is(o object) bool {
+	table := uint32(o.Header[4])
+	if t := o.get(unix.RTA_TABLE); len(t) == 4 {
+		table = binary.NativeEndian.Uint32(t)
+	}
+	if table != r.table || o.Header[7] != r.kind || o.Header[0] != r.family || binary.NativeEndian.Uint32(o.Header[8:])&unix.RTM_F_CLONED != 0 {
+		return false
+	}
+	if !r.to.IsValid() {
+		return o.Header[1] == 0
+	}
+	return int(o.Header[1]) == r.to.Bits() && bytes.Equal(o.get(unix.RTA_DST), r.to.Addr().AsSlice())
+}
+
+func readRoute(c Change) (State, error) {
+	name, err := parseRoute(c.Of)
+	if err != nil {
+		return State{}, err
+	}
+	o, err := findRoute(name)
+	switch {
+	case err != nil:
+		return State{}, err
+	case o == nil && c.Field == "":
+		return State{Text: gone}, nil
+	case o == nil:
+		return State{}, fmt.Errorf("there is no route %s", c.Of)
+	}
+	s := State{Text: c.Of}
+	if c.Field != "" {
+		s.Text = metric(*o, c.Field)
+	}
+	s.Raw, err = json.Marshal(o)
+	return s, err
+}
+
+// metric is a metric of a route in words.
+func metric(o object, field string) string {
+	of := object{Attributes: splitAttributes(o.get(unix.RTA_METRICS))}
+	v := of.get(metrics[field])
+	switch {
+	case v == nil:
+		return noMetric
+	case field == "congctl":
+		return string(bytes.TrimRight(v, "\x00"))
+	}
+	return strconv.FormatUint(word32(v, 0), 10)
+}
+
+func writeRoute(c Change) error {
+	name, err := parseRoute(c.Of)
+	if err != nil {
+		return err
+	}
+	o, err := findRoute(name)
+	switch {
+	case err != nil:
+		return err
+	case o == nil && c.Field == "":
+		return nil
+	case o == nil:
+		return fmt.Errorf("there is no route %s", c.Of)
+	case c.Field == "":
+		_, err := exchange(unix.RTM_DELROUTE, 0, sendable(*o).message())
+		return err
+	}
+	if learned(*o) {
+		return fmt.Errorf("the route %s was learned from a router and comes again with its next advertisement: whydrop does not change it", c.Of)
+	}
+	of := object{Attributes: splitAttributes(o.get(unix.RTA_METRICS))}
+	var v []byte
+	switch {
+	case c.To == noMetric:
+	case c.Field == "congctl":
+		v = append([]byte(c.To), 0)
+	default:
+		n, err := strconv.ParseUint(c.To, 10, 32)
+		if err != nil {
+			return err
+		}
+		v = binary.NativeEndian.AppendUint32(nil, uint32(n))
+	}
+	of = of.with(metrics[c.Field], v)
+	return replaceRoute(o.with(unix.RTA_METRICS, of.message())) // message of none is nil
+}
+
+// learned tells whether a route comes from router advertisements or goes by itself
+// (struct rta_cacheinfo, rta_expires at 8).
+func learned(o object) bool {
+	return o.Header[5] == unix.RTPROT_RA || word32(o.get(unix.RTA_CACHEINFO), 8) != 0
+}
+
+func restoreRoute(c Change, was State) error {
+	name, err := parseRoute(c.Of)
+	if err != nil || was.Raw == nil {
+		return err
+	}
+	var before object
+	if err := json.Unmarshal(was.Raw, &before); err != nil {
+		return err
+	}
+	now, err := findRoute(name)
+	switch {
+	case err != nil:
+		return err
+	case c.Field == "" && now == nil:
+		_, err := exchange(unix.RTM_NEWROUTE, netlink.Create|netlink.Excl, sendable(before).message())
+		return err
+	case c.Field == "":
+		return nil
+	case now == nil:
+		return fmt.Errorf("there is no route %s any more", c.Of)
+	case metric(*now, c.Field) == was.Text:
+		return nil
+	}
+	return replaceRoute(before)
+}
+
+func replaceRoute(o object) error {
+	_, err := exchange(unix.RTM_NEWROUTE, netlink.Replace, sendable(o).message())
+	if errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("the kernel does not have it: %w", err)
+	}
+	return err
+}
+
+// sendable is a route as it may be sent: without what the kernel only tells (the
+// state of its link, in rtm_flags; its age).
+func sendable(o object) object {
+	out := o.with(unix.RTA_CACHEINFO, nil)
+	out.Header = slices.Clone(o.Header)
+	const told = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTNH_F_UNRESOLVED | unix.RTNH_F_OFFLOAD
+	flags := binary.NativeEndian.Uint32(out.Header[8:])
+	binary.NativeEndian.PutUint32(out.Header[8:], flags&^(told|unix.RTM_F_OFFLOAD|unix.RTM_F_TRAP))
+	return out
+}
