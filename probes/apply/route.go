@@ -208,21 +208,22 @@ func writeRoute(c Change) error {
 	if learned(*o) {
 		return fmt.Errorf("the route %s was learned from a router and comes again with its next advertisement: whydrop does not change it", c.Of)
 	}
+	return replaceRoute(withMetric(*o, c.Field, c.To))
+}
+
+// withMetric is a route with another value of a metric.
+func withMetric(o object, field, to string) object {
 	of := object{Attributes: splitAttributes(o.get(unix.RTA_METRICS))}
 	var v []byte
-	switch {
-	case c.To == noMetric:
-	case c.Field == "congctl":
-		v = append([]byte(c.To), 0)
-	default:
-		n, err := strconv.ParseUint(c.To, 10, 32)
-		if err != nil {
-			return err
-		}
+	switch n, err := strconv.ParseUint(to, 10, 32); {
+	case to == noMetric:
+	case field == "congctl":
+		v = append([]byte(to), 0)
+	case err == nil:
 		v = binary.NativeEndian.AppendUint32(nil, uint32(n))
 	}
-	of = of.with(metrics[c.Field], v)
-	return replaceRoute(o.with(unix.RTA_METRICS, of.message())) // message of none is nil
+	of = of.with(metrics[field], v)
+	return o.with(unix.RTA_METRICS, of.message()) // of none the message is nil
 }
 
 // learned tells whether a route comes from router advertisements or goes by itself

@@ -1,0 +1,353 @@
+package apply
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"math"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Words are the commands of the usual tools for a change, quoted for a shell: what
+// an operator types who does it by hand.
+type Words struct {
+	Show string // shows the value
+	Run  string // makes the change, now
+	Undo string // takes it back; empty as long as the value before is not known
+	Keep []Kept // keeps it over a reboot
+}
+
+// Kept is a line of a file that keeps a change over a reboot.
+type Kept struct {
+	File string
+	Line string
+	// Key is what such a line begins with: there is one of them.
+	Key string
+}
+
+// Command is the command that adds the line, or replaces the one that is there.
+func (k Kept) Command() string {
+	return fmt.Sprintf("touch %[1]s && sed -i %[2]s %[1]s && echo %[3]s >> %[1]s", Quote(k.File), Quote("\\|^"+regular.Replace(k.Key)+"|d"), Quote(k.Line))
+}
+
+// regular quotes what means something in a basic regular expression between bars.
+var regular = strings.NewReplacer(`\`, `\\`, `.`, `\.`, `*`, `\*`, `[`, `\[`, `]`, `\]`, `^`, `\^`, `$`, `\$`, `|`, `\|`)
+
+// Change is the line as a change that Record.Do makes.
+func (k Kept) Change() Change { return Change{Knob: "file", Of: k.File, Field: k.Key, To: k.Line} }
+
+// Quote quotes a word for a POSIX shell.
+func Quote(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,/:@%") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// Words tells a change in commands. was is the value before; nil if it is not known.
+func (c Change) Words(was *State) Words {
+	w := c.words()
+	if was != nil {
+		w.Undo = c.undo(*was)
+	}
+	return w
+}
+
+const (
+	sysctlFile  = "/etc/sysctl.d/90-whydrop.conf"
+	modulesFile = "/etc/modules-load.d/90-whydrop.conf"
+	udevFile    = "/etc/udev/rules.d/90-whydrop.rules"
+)
+
+// tools are the options of ethtool that show and set the parameters of a knob.
+var tools = map[string][2]string{"ring": {"-g", "-G"}, "coalesce": {"-c", "-C"}, "pause": {"-a", "-A"}, "feature": {"-k", "-K"}}
+
+func (c Change) words() Words {
+	dev := Quote(c.Of)
+	switch c.Knob {
+	case "sysctl":
+		w := Words{Show: "sysctl " + dev, Run: "sysctl -w " + Quote(c.Of+"="+c.To)}
+		w.Keep = append(w.Keep, Kept{sysctlFile, c.Of + " = " + c.To, c.Of + " ="})
+		if m := moduleOf(c); m != "" {
+			w.Keep = append(w.Keep, Kept{modulesFile, m, m})
+		}
+		return w
+	case "txqueuelen":
+		return Words{Show: "ip link show dev " + dev, Run: "ip link set dev " + dev + " txqueuelen " + c.To,
+			Keep: c.udev(`ATTR{tx_queue_len}="`, c.To)}
+	case "ring", "coalesce", "pause", "feature":
+		o := tools[c.Knob]
+		set := " " + c.Field + " "
+		return Words{Show: "ethtool " + o[0] + " " + dev, Run: "ethtool " + o[1] + " " + dev + set + c.To,
+			Keep: c.udev(`RUN+="/usr/sbin/ethtool `+o[1]+" $name"+set, c.To)}
+	case "rps", "xps":
+		queue := c.Field
+		if queue == "" {
+			queue = steeringOf[c.Knob].queues + "-*"
+		}
+		files := "/sys/class/net/" + c.Of + "/queues/" + queue + "/" + steeringOf[c.Knob].file
+		w := Words{Show: "grep . " + files, Run: "echo " + c.To + " | tee " + files}
+		for n := range queues(c) {
+			w.Keep = append(w.Keep, c.udev(fmt.Sprintf(`ATTR{queues/%s/%s}="`, n, steeringOf[c.Knob].file), c.To)...)
+		}
+		return w
+	case "qdisc":
+		return c.qdiscWords()
+	case "route":
+		show := "ip " + c.family() + "route show " + c.routeFilter()
+		if c.Field == "" {
+			return Words{Show: show, Run: "ip " + c.family() + "route del " + c.Of}
+		}
+		return Words{Show: show}
+	case "file":
+		k := Kept{c.Of, c.To, c.Field}
+		return Words{Show: "cat " + dev, Run: k.Command()}
+	}
+	return Words{}
+}
+
+// moduleOf is the module that must be loaded before a sysctl is there.
+func moduleOf(c Change) string {
+	switch key := strings.ReplaceAll(c.Of, "/", "."); {
+	case strings.HasPrefix(key, "net.netfilter.nf_conntrack_"):
+		return "nf_conntrack"
+	case strings.HasSuffix(key, ".tcp_congestion_control") && c.To != "cubic" && c.To != "reno":
+		return "tcp_" + c.To
+	}
+	return ""
+}
+
+// udev is a rule that sets something when the interface appears, known by its
+// hardware address; none for an interface without a driver, which someone makes. The
+// value stands at the end, before a closing quote.
+func (c Change) udev(sets, value string) []Kept {
+	link, err := net.InterfaceByName(c.Of)
+	if err != nil || len(link.HardwareAddr) == 0 {
+		return nil
+	}
+	key := fmt.Sprintf(`ACTION=="add", SUBSYSTEM=="net", DRIVERS=="?*", ATTR{address}=="%s", %s`, link.HardwareAddr, sets)
+	return []Kept{{udevFile, key + value + `"`, key}}
+}
+
+func (c Change) undo(was State) string {
+	back := c
+	back.To = was.Text
+	dev := Quote(c.Of)
+	switch c.Knob {
+	case "sysctl", "txqueuelen", "ring", "coalesce", "pause", "feature":
+		return back.words().Run
+	case "rps", "xps":
+		var masks map[string]string
+		if json.Unmarshal(was.Raw, &masks) != nil {
+			return ""
+		}
+		var all []string
+		for _, queue := range sortedKeys(masks) {
+			one := back
+			one.Field, one.To = queue, masks[queue]
+			all = append(all, one.words().Run)
+		}
+		return strings.Join(all, "; ")
+	case "qdisc":
+		var q queueState
+		switch {
+		case json.Unmarshal(was.Raw, &q) != nil:
+			return ""
+		case c.Field != "":
+			return queueCommand("change", dev, q)
+		case q.Default:
+			return "tc qdisc del dev " + dev + " root"
+		}
+		return queueCommand("replace", dev, q)
+	case "route":
+		var o object
+		if json.Unmarshal(was.Raw, &o) != nil {
+			return ""
+		}
+		if c.Field == "" {
+			return "ip " + c.family() + "route add " + c.Of
+		}
+		return "ip " + c.family() + "route change " + routeWords(o)
+	case "file":
+		if was.Raw == nil || was.Text == "no such line" {
+			return "sed -i " + Quote("\\|^"+regular.Replace(c.Field)+"|d") + " " + dev
+		}
+		return Kept{c.Of, was.Text, c.Field}.Command()
+	}
+	return ""
+}
+
+// queues are the queues that a change of masks is about, as far as they are there.
+func queues(c Change) iter.Seq[string] {
+	masks, err := readMasks(c)
+	if err != nil {
+		masks = nil
+	}
+	return slices.Values(sortedKeys(masks))
+}
+
+func sortedKeys(m map[string]string) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (c Change) qdiscWords() Words {
+	dev := Quote(c.Of)
+	w := Words{Show: "tc qdisc show dev " + dev}
+	switch {
+	case c.Field == "" && c.To == "default":
+		w.Run = "tc qdisc del dev " + dev + " root"
+	case c.Field == "":
+		w.Run = "tc qdisc replace dev " + dev + " root " + c.To
+	case strings.Contains(strings.SplitN(c.Field, " ", 2)[0], ":") && !strings.Contains(c.Field, ": "):
+		w.Show = "tc class show dev " + dev
+	}
+	return w
+}
+
+// With fills in the commands that need to know what is there: those of a route or
+// of a queue tell all its parameters, not only the one that changes.
+func (w Words) With(c Change, was State) Words {
+	switch {
+	case c.Knob == "route" && c.Field != "":
+		var o object
+		if json.Unmarshal(was.Raw, &o) == nil {
+			w.Run = "ip " + c.family() + "route change " + routeWords(withMetric(o, c.Field, c.To))
+		}
+	case c.Knob == "qdisc" && c.Field != "":
+		var q queueState
+		if json.Unmarshal(was.Raw, &q) != nil {
+			break
+		}
+		p, err := q.parameter(c)
+		v, err2 := parameterValue(c.Field, c.To)
+		if err != nil || err2 != nil {
+			break
+		}
+		if options, err := p.write(q.Queue.get(unix.TCA_OPTIONS), v); err == nil {
+			q.Queue = q.Queue.with(unix.TCA_OPTIONS, options)
+			w.Run = queueCommand("change", Quote(c.Of), q)
+		}
+	}
+	return w
+}
+
+// queueCommand is the command of tc(8) that makes a queue as it is.
+func queueCommand(verb, dev string, q queueState) string {
+	o := q.Queue
+	options := object{Attributes: splitAttributes(o.get(unix.TCA_OPTIONS))}
+	what, kind := "qdisc", kindOf(o)
+	if q.Class {
+		what = "class"
+	}
+	parent := "root"
+	if p := parentOf(o); p != tcRoot {
+		parent = "parent " + handleText(p)
+	}
+	id := " handle " + handleText(handleOf(o))
+	if q.Class {
+		id = " classid " + handleText(handleOf(o))
+	}
+	var words string
+	switch kind {
+	case "tbf":
+		b := options.get(tbfParms)
+		rate := word32(b, 8)
+		burst := burstBytes(rate, word32(b, 28))
+		if v := options.get(tbfBurst); v != nil {
+			burst = word32(v, 0)
+		}
+		words = fmt.Sprintf(" rate %s burst %d limit %d", rateText(rate), burst, word32(b, 24))
+	case "htb":
+		b := options.get(htbParms)
+		if !q.Class {
+			break
+		}
+		rate, ceil := word32(b, 8), word32(b, ratespecSize+8)
+		words = fmt.Sprintf(" rate %s ceil %s burst %d cburst %d", rateText(rate), rateText(ceil), burstBytes(rate, word32(b, 24)), burstBytes(ceil, word32(b, 28)))
+	case "pfifo", "bfifo":
+		words = fmt.Sprintf(" limit %d", word32(o.get(unix.TCA_OPTIONS), 0))
+	case "fq_codel":
+		words = fmt.Sprintf(" limit %d", word32(options.get(fqCodelLimit), 0))
+	case "fq":
+		words = fmt.Sprintf(" limit %d", word32(options.get(fqLimit), 0))
+	}
+	return "tc " + what + " " + verb + " dev " + dev + " " + parent + id + " " + kind + words
+}
+
+func burstBytes(rate, ticks uint64) uint64 {
+	return uint64(math.Ceil(float64(rate) * float64(ticks) * tick))
+}
+
+func handleText(h uint32) string {
+	if h&0xffff == 0 {
+		return fmt.Sprintf("%x:", h>>16)
+	}
+	return fmt.Sprintf("%x:%x", h>>16, h&0xffff)
+}
+
+func (c Change) family() string {
+	if r, err := parseRoute(c.Of); err == nil && r.family == unix.AF_INET6 {
+		return "-6 "
+	}
+	return ""
+}
+
+func (c Change) routeFilter() string {
+	w := strings.Fields(c.Of)
+	if len(w) > 0 {
+		if _, ok := discarding[w[0]]; ok {
+			return "type " + c.Of
+		}
+	}
+	return c.Of
+}
+
+// routeWords is a unicast route in the words of ip(8), as far as it needs them to
+// find and to change it.
+func routeWords(o object) string {
+	address := func(b []byte) string { a, _ := netip.AddrFromSlice(b); return a.String() }
+	words := []string{"default"}
+	if dst := o.get(unix.RTA_DST); dst != nil {
+		words[0] = fmt.Sprintf("%s/%d", address(dst), o.Header[1])
+	}
+	if v := o.get(unix.RTA_GATEWAY); v != nil {
+		words = append(words, "via", address(v))
+	}
+	if v := o.get(unix.RTA_OIF); len(v) == 4 {
+		if i, err := net.InterfaceByIndex(int(binary.NativeEndian.Uint32(v))); err == nil {
+			words = append(words, "dev", Quote(i.Name))
+		}
+	}
+	if v := o.get(unix.RTA_TABLE); len(v) == 4 && binary.NativeEndian.Uint32(v) != unix.RT_TABLE_MAIN {
+		words = append(words, "table", fmt.Sprint(binary.NativeEndian.Uint32(v)))
+	}
+	if name, ok := map[byte]string{unix.RTPROT_KERNEL: "kernel", unix.RTPROT_STATIC: "static", unix.RTPROT_DHCP: "dhcp"}[o.Header[5]]; ok {
+		words = append(words, "proto", name)
+	}
+	if o.Header[6] == unix.RT_SCOPE_LINK {
+		words = append(words, "scope", "link")
+	}
+	if v := o.get(unix.RTA_PREFSRC); v != nil {
+		words = append(words, "src", address(v))
+	}
+	if v := o.get(unix.RTA_PRIORITY); len(v) == 4 {
+		words = append(words, "metric", fmt.Sprint(binary.NativeEndian.Uint32(v)))
+	}
+	for _, name := range []string{"mtu", "advmss", "initcwnd", "rto_min", "congctl"} {
+		if v := metric(o, name); v != noMetric {
+			words = append(words, name, Quote(v))
+		}
+	}
+	return strings.Join(words, " ")
+}
