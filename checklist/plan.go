@@ -1,7 +1,10 @@
 package checklist
 
 import (
+	"strings"
+
 	"whydrop/content"
+	"whydrop/probes/apply"
 )
 
 // PlanStep is one remedy worked out for this host: every text has its measured
@@ -23,6 +26,11 @@ type PlanStep struct {
 	Rollback    string
 	Verify      string
 	Ask         string
+	Needs       string // what has to happen before it acts
+	// Changes are what whydrop can set itself, with consent.
+	Changes []apply.Change
+	// row is the row that the remedy speaks of, nil for none.
+	row *content.Env
 	// Unchecked is set when the remedy's own condition could not be judged.
 	Unchecked bool
 }
@@ -102,6 +110,52 @@ func workOut(cause *content.Cause, r *content.Remedy, env *content.Env) PlanStep
 	s.Calculation, s.Change, s.Why, s.Effect = text(r.Calculation), text(r.Change), text(r.Why), text(r.Effect)
 	s.Risk, s.Scope, s.Runtime = text(r.Risk), text(r.Scope), text(r.Runtime)
 	s.Persist, s.Keep = text(r.Persist), text(r.Keep)
-	s.Rollback, s.Verify, s.Ask = text(r.Rollback), text(r.Verify), text(r.Ask)
+	s.Rollback, s.Verify, s.Ask, s.Needs = text(r.Rollback), text(r.Verify), text(r.Ask), text(r.Needs)
+	for _, set := range r.Sets {
+		c := apply.Change{Knob: set.Knob, Of: text(set.Of), Field: text(set.Field), To: text(set.To)}
+		if c.Check() == nil { // a value that is not known is none to set
+			s.Changes = append(s.Changes, c)
+		}
+	}
+	if len(s.Changes) < len(r.Sets) {
+		s.Changes = nil
+	}
+	if r.Each != "" {
+		s.row = env
+	}
+	s.commands()
 	return s
+}
+
+// commands fills in the commands that follow from the changes, where the content
+// has no words of its own.
+func (s *PlanStep) commands() {
+	var now, keep, back []string
+	for _, c := range s.Changes {
+		var was *apply.State
+		if s.Current != "" && len(s.Changes) == 1 {
+			was = &apply.State{Text: s.Current}
+		}
+		w := c.Words(was)
+		now, back = appendWord(now, w.Run), appendWord(back, w.Undo)
+		for _, k := range w.Keep {
+			keep = append(keep, k.Command())
+		}
+	}
+	if s.Runtime == "" {
+		s.Runtime = strings.Join(now, "; ")
+	}
+	if s.Persist == "" {
+		s.Persist = strings.Join(keep, "; ")
+	}
+	if s.Rollback == "" && len(back) > 0 {
+		s.Rollback = strings.Join(back, "; ")
+	}
+}
+
+func appendWord(words []string, w string) []string {
+	if w == "" {
+		return words
+	}
+	return append(words, w)
 }

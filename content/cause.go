@@ -90,8 +90,26 @@ type Remedy struct {
 	Keep        *Text  `yaml:"keep"`    // how it is kept where no command does it alone
 	Rollback    *Text  `yaml:"rollback"`
 	Verify      *Text  `yaml:"verify"`
-	Ask         *Text  `yaml:"ask"` // the text to send to whoever owns the fault
-	Place       `yaml:"-"`
+	// Sets are the settings that whydrop changes itself where the operator
+	// consents, in this order. A sysctl named under setting is one by itself.
+	Sets []*Set `yaml:"sets"`
+	// Stops is what the step is to stop: a number of the observation, of the row
+	// that the remedy speaks of.
+	Stops *Expr `yaml:"stops"`
+	// Needs is what has to happen before it acts, such as a restart.
+	Needs *Text `yaml:"needs"`
+	Ask   *Text `yaml:"ask"` // the text to send to whoever owns the fault
+	Place `yaml:"-"`
+}
+
+// Set is one setting to change: a knob of package apply, whose it is, which one of
+// several, and the value.
+type Set struct {
+	Knob  string `yaml:"knob"`
+	Of    *Text  `yaml:"of"`
+	Field *Text  `yaml:"field"`
+	To    *Text  `yaml:"to"`
+	Place `yaml:"-"`
 }
 
 func (h *Hop) key() string   { return h.ID }
@@ -117,6 +135,12 @@ func (r *Rule) UnmarshalYAML(n *yaml.Node) error {
 }
 
 // UnmarshalYAML keeps the line for error messages.
+func (s *Set) UnmarshalYAML(n *yaml.Node) error {
+	type plain Set
+	return at(n, (*plain)(s), &s.Line)
+}
+
+// UnmarshalYAML keeps the line for error messages.
 func (r *Remedy) UnmarshalYAML(n *yaml.Node) error {
 	type plain Remedy
 	return at(n, (*plain)(r), &r.Line)
@@ -124,8 +148,12 @@ func (r *Remedy) UnmarshalYAML(n *yaml.Node) error {
 
 // texts returns the remedy's texts, for checks that treat all alike.
 func (r *Remedy) texts() []*Text {
-	return []*Text{
+	texts := []*Text{
 		r.Current, r.Calculation, r.Change, r.Why, r.Effect, r.Risk, r.Scope,
-		r.Runtime, r.Persist, r.Keep, r.Rollback, r.Verify, r.Ask,
+		r.Runtime, r.Persist, r.Keep, r.Rollback, r.Verify, r.Needs, r.Ask,
 	}
+	for _, s := range r.Sets {
+		texts = append(texts, s.Of, s.Field, s.To)
+	}
+	return texts
 }

@@ -88,6 +88,10 @@ func (l *loader) evidence(e *Evidence) {
 func (l *loader) remedy(r *Remedy) {
 	l.condition(r.When, r.Each, r.Place)
 	l.number(r.Order, r.Each, r.Place)
+	l.number(r.Stops, r.Each, r.Place)
+	if r.Kind == "sysctl" && r.Setting != "" && len(r.Sets) == 0 {
+		r.Sets = []*Set{{Knob: "sysctl", Of: &Text{Source: r.Setting}, To: &Text{Source: "{value}"}, Place: r.Place}}
+	}
 	extra := map[string]Type{}
 	if !r.Value.Empty() {
 		l.expression(r.Value, scope{table: r.Each}, r.Place)
@@ -242,8 +246,13 @@ func (l *loader) validateRemedy(c *Cause, r *Remedy) {
 	if !remedyKinds[r.Kind] {
 		l.problem(r.Place, "remedy %s of %s is of kind %q: expected application, sysctl, device, qdisc, firewall, route, network or investigate", r.ID, c.ID, r.Kind)
 	}
-	if r.Kind == "sysctl" && (r.Setting == "" || r.Value.Empty() || r.Rollback == nil || r.Verify == nil) {
-		l.problem(r.Place, "remedy %s of %s changes a sysctl: expected setting, value, rollback and verify", r.ID, c.ID)
+	if r.Kind == "sysctl" && (r.Setting == "" || r.Value.Empty() || r.Verify == nil) {
+		l.problem(r.Place, "remedy %s of %s changes a sysctl: expected setting, value and verify", r.ID, c.ID)
+	}
+	for _, s := range r.Sets {
+		if s.Knob == "" || s.Of == nil || s.To == nil {
+			l.problem(r.Place, "remedy %s of %s sets something: expected knob, of and to", r.ID, c.ID)
+		}
 	}
 }
 

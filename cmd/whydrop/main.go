@@ -31,7 +31,8 @@ type usageError struct{ error }
 var errFaultFound = errors.New("a fault was found")
 
 func main() {
-	lab.Main() // a process of the lab is this program again
+	lab.Main()  // a process of the lab is this program again
+	guardMain() // and so is the guard of a change
 	cores(2)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -109,7 +110,7 @@ environment (WHYDROP_THEME=ascii); 'whydrop config' shows all of them.`,
 		return err
 	}
 	addWalk(root)
-	root.AddCommand(diagnoseCommand(), probeCommand(), doctorCommand(), explainCommand(), labCommand(), configCommand(), manCommand())
+	root.AddCommand(diagnoseCommand(), applyCommand(), rollbackCommand(), probeCommand(), doctorCommand(), explainCommand(), labCommand(), configCommand(), manCommand())
 	return root
 }
 

@@ -31,8 +31,12 @@ type Kept struct {
 	Key string
 }
 
-// Command is the command that adds the line, or replaces the one that is there.
-func (k Kept) Command() string {
+// Command is the command that adds the line.
+func (k Kept) Command() string { return "echo " + Quote(k.Line) + " >> " + Quote(k.File) }
+
+// Replace is the command that adds the line in the place of the one that is there:
+// it may run any number of times.
+func (k Kept) Replace() string {
 	return fmt.Sprintf("touch %[1]s && sed -i %[2]s %[1]s && echo %[3]s >> %[1]s", Quote(k.File), Quote("\\|^"+regular.Replace(k.Key)+"|d"), Quote(k.Line))
 }
 
@@ -107,7 +111,7 @@ func (c Change) words() Words {
 		return Words{Show: show}
 	case "file":
 		k := Kept{c.Of, c.To, c.Field}
-		return Words{Show: "cat " + dev, Run: k.Command()}
+		return Words{Show: "cat " + dev, Run: k.Replace()}
 	}
 	return Words{}
 }
@@ -178,7 +182,7 @@ func (c Change) undo(was State) string {
 		if was.Raw == nil || was.Text == "no such line" {
 			return "sed -i " + Quote("\\|^"+regular.Replace(c.Field)+"|d") + " " + dev
 		}
-		return Kept{c.Of, was.Text, c.Field}.Command()
+		return Kept{c.Of, was.Text, c.Field}.Replace()
 	}
 	return ""
 }

@@ -96,7 +96,7 @@ func TestKept(t *testing.T) {
 					}
 					continue
 				}
-				command(t, "sh", "-c", k.Command())
+				command(t, "sh", "-c", k.Replace())
 			}
 			text, _ := os.ReadFile(file)
 			if n := strings.Count(string(text), k.Line+"\n"); n != 1 || start != "" && !strings.Contains(string(text), others) {
