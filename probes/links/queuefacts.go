@@ -120,6 +120,10 @@ func queueRow(q *Queue, l *Link) fact.Row {
 	row := fact.Row{
 		"link": l.Name, "kind": q.Kind, "class": q.Class,
 		"ingress": q.Ingress(), "shaper": q.Rate > 0, "netem_loss": q.Loss,
+		"root": !q.Class && q.Parent == rootHandle, "by_default": q.Handle == 0,
+	}
+	if q.Handle != 0 {
+		row["handle"] = handleText(q.Handle)
 	}
 	name := l.Name + " " + q.Kind + " " + handleText(q.Handle)
 	if q.Handle == 0 && q.Parent != rootHandle {
