@@ -95,7 +95,7 @@ func runApply(cmd *cobra.Command, o applyOptions) error {
 		return err
 	}
 	if o.answers != "" {
-		if err := readAnswers(c, o.answers, cmd.InOrStdin()); err != nil {
+		if err := readAnswers(cmd.Context(), c, o.answers, cmd.InOrStdin()); err != nil {
 			return err
 		}
 	}
@@ -366,7 +366,9 @@ func (a *applier) judge(s checklist.PlanStep, before, since *fact.Facts) bool {
 	if f := d.Finding(s.Cause.ID); f != nil {
 		now = f.Probability
 	}
-	a.field("effect", e.Says())
+	if e.What != "" {
+		a.field("effect", e.Says())
+	}
 	a.field("cause", fmt.Sprintf("%s: %.0f %% likely now", s.Cause.Title, now*100))
 	if s.Needs != "" {
 		a.field("mind", "it acts only after this: "+s.Needs)

@@ -30,7 +30,7 @@ func (c Change) Name() string {
 	switch k := knobs[c.Knob]; {
 	case k == nil:
 		return c.Knob + " of " + c.Of
-	case k.title == "":
+	case k.title == "" || c.Knob == "route" && c.Field == "":
 		return c.Of
 	case c.Field == "":
 		return k.title + " of " + c.Of

@@ -88,6 +88,9 @@ func parseRoute(s string) (routeName, error) {
 	if p.Addr().Is6() {
 		r.family = unix.AF_INET6
 	}
+	if p.Bits() == 0 {
+		r.to = netip.Prefix{}
+	}
 	return r, nil
 }
 

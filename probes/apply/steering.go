@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // steeringKnob is which CPUs work on what a queue received (rps_cpus) or send into
@@ -23,8 +26,8 @@ var steeringKnob = knob{
 				return fmt.Errorf("%q is not a queue: expected one such as %s-0", c.Field, steeringOf[c.Knob].queues)
 			}
 		}
-		if canonicalMask(c.To) == "" {
-			return fmt.Errorf("%q is not a mask of CPUs: expected hexadecimal digits", c.To)
+		if canonicalMask(wantedMask(c.To)) == "" {
+			return fmt.Errorf("%q is not a mask of CPUs: expected hexadecimal digits, or all", c.To)
 		}
 		return checkDevice(c)
 	},
@@ -47,7 +50,7 @@ var steeringKnob = knob{
 	write: func(c Change) error {
 		masks, err := readMasks(c)
 		for file := range masks {
-			err = errors.Join(err, needs(os.WriteFile(maskFile(c, file), []byte(c.To), 0)))
+			err = errors.Join(err, needs(os.WriteFile(maskFile(c, file), []byte(wantedMask(c.To)), 0)))
 		}
 		return err
 	},
@@ -64,7 +67,7 @@ var steeringKnob = knob{
 		}
 		return err
 	},
-	reached: func(c Change, now State) bool { return now.Text == canonicalMask(c.To) },
+	reached: func(c Change, now State) bool { return now.Text == canonicalMask(wantedMask(c.To)) },
 }
 
 var steeringOf = map[string]struct{ queues, file string }{
@@ -133,4 +136,23 @@ func canonicalMask(s string) string {
 		s = s[:len(s)-8]
 	}
 	return strings.Join(append([]string{s}, words...), ",")
+}
+
+// wantedMask is the mask that a word stands for: all is that of all CPUs that are
+// online.
+func wantedMask(word string) string {
+	if word != "all" {
+		return word
+	}
+	var cpus unix.CPUSet
+	if unix.SchedGetaffinity(1, &cpus) != nil { // those of init, whatever this process is bound to
+		return ""
+	}
+	mask := new(big.Int)
+	for n := range 8 * len(cpus) * 8 {
+		if cpus.IsSet(n) {
+			mask.SetBit(mask, n, 1)
+		}
+	}
+	return mask.Text(16)
 }

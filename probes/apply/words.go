@@ -96,9 +96,9 @@ func (c Change) words() Words {
 			queue = steeringOf[c.Knob].queues + "-*"
 		}
 		files := "/sys/class/net/" + c.Of + "/queues/" + queue + "/" + steeringOf[c.Knob].file
-		w := Words{Show: "grep . " + files, Run: "echo " + c.To + " | tee " + files}
+		w := Words{Show: "grep . " + files, Run: "echo " + wantedMask(c.To) + " | tee " + files}
 		for n := range queues(c) {
-			w.Keep = append(w.Keep, c.udev(fmt.Sprintf(`ATTR{queues/%s/%s}="`, n, steeringOf[c.Knob].file), c.To)...)
+			w.Keep = append(w.Keep, c.udev(fmt.Sprintf(`ATTR{queues/%s/%s}="`, n, steeringOf[c.Knob].file), wantedMask(c.To))...)
 		}
 		return w
 	case "qdisc":
