@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"whydrop/content"
+	"whydrop/probes/apply"
 )
 
 func (w *writer) cause(c *content.Cause) {
@@ -150,13 +151,20 @@ func (w *writer) remedyItems(r *content.Remedy) []Item {
 		say("change", r.Change), about("setting", r.Setting), about("offered if", condition),
 		about("VALUE", setting), say("that is", r.Calculation), say("CURRENT", r.Current), say("why", r.Why), say("effect", r.Effect), say("risk", r.Risk), say("scope", r.Scope),
 	}
-	if now := r.Runtime.Outline(w.book.Facts, r.Each); now != "" {
-		items = append(items, Item{Label: "now", Command: oneLine(now)})
+	outline := func(t *content.Text) string { return oneLine(t.Outline(w.book.Facts, r.Each)) }
+	now, keep, back := outline(r.Runtime), outline(r.Persist), outline(r.Rollback)
+	made := PlanStep{Current: "CURRENT", Runtime: now, Persist: keep, Rollback: back}
+	for _, set := range r.Sets {
+		made.Changes = append(made.Changes, apply.Change{Knob: set.Knob, Of: outline(set.Of), Field: outline(set.Field), To: outline(set.To)})
 	}
-	if persist := r.Persist.Outline(w.book.Facts, r.Each); persist != "" {
-		items = append(items, Item{Label: "for good", Command: oneLine(persist)})
+	made.commands()
+	if made.Runtime != "" {
+		items = append(items, Item{Label: "now", Command: made.Runtime})
 	}
-	items = append(items, say("to keep", r.Keep), say("take back", r.Rollback), say("verify", r.Verify), say("ask", r.Ask))
+	if made.Persist != "" {
+		items = append(items, Item{Label: "for good", Command: made.Persist})
+	}
+	items = append(items, say("to keep", r.Keep), about("take back", made.Rollback), say("verify", r.Verify), say("ask", r.Ask))
 	return slices.DeleteFunc(items, func(i Item) bool { return i.Label == "" })
 }
 
