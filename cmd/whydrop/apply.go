@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -53,7 +52,15 @@ step is to stop has stopped. Unless the step is kept within --confirm it goes ba
 by itself, also if whydrop is killed or the connection to this terminal drops.
 
 Without a terminal it only shows what it would do. With --yes it takes the steps
-in turn without asking, keeps the first that helps, and takes back what does not.`,
+in turn without asking, keeps the first that helps, and takes back what does not.
+Where the right to make a change is missing it says which, and shows the command.
+
+What an earlier run left half done, because it was killed together with what guards
+it, is taken back first, here and by any whydrop that looks at this host.
+
+Exit status: 0 when a step was kept, when none was wanted, and when there was none to
+apply; 1 when a step failed or was refused, or nothing that was applied helped;
+2 wrong usage.`,
 		Example: `  whydrop apply
   whydrop apply --dry-run
   whydrop apply --step 2 --yes --persist`,
@@ -72,7 +79,9 @@ in turn without asking, keeps the first that helps, and takes back what does not
 	return cmd
 }
 
-func runApply(cmd *cobra.Command, o applyOptions) error {
+// check finds fault with the options; the time to keep a step is made to last for the
+// observation where nobody chose it.
+func (o *applyOptions) check(chosen bool) error {
 	for _, d := range []struct {
 		name     string
 		is       time.Duration
@@ -81,14 +90,24 @@ func runApply(cmd *cobra.Command, o applyOptions) error {
 		{"duration", o.duration, minDuration, maxDuration}, {"watch", o.watch, minDuration, maxDuration}, {"confirm", o.confirm, minConfirm, maxConfirm},
 	} {
 		if d.is < d.min || d.is > d.max {
-			return usageError{fmt.Errorf("--%s %v: expected %v to %v", d.name, d.is, d.min, d.max)}
+			return fmt.Errorf("--%s %v: expected %v to %v", d.name, d.is, d.min, d.max)
 		}
 	}
 	if o.yes && o.dryRun {
-		return usageError{errors.New("--yes and --dry-run: expected one of them")}
+		return errors.New("--yes and --dry-run: expected one of them")
 	}
-	if o.confirm < o.watch+minConfirm && !o.yes {
-		return usageError{fmt.Errorf("--confirm %v: expected at least %v more than --watch %v", o.confirm, minConfirm, o.watch)}
+	if least := o.watch + minConfirm; o.confirm < least {
+		if chosen {
+			return fmt.Errorf("--confirm %v: expected at least %v more than --watch %v", o.confirm, minConfirm, o.watch)
+		}
+		o.confirm = least
+	}
+	return nil
+}
+
+func runApply(cmd *cobra.Command, o applyOptions) error {
+	if err := o.check(cmd.Flags().Changed("confirm")); err != nil {
+		return usageError{err}
 	}
 	c, err := openCase(cmd)
 	if err != nil {
@@ -99,6 +118,7 @@ func runApply(cmd *cobra.Command, o applyOptions) error {
 			return err
 		}
 	}
+	recoverChanges(cmd.ErrOrStderr())
 	a := &applier{cmd: cmd, o: o, out: cmd.OutOrStdout(), c: c, in: bufio.NewReader(cmd.InOrStdin())}
 	if !o.yes && !o.dryRun && !(terminal(os.Stdin) && terminal(os.Stdout)) {
 		a.o.dryRun = true
@@ -115,11 +135,16 @@ type applier struct {
 	in   *bufio.Reader
 	c    *checklist.Case
 	note string
-	// kept and failed count the steps.
-	kept, failed, shown int
+	// heard are the lines that were typed, once somebody asked.
+	heard chan string
+	// How many steps were kept, taken back, could not be applied, and are not whydrop's.
+	kept, failed, refused, others int
 }
 
-var errNothingHelped = errors.New("no step that was applied helped: all were taken back")
+var (
+	errNothingHelped = errors.New("no step that was applied helped: all were taken back")
+	errRefused       = errors.New("no step could be applied: see above for what is missing")
+)
 
 func (a *applier) run() error {
 	fmt.Fprintf(a.cmd.ErrOrStderr(), "observing for %v ...\n", a.o.duration)
@@ -137,7 +162,6 @@ func (a *applier) run() error {
 		if a.o.step != 0 && a.o.step != i+1 {
 			continue
 		}
-		a.shown++
 		end, err := a.step(i+1, len(steps), s, before)
 		if err != nil || end {
 			return err
@@ -155,11 +179,13 @@ func (a *applier) finish(steps int) error {
 		a.say("Nothing to change follows from what was measured.")
 	case a.o.yes && a.kept == 0 && a.failed > 0:
 		return errNothingHelped
+	case a.kept == 0 && a.failed == 0 && a.refused > 0:
+		return errRefused
+	case a.o.yes && a.o.step != 0 && a.others > 0:
+		return fmt.Errorf("step %d is not whydrop's to take", a.o.step)
 	}
 	return nil
 }
-
-func (a *applier) say(format string, args ...any) { fmt.Fprintf(a.out, format+"\n", args...) }
 
 func (a *applier) observe(d time.Duration) *fact.Facts {
 	a.c.Facts = probes.Default(knowledge(a.cmd, a.c.Book)).Observe(a.cmd.Context(), d, progress(a.cmd.ErrOrStderr(), d))
@@ -184,6 +210,7 @@ func (a *applier) step(n, of int, s checklist.PlanStep, before *fact.Facts) (end
 	a.say("\nStep %d of %d: %s", n, of, content.Show(s.Remedy.Title))
 	a.field("for", s.Cause.Title)
 	if len(s.Changes) == 0 {
+		a.others++
 		a.field("change", s.Change)
 		a.field("why", s.Why)
 		a.field("now", s.Runtime)
@@ -192,31 +219,27 @@ func (a *applier) step(n, of int, s checklist.PlanStep, before *fact.Facts) (end
 		a.say("  This step is yours to take: whydrop does not change %s.", notOurs(s.Remedy.Kind))
 		return false, nil
 	}
-	todo := a.show(s)
+	todo, fault := a.show(s)
 	switch {
-	case len(todo) == 0:
+	case fault == nil && len(todo) == 0:
 		a.say("  Nothing to do here.")
 		return false, nil
 	case a.o.dryRun:
 		return false, nil
+	case fault != nil:
+		a.refused++
+		a.say("  Not applied: whydrop cannot make this change here. Who can, does it by the command above.")
+		return false, nil
 	case a.o.yes:
 	default:
-		switch a.ask("Apply this step? It goes back by itself in %v unless you keep it. [y]es, [n]ext step, [q]uit: ", a.o.confirm) {
-		case "y", "yes":
-		case "n", "next", "no":
+		switch a.wanted() {
+		case "next":
 			return false, nil
-		default:
+		case "quit":
 			return true, nil
 		}
 	}
 	return a.apply(s, todo, before)
-}
-
-func (a *applier) field(head, text string) {
-	if text == "" {
-		return
-	}
-	a.say("  %-9s %s", head, content.Show(text))
 }
 
 func notOurs(kind string) string {
@@ -234,25 +257,31 @@ func notOurs(kind string) string {
 }
 
 // show tells the exact changes of a step, with the values of this moment, and
-// returns those that are to be made.
-func (a *applier) show(s checklist.PlanStep) []apply.Change {
-	var todo []apply.Change
+// returns those that are to be made, and what hinders whydrop from it: a step is made
+// as a whole or not at all.
+func (a *applier) show(s checklist.PlanStep) (todo []apply.Change, fault error) {
 	for _, c := range s.Changes {
 		was, err := c.Read()
-		switch {
-		case err != nil:
-			a.field("cannot", err.Error())
+		if err != nil {
+			a.field("cannot", c.Name()+": "+err.Error())
+			a.command("by hand", c.Words(nil).Run)
+			fault = errors.Join(fault, err)
 			continue
-		case c.Reached(was):
+		}
+		if c.Reached(was) {
 			a.field("has it", c.Name()+" is "+was.Text)
 			continue
 		}
 		w := c.Words(&was).With(c, was)
 		a.field("change", fmt.Sprintf("%s: %s -> %s", c.Name(), was.Text, c.To))
-		a.field("now", w.Run)
-		a.field("take back", w.Undo)
+		a.command("now", w.Run)
+		a.command("take back", w.Undo)
 		for _, k := range w.Keep {
 			a.field("for good", fmt.Sprintf("%s in %s", k.Line, k.File))
+		}
+		if err := c.Allowed(); err != nil {
+			a.field("cannot", err.Error())
+			fault = errors.Join(fault, err)
 		}
 		todo = append(todo, c)
 	}
@@ -262,52 +291,34 @@ func (a *applier) show(s checklist.PlanStep) []apply.Change {
 	a.field("risk", s.Risk)
 	a.field("scope", s.Scope)
 	a.field("needs", s.Needs)
-	return todo
-}
-
-// ask asks for a word; the end of the input is the empty one, which changes nothing.
-func (a *applier) ask(format string, args ...any) string {
-	fmt.Fprintf(a.out, format, args...)
-	said := make(chan string, 1)
-	go func() {
-		line, _ := a.in.ReadString('\n')
-		said <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case word := <-said:
-		return word
-	case <-a.cmd.Context().Done():
-		a.say("")
-		return ""
-	}
+	return todo, fault
 }
 
 // apply makes the changes of a step under guard, and keeps them or takes them back.
 func (a *applier) apply(s checklist.PlanStep, todo []apply.Change, before *fact.Facts) (end bool, err error) {
-	dir, err := changesDir()
+	r, err := startRecord(s.Remedy.Title)
 	if err != nil {
-		return true, err
-	}
-	r, err := apply.Start(dir, s.Remedy.Title)
-	if err != nil {
-		return true, err
+		return true, printable(err)
 	}
 	defer r.Close()
+	if volatile(r) {
+		a.say("  %s cannot be written: the previous values are kept in %s, until the next reboot.", rootChanges[0], rootChanges[1])
+	}
 	g, err := apply.StartGuard("/proc/self/exe", r, a.o.confirm)
 	if err != nil {
-		return true, err
+		return true, printable(err)
 	}
 	back := func(why string) error {
 		if err := g.Undo(); err != nil {
-			return fmt.Errorf("%s; taking it back: %w", why, err)
+			return printable(fmt.Errorf("%s; taking it back: %w", why, err))
 		}
-		a.say("  %s: taken back.", why)
+		a.say("  %s: taken back.", content.Show(why))
 		return nil
 	}
 	for _, c := range todo {
 		if err := r.Do(c); err != nil {
 			a.failed++
-			return false, back("  " + err.Error())
+			return false, back(err.Error())
 		}
 	}
 	a.say("  Applied. Observing for %v ...", a.o.watch)
@@ -317,44 +328,75 @@ func (a *applier) apply(s checklist.PlanStep, todo []apply.Change, before *fact.
 	}
 	helped := a.judge(s, before, since)
 	keep, persist := helped || s.Needs != "", a.o.persist
+	why := "It did not help"
 	if !a.o.yes {
-		switch a.ask("[k]eep it, keep it also over a [r]eboot, or take it [b]ack (which happens by itself after %v): ", a.o.confirm) {
-		case "k", "keep":
+		why = "Not kept"
+		switch a.verdict(g) {
+		case "keep":
 			keep = true
-		case "r", "reboot":
+		case "reboot":
 			keep, persist = true, true
 		default:
 			keep = false
+			if ended(g) {
+				why = "The time is over, or somebody ended it"
+			}
 		}
 	}
 	if !keep {
 		a.failed++
-		return false, back("Not kept")
+		return a.cmd.Context().Err() != nil, back(why)
 	}
 	return a.o.yes, a.keep(g, r, todo, persist)
 }
 
+// ended tells whether the guard has ended.
+func ended(g *apply.Guard) bool {
+	select {
+	case <-g.Over():
+		return true
+	default:
+		return false
+	}
+}
+
 // keep keeps the changes, over a reboot as well if wanted.
 func (a *applier) keep(g *apply.Guard, r *apply.Record, changes []apply.Change, persist bool) error {
+	if persist && volatile(r) {
+		a.say("  Not kept over a reboot: the value before could not be kept that long.")
+		persist = false
+	}
 	if persist {
-		for _, c := range changes {
-			kept := c.Words(nil).Keep
-			if len(kept) == 0 {
-				a.say("  %s is not kept over a reboot by whydrop: see the plan for how.", c.Name())
+		a.persist(r, changes)
+	}
+	if err := g.Keep(); err != nil {
+		return printable(errors.Join(fmt.Errorf("it could not be kept: %w", err), g.Undo()))
+	}
+	a.kept++
+	a.say("  Kept. Take it back any time: whydrop rollback %s", r.Name())
+	return nil
+}
+
+// persist adds the lines that keep changes over a reboot.
+func (a *applier) persist(r *apply.Record, changes []apply.Change) {
+	for _, c := range changes {
+		kept := c.Words(nil).Keep
+		if len(kept) == 0 {
+			a.say("  %s is not kept over a reboot by whydrop: see the plan for how.", content.Show(c.Name()))
+		}
+		for _, k := range kept {
+			if err := r.Do(k.Change()); err != nil && !errors.Is(err, apply.ErrReached) {
+				a.say("  Not kept over a reboot: %s", content.Show(err.Error()))
+				continue
 			}
-			for _, k := range kept {
-				if err := r.Do(k.Change()); err != nil && !errors.Is(err, apply.ErrReached) {
-					a.say("  Not kept over a reboot: %v", err)
-				}
+			if !r.First {
+				a.field("mind", k.File+" is read for the host's first network namespace, and this is another one: give a container the setting where it is made")
+			}
+			if file, value := k.Overridden(); file != "" {
+				a.field("mind", file+" is read later and sets it to "+value+": mend it, or the next boot brings that")
 			}
 		}
 	}
-	if err := g.Keep(); err != nil {
-		return fmt.Errorf("it could not be kept and goes back: %w", err)
-	}
-	a.kept++
-	a.say("  Kept. Take it back any time: whydrop rollback %s", recordName(r))
-	return nil
 }
 
 // judge says whether a step helped: whether what it is to stop has stopped or, where
@@ -377,28 +419,4 @@ func (a *applier) judge(s checklist.PlanStep, before, since *fact.Facts) bool {
 		return now <= checklist.Named
 	}
 	return e.Outcome.Helped()
-}
-
-// changesDir is where the records of changes are kept: on the host for root, else
-// with the user's other state.
-func changesDir() (string, error) {
-	if os.Geteuid() == 0 {
-		const dir = "/var/lib/whydrop/changes"
-		if os.MkdirAll(dir, 0o700) == nil {
-			return dir, nil
-		}
-	}
-	dir := os.Getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(dir) {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("there is no folder to keep the previous values in: %w", err)
-		}
-		dir = filepath.Join(home, ".local", "state")
-	}
-	return filepath.Join(dir, "whydrop", "changes"), nil
-}
-
-func recordName(r *apply.Record) string {
-	return strings.TrimSuffix(filepath.Base(r.Path), filepath.Ext(r.Path))
 }

@@ -12,6 +12,7 @@ import (
 
 func TestMain(m *testing.M) {
 	lab.Main()
+	guardMain()
 	testscript.Main(m, map[string]func(){"whydrop": main})
 }
 

@@ -96,6 +96,17 @@ type number[P any] struct {
 	of  func(*P) *uint32
 	max func(*P) uint32 // nil for none
 	yes bool            // on and off rather than a number
+	// near tells whether a driver that rounds made the best of a wanted number; nil
+	// where they do not.
+	near func(is, wanted uint32) bool
+}
+
+// roundedUp accepts what a driver rounds up: rings to powers of two or multiples of 8.
+func roundedUp(is, wanted uint32) bool { return is >= wanted && uint64(is) < 2*uint64(wanted) }
+
+// nearly accepts delays rounded to the resolution of a device, some microseconds.
+func nearly(is, wanted uint32) bool {
+	return max(is, wanted)-min(is, wanted) <= max(wanted/8, 2) && is > 0
 }
 
 // parameters makes a knob of a group of driver parameters, which a driver takes
@@ -127,6 +138,7 @@ func parameters[P comparable](title string, fields map[string]number[P], get fun
 	}
 	return knob{
 		title: title,
+		group: true,
 		check: func(c Change) error {
 			f, ok := fields[c.Field]
 			if !ok {
@@ -151,6 +163,12 @@ func parameters[P comparable](title string, fields map[string]number[P], get fun
 		},
 		restore: func(c Change, was State) error {
 			return change(c, func(p *P) error { return json.Unmarshal(was.Raw, p) })
+		},
+		reached: func(c Change, now State) bool {
+			is, err := value(now.Text, fields[c.Field].yes)
+			wanted, err2 := value(c.To, fields[c.Field].yes)
+			near := fields[c.Field].near
+			return err == nil && err2 == nil && (is == wanted || near != nil && near(is, wanted))
 		},
 	}
 }
@@ -183,16 +201,16 @@ func value(s string, yes bool) (uint32, error) {
 
 // ringKnob is the size of a device's rings, in descriptors (ethtool -G).
 var ringKnob = parameters("ring", map[string]number[ethtool.Ring]{
-	"rx": {of: func(r *ethtool.Ring) *uint32 { return &r.RxPending }, max: func(r *ethtool.Ring) uint32 { return r.RxMaxPending }},
-	"tx": {of: func(r *ethtool.Ring) *uint32 { return &r.TxPending }, max: func(r *ethtool.Ring) uint32 { return r.TxMaxPending }},
+	"rx": {of: func(r *ethtool.Ring) *uint32 { return &r.RxPending }, max: func(r *ethtool.Ring) uint32 { return r.RxMaxPending }, near: roundedUp},
+	"tx": {of: func(r *ethtool.Ring) *uint32 { return &r.TxPending }, max: func(r *ethtool.Ring) uint32 { return r.TxMaxPending }, near: roundedUp},
 }, (*ethtool.Ethtool).GetRing, (*ethtool.Ethtool).SetRing)
 
 // coalesceKnob is how interrupts are put together (ethtool -C): microseconds,
 // frames, or on and off.
 var coalesceKnob = parameters("coalescing", map[string]number[ethtool.Coalesce]{
-	"rx-usecs":    {of: func(c *ethtool.Coalesce) *uint32 { return &c.RxCoalesceUsecs }},
+	"rx-usecs":    {of: func(c *ethtool.Coalesce) *uint32 { return &c.RxCoalesceUsecs }, near: nearly},
 	"rx-frames":   {of: func(c *ethtool.Coalesce) *uint32 { return &c.RxMaxCoalescedFrames }},
-	"tx-usecs":    {of: func(c *ethtool.Coalesce) *uint32 { return &c.TxCoalesceUsecs }},
+	"tx-usecs":    {of: func(c *ethtool.Coalesce) *uint32 { return &c.TxCoalesceUsecs }, near: nearly},
 	"tx-frames":   {of: func(c *ethtool.Coalesce) *uint32 { return &c.TxMaxCoalescedFrames }},
 	"adaptive-rx": {of: func(c *ethtool.Coalesce) *uint32 { return &c.UseAdaptiveRxCoalesce }, yes: true},
 	"adaptive-tx": {of: func(c *ethtool.Coalesce) *uint32 { return &c.UseAdaptiveTxCoalesce }, yes: true},
@@ -222,6 +240,7 @@ var shortFeatures = map[string][]string{
 // change of one can take others along, so all are set back.
 var featureKnob = knob{
 	title: "offload",
+	group: true,
 	check: func(c Change) error {
 		if c.Field == "" {
 			return errors.New("expected the name of an offload, such as tso")

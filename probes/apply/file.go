@@ -1,14 +1,16 @@
 package apply
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // fileKnob is a line of a file of whydrop's own that keeps a setting over a reboot.
@@ -27,30 +29,75 @@ var fileKnob = knob{
 		return nil
 	},
 	read: func(c Change) (State, error) {
-		b, err := os.ReadFile(c.Of)
+		text, err := readOwnFile(c.Of)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return State{Text: "no such file"}, nil
+			return State{Text: noFile}, nil
 		case err != nil:
 			return State{}, err
 		}
-		s := State{Text: "no such line"}
-		for line := range strings.Lines(string(b)) {
-			if strings.HasPrefix(line, c.Field) {
+		s := State{Text: noLine}
+		for line := range strings.Lines(text) {
+			if c.begins(line) {
 				s.Text = strings.TrimSpace(line)
 			}
 		}
-		s.Raw, err = json.Marshal(string(b))
-		return s, err
+		return s, nil
 	},
 	write: func(c Change) error { return editLine(c, c.To) },
 	restore: func(c Change, was State) error {
-		if was.Raw == nil || was.Text == "no such line" {
+		if was.Text == noFile || was.Text == noLine {
 			return editLine(c, "")
 		}
 		return editLine(c, was.Text)
 	},
 	reached: func(c Change, now State) bool { return now.Text == c.To },
+	// Others may have put lines of their own beside it, so that the file stays.
+	restored: func(was, now State) bool {
+		return was.Text == noFile && now.Text == noLine || was.Text == noLine && now.Text == noFile
+	},
+}
+
+const (
+	noFile = "no such file"
+	noLine = "no such line"
+)
+
+// begins tells whether a line is the one that a change is about: it begins with the
+// key, and where the key is all of the wanted line, it is no more than that.
+func (c Change) begins(line string) bool {
+	if c.Field == c.To {
+		return strings.TrimSpace(line) == c.Field
+	}
+	return strings.HasPrefix(line, c.Field)
+}
+
+// ownFileLimit is how long a file of whydrop's may be, in bytes.
+const ownFileLimit = 1 << 20
+
+// readOwnFile reads a file that whydrop may replace: a plain one that nobody but its
+// owner can write. A link is left alone, since what it leads to is somebody else's.
+func readOwnFile(name string) (string, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ELOOP) {
+		return "", fmt.Errorf("%s is a link: whydrop leaves it alone", name)
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return "", err
+	}
+	if err := checkOwner(name, &st, unix.S_IFREG); err != nil {
+		return "", err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, ownFileLimit+1))
+	if err == nil && len(b) > ownFileLimit {
+		err = fmt.Errorf("%s is longer than %d bytes: whydrop leaves it alone", name, ownFileLimit)
+	}
+	return string(b), err
 }
 
 // persistent are the folders in which whydrop keeps a file of its own.
@@ -59,45 +106,45 @@ var persistent = []string{"/etc/sysctl.d", "/etc/modules-load.d", "/etc/udev/rul
 const fileHead = "# Written by whydrop apply; whydrop rollback takes it back.\n"
 
 // editLine replaces the line of a change, adds it, or removes it if the new one is
-// empty. A file without lines is removed, too. The file is replaced as a whole: at
-// no moment is half of it there.
+// empty. What is left of the file is removed if it is no more than whydrop's own
+// head. The file is replaced as a whole: at no moment is half of it there.
 func editLine(c Change, line string) error {
-	old, err := os.ReadFile(c.Of)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	old, err := readOwnFile(c.Of)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
 		return err
 	}
-	var lines []string
-	placed, any := line == "", line != ""
-	for l := range strings.Lines(string(old)) {
-		l = strings.TrimRight(l, "\n")
-		if strings.HasPrefix(l, c.Field) {
-			if placed {
-				continue
-			}
-			l, placed = line, true
+	var text strings.Builder
+	if missing {
+		text.WriteString(fileHead)
+	}
+	placed := line == ""
+	for l := range strings.Lines(old) {
+		if !c.begins(l) {
+			text.WriteString(strings.TrimRight(l, "\n") + "\n")
+		} else if !placed {
+			text.WriteString(line + "\n")
+			placed = true
 		}
-		lines = append(lines, l)
-		any = any || strings.TrimSpace(l) != "" && !strings.HasPrefix(strings.TrimSpace(l), "#")
 	}
 	if !placed {
-		lines = append(lines, line)
+		text.WriteString(line + "\n")
 	}
-	if !any {
-		err := os.Remove(c.Of)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-		return err
+	switch {
+	case text.String() != fileHead:
+		return replaceFile(c.Of, []byte(text.String()))
+	case missing:
+		return nil
 	}
-	text := strings.Join(lines, "\n") + "\n"
-	if len(old) == 0 {
-		text = fileHead + text
-	}
-	return replaceFile(c.Of, []byte(text), 0o644)
+	return errors.Join(os.Remove(c.Of), syncDir(filepath.Dir(c.Of)))
 }
 
-// replaceFile puts a file in the place of another at once, durably.
-func replaceFile(name string, data []byte, mode fs.FileMode) error {
+// replaceFile puts a file in the place of another at once, durably, with its mode.
+func replaceFile(name string, data []byte) error {
+	mode := fs.FileMode(0o644)
+	if st, err := os.Lstat(name); err == nil {
+		mode = st.Mode().Perm()
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {
 		return err
@@ -121,4 +168,55 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	return d.Sync()
+}
+
+// sysctlFolders are where sysctl.d(5) looks, the first of two files of the same name.
+var sysctlFolders = []string{"/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d"}
+
+// sysctlLast is what sysctl(8) --system reads after all others.
+var sysctlLast = "/etc/sysctl.conf"
+
+// Overridden returns the file that is read after this line at the next boot and sets
+// the same sysctl otherwise, and the value there; empty for none.
+func (k Kept) Overridden() (file, value string) {
+	key, wanted, ok := sysctlLine(k.Line)
+	if !ok || filepath.Base(k.File) != filepath.Base(sysctlFile) {
+		return "", ""
+	}
+	later := map[string]string{} // by name
+	for _, dir := range sysctlFolders {
+		names, _ := filepath.Glob(filepath.Join(dir, "*.conf"))
+		for _, path := range names {
+			name := filepath.Base(path)
+			if _, hidden := later[name]; !hidden && name > filepath.Base(sysctlFile) {
+				later[name] = path
+			}
+		}
+	}
+	var files []string
+	for _, name := range sortedKeys(later) {
+		files = append(files, later[name])
+	}
+	for _, path := range append(files, sysctlLast) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(b)) {
+			if k, v, ok := sysctlLine(line); ok && k == key {
+				file, value = path, v
+			}
+		}
+	}
+	if sameWords(value, wanted) {
+		return "", ""
+	}
+	return file, value
+}
+
+// sysctlLine takes a line of sysctl.d(5) apart: the key as a path, and the value.
+func sysctlLine(line string) (path, value string, ok bool) {
+	key, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+	path, err := sysctlPath(strings.TrimSpace(strings.TrimPrefix(key, "-")))
+	return path, strings.TrimSpace(value), ok && err == nil
 }

@@ -33,6 +33,7 @@ func inHost(t *testing.T) {
 		own.Close()
 		runtime.UnlockOSThread()
 	})
+	command(t, "sysctl", "-q", "net.ipv6.conf.default.accept_dad=0") // addresses that are there at once
 	command(t, "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
 	command(t, "ip", "addr", "add", "10.9.0.1/24", "dev", "eth0")
 	command(t, "ip", "link", "set", "eth0", "up")
@@ -44,6 +45,9 @@ func inHost(t *testing.T) {
 	command(t, "ip", "route", "add", "prohibit", "10.67.0.0/16", "table", "77", "metric", "5")
 	command(t, "ip", "-6", "addr", "add", "fd00:9::1/64", "dev", "eth0", "nodad")
 	command(t, "ip", "-6", "route", "add", "fd00:20::/64", "via", "fd00:9::2")
+	until(t, "the routes of the addresses are there", func() bool {
+		return strings.Count(command(t, "ip", "-6", "route", "show", "table", "local"), "local f") == 3
+	})
 }
 
 // command runs a tool in the namespace of the calling thread.
@@ -106,6 +110,12 @@ func TestSetAndBack(t *testing.T) {
 		{"route's congestion control", nil, Change{Knob: "route", Of: "default", Field: "congctl", To: "reno"}, "ip route", "congctl reno"},
 		{"IPv6 route's mtu", nil, Change{Knob: "route", Of: "fd00:20::/64", Field: "mtu", To: "1400"}, "ip -6 route", "fd00:20::/64 via fd00:9::2 dev eth0 metric 1024 mtu 1400"},
 		{"route's metric taken away", nil, Change{Knob: "route", Of: "10.20.0.0/16", Field: "mtu", To: "none"}, "ip route", "10.20.0.0/16 via 10.9.0.2 dev eth0 initcwnd 20"},
+		{"route's rto_min, which must be locked", nil, Change{Knob: "route", Of: "default", Field: "rto_min", To: "5"}, "ip route", "rto_min lock 5ms"},
+		{"route of several hops, one of them dead", []string{"ip link add d0 type veth peer name d1", "ip link set d0 up", "ip route add 10.30.0.0/16 mtu 1450 nexthop via 10.9.0.2 dev eth0 weight 3 nexthop dev d0"}, Change{Knob: "route", Of: "10.30.0.0/16", Field: "mtu", To: "1300"}, "ip route", "mtu 1300"},
+		{"IPv6 route of several hops", []string{"ip -6 route add fd00:30::/64 nexthop via fd00:9::2 dev eth0 nexthop via fd00:9::3 dev eth0"}, Change{Knob: "route", Of: "fd00:30::/64", Field: "mtu", To: "1300"}, "ip -6 route", "mtu 1300"},
+		{"route by a next hop object", []string{"ip nexthop add id 7 via 10.9.0.2 dev eth0", "ip route add 10.40.0.0/16 nhid 7"}, Change{Knob: "route", Of: "10.40.0.0/16", Field: "mtu", To: "1300"}, "ip route", "nhid 7 via 10.9.0.2 dev eth0 mtu 1300"},
+		{"IPv6 blackhole", []string{"ip -6 route add blackhole fd00:66::/64"}, Change{Knob: "route", Of: "blackhole fd00:66::/64", To: "gone"}, "ip -6 route", ""},
+		{"receive packet steering", nil, Change{Knob: "rps", Of: "eth0", To: "1"}, "cat /proc/uptime", ""},
 		{"blackhole", nil, Change{Knob: "route", Of: "blackhole 10.66.0.0/16", To: "gone"}, "ip route", ""},
 		{"prohibit in another table", nil, Change{Knob: "route", Of: "prohibit 10.67.0.0/16 table 77", To: "gone"}, "ip route", ""},
 	} {
@@ -125,15 +135,18 @@ func TestSetAndBack(t *testing.T) {
 			if c.change.Reached(was) {
 				t.Fatalf("%s is %s already", c.change.Name(), was.Text)
 			}
-			if err := c.change.set(); err != nil {
+			if _, err := c.change.set(); err != nil {
 				t.Fatal(err)
 			}
 			args := strings.Fields(c.show)
 			if out := command(t, args[0], args[1:]...); !strings.Contains(out, c.as) {
 				t.Errorf("%s shows no %q:\n%s", c.show, c.as, out)
 			}
-			if picture(t) == before {
+			if c.change.Knob != "rps" && picture(t) == before { // which only /sys shows
 				t.Error("nothing changed")
+			}
+			if now, err := c.change.Read(); err != nil || !c.change.Reached(now) {
+				t.Errorf("it reads %s, %v", now.Text, err)
 			}
 			if err := c.change.back(was); err != nil {
 				t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,21 +15,64 @@ import (
 // errGone says that what was changed went with its network namespace.
 var errGone = errors.New("the network namespace is gone")
 
+// here is the start of a record on this host.
+func here(title string) Begin {
+	b := Begin{At: time.Now(), Title: title, Boot: bootID()}
+	b.Netns = inode("/proc/thread-self/ns/net")
+	b.Cookie = cookie()
+	first := inode("/proc/1/ns/net")
+	b.First = first != 0 && first == b.Netns
+	return b
+}
+
+func bootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(b))
+}
+
+func inode(path string) uint64 {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return 0
+	}
+	return st.Ino
+}
+
+// cookie is the number of the thread's network namespace that no other one of this
+// boot has (SO_NETNS_COOKIE, since Linux 5.14); 0 where the kernel does not tell.
+func cookie() uint64 {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	c, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	if err != nil {
+		return 0
+	}
+	return c
+}
+
+// isHere tells whether the thread is in the network namespace of the record.
+func (r *Record) isHere() bool {
+	return r.Netns == inode("/proc/thread-self/ns/net") && (r.Cookie == 0 || r.Cookie == cookie())
+}
+
+// Elsewhere tells whether the changes are of another network namespace than this one.
+func (r *Record) Elsewhere() bool { return r.Boot == bootID() && !r.isHere() }
+
 // within runs f in the network namespace in which the record was made. After a
 // reboot only the first one is there; what other ones held is gone by itself.
 func (r *Record) within(f func() error) error {
-	if r.Boot != bootID() {
-		if !r.First {
-			return r.forget()
-		}
+	if r.Boot != bootID() && r.First || r.isHere() {
 		return f()
 	}
-	if r.Netns == inode("/proc/thread-self/ns/net") {
-		return f()
-	}
-	ns, err := findNamespace(r.Netns)
+	ns, err := r.namespace()
 	if errors.Is(err, errGone) {
-		return r.forget()
+		return errors.Join(r.forget(), f()) // what is left is the machine's
 	}
 	if err != nil {
 		return err
@@ -36,18 +81,30 @@ func (r *Record) within(f func() error) error {
 	return inside(ns, f)
 }
 
-// forget marks what went with its network namespace as undone.
+// lost tells whether the network namespace of the record is gone.
+func (r *Record) lost() bool {
+	if r.Boot != bootID() && r.First || r.isHere() {
+		return false
+	}
+	ns, err := r.namespace()
+	if err == nil {
+		ns.Close()
+	}
+	return errors.Is(err, errGone)
+}
+
+// ofNamespace tells whether a setting belongs to a network namespace: files, and
+// sysctls that are not below net, belong to the machine.
+func (c Change) ofNamespace() bool {
+	return c.Knob != "file" && (c.Knob != "sysctl" || strings.HasPrefix(c.Of, "net"))
+}
+
+// forget marks what went with its network namespace as undone; files stay.
 func (r *Record) forget() error {
 	var errs []error
 	for n := range r.Entries {
-		if !r.Entries[n].Undone && r.Entries[n].Change.Knob != "file" {
-			r.Entries[n].Undone = true
-			errs = append(errs, r.append(event{Kind: "undone", Entry: n}))
-		}
-	}
-	for n := range r.Entries {
-		if !r.Entries[n].Undone {
-			errs = append(errs, r.undo(n, false))
+		if e := &r.Entries[n]; !e.Undone && e.Change.ofNamespace() {
+			errs = append(errs, r.settle(n))
 		}
 	}
 	return errors.Join(errs...)
@@ -63,7 +120,7 @@ func inside(ns *os.File, f func() error) error {
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("entering the network namespace of the change: %w", err)
+			done <- fmt.Errorf("entering the network namespace of the change: %w: needs CAP_SYS_ADMIN", err)
 			return
 		}
 		done <- f()
@@ -71,22 +128,35 @@ func inside(ns *os.File, f func() error) error {
 	return <-done
 }
 
-// findNamespace opens a network namespace by its inode: of a process, or by a name
-// that ip netns gave it.
-func findNamespace(ino uint64) (*os.File, error) {
+// namespace opens the network namespace of a record: by its inode, of a process or
+// by a name that ip netns gave it. Inodes are used again: the cookie tells.
+func (r *Record) namespace() (*os.File, error) {
+	if r.Boot != bootID() {
+		return nil, errGone
+	}
 	for _, pattern := range []string{"/run/netns/*", "/var/run/docker/netns/*", "/proc/[0-9]*/ns/net"} {
 		paths, _ := filepath.Glob(pattern)
 		for _, p := range paths {
-			if inode(p) != ino {
+			if inode(p) != r.Netns {
 				continue
 			}
-			if f, err := os.Open(p); err == nil {
+			f, err := os.Open(p)
+			if err != nil {
+				continue
+			}
+			if r.Cookie == 0 {
 				return f, nil
 			}
+			found := uint64(0)
+			err = inside(f, func() error { found = cookie(); return nil })
+			if err == nil && found != r.Cookie {
+				err = errGone // another one got its inode
+			}
+			if err != nil {
+				return nil, errors.Join(err, f.Close())
+			}
+			return f, nil
 		}
-	}
-	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("the network namespace of the change is not seen: needs root")
 	}
 	return nil, errGone
 }

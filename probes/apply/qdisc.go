@@ -33,11 +33,21 @@ var qdiscKnob = knob{
 			b, err2 := parameterValue(c.Field, now.Text)
 			return err == nil && err2 == nil && a == b
 		}
-		kind, _, _ := strings.Cut(c.To, " ")
-		if kind == "default" {
+		if c.To == "default" {
 			return strings.HasSuffix(now.Text, defaultMark)
 		}
-		return now.Text == kind
+		kind, parameters, _ := strings.Cut(c.To, " ")
+		nowKind, nowParameters, _ := strings.Cut(now.Text, " ")
+		if kind != nowKind || parameters == "" {
+			return kind == nowKind && !strings.HasSuffix(now.Text, defaultMark)
+		}
+		return rootWords(c.To) == rootWords(kind+" "+nowParameters)
+	},
+	// The kernel makes its own by a setting that can have changed since: then the one
+	// of before is there again, only not as the kernel's own.
+	restored: func(was, now State) bool {
+		kind, own := strings.CutSuffix(was.Text, defaultMark)
+		return own && now.Text == kind
 	},
 }
 
@@ -141,6 +151,30 @@ func newRoot(words string) (kind string, options []byte, err error) {
 
 const tcaCakeBaseRate64 = 2 // include/uapi/linux/pkt_sched.h
 
+// rootWords brings the words of a root into one form: 0.5gbit and 500mbit are the
+// same.
+func rootWords(words string) string {
+	kind, options, err := newRoot(words)
+	if err != nil {
+		return words
+	}
+	return rootText(kind, options)
+}
+
+// rootText is a root in words, with the parameter that whydrop sets.
+func rootText(kind string, options []byte) string {
+	switch kind {
+	case "pfifo", "bfifo":
+		return kind + " limit " + plain(word32(options, 0))
+	case "cake":
+		o := object{Attributes: splitAttributes(options)}
+		if rate := o.get(tcaCakeBaseRate64); len(rate) == 8 && binary.NativeEndian.Uint64(rate) > 0 {
+			return kind + " bandwidth " + rateText(binary.NativeEndian.Uint64(rate))
+		}
+	}
+	return kind
+}
+
 const (
 	tcmsgSize = 20         // struct tcmsg
 	tcRoot    = 0xffffffff // TC_H_ROOT
@@ -191,30 +225,50 @@ func findQueue(c Change) (queueState, error) {
 			continue
 		}
 		q := queueState{Default: handleOf(o) == 0, Queue: o.only(unix.TCA_KIND, unix.TCA_OPTIONS), Class: class}
-		if handle == 0 && !q.Default {
+		if handle == 0 {
 			err = replaceable(o, all)
 		}
 		binary.NativeEndian.PutUint32(q.Queue.Header[16:], 0) // tcm_info
 		return q, err
 	}
 	if handle == 0 {
-		return queueState{Default: true}, nil
+		return queueState{Default: true, Queue: object{Header: rootHeader(device)}}, nil
 	}
 	return queueState{}, fmt.Errorf("%s has no queue %s", c.Of, c.Field)
 }
 
+// wholeRoots are the kinds of qdiscs that their own message describes wholly: they
+// have no classes that somebody configures, and no tables that are not told.
+var wholeRoots = []string{"pfifo", "bfifo", "pfifo_fast", "pfifo_head_drop", "fq_codel", "codel", "fq", "fq_pie", "pie", "sfq", "cake", "tbf", "noqueue"}
+
 // replaceable finds fault with a root that could not be made again from its own
-// message.
+// message: one with classes, with others below it, or with filters. The kernel's own
+// comes again by itself, but what somebody hung below it (as below mq) does not.
 func replaceable(root object, all []object) error {
+	own := handleOf(root) == 0
+	kind := kindOf(root)
+	if !own && !slices.Contains(wholeRoots, kind) {
+		return fmt.Errorf("the qdisc %s can have classes and tables, which would be lost: whydrop does not replace it", kind)
+	}
 	for _, o := range all {
-		if deviceOf(o) == deviceOf(root) && parentOf(o)>>16 == handleOf(root)>>16 && parentOf(o) != tcRoot {
-			return fmt.Errorf("the qdisc %s has others below it, which would be lost: whydrop does not replace it", kindOf(root))
+		below := deviceOf(o) == deviceOf(root) && parentOf(o) != tcRoot && parentOf(o)>>16 == handleOf(root)>>16
+		if below && (!own || handleOf(o) != 0) {
+			return fmt.Errorf("the qdisc %s has others below it, which would be lost: whydrop does not replace it", kind)
 		}
 	}
 	if root.get(unix.TCA_STAB) != nil {
-		return fmt.Errorf("the qdisc %s has a table of sizes, which could not be made again: whydrop does not replace it", kindOf(root))
+		return fmt.Errorf("the qdisc %s has a table of sizes, which could not be made again: whydrop does not replace it", kind)
 	}
-	return nil
+	if own {
+		return nil
+	}
+	header := queueHeader(deviceOf(root))
+	binary.NativeEndian.PutUint32(header[12:], handleOf(root))
+	filters, err := dumpObjects(unix.RTM_GETTFILTER, header)
+	if err == nil && len(filters) > 0 {
+		err = fmt.Errorf("the qdisc %s has filters, which would be lost: whydrop does not replace it", kind)
+	}
+	return err
 }
 
 func readQdisc(c Change) (State, error) {
@@ -222,7 +276,7 @@ func readQdisc(c Change) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	s := State{Text: kindOf(q.Queue)}
+	s := State{Text: rootText(kindOf(q.Queue), q.Queue.get(unix.TCA_OPTIONS))}
 	if q.Default {
 		s.Text = strings.TrimSpace(s.Text + defaultMark)
 	}
@@ -277,33 +331,61 @@ func writeQdisc(c Change) error {
 }
 
 func restoreQdisc(c Change, was State) error {
-	var before queueState
-	if err := json.Unmarshal(was.Raw, &before); err != nil {
+	before, err := decodeQueue(was)
+	if err != nil {
 		return err
 	}
 	now, err := findQueue(c)
 	if err != nil {
 		return err
 	}
-	same := before.Default == now.Default && kindOf(before.Queue) == kindOf(now.Queue) &&
-		bytes.Equal(before.Queue.get(unix.TCA_OPTIONS), now.Queue.get(unix.TCA_OPTIONS))
-	switch {
-	case same:
+	if before.sameAs(now) {
 		return nil
-	case before.Default && c.Field == "":
-		device, err := index(c.Of)
-		if err != nil {
-			return err
-		}
-		return deleteRoot(device)
-	case c.Field == "":
-		return sendQueue(before.Queue, false, netlink.Create|netlink.Replace)
 	}
-	o := before.Queue
+	device, err := index(c.Of) // which another boot numbers otherwise
+	if err != nil {
+		return err
+	}
+	o := before.Queue.on(device)
 	if kindOf(o) == "tbf" {
 		o = o.with(unix.TCA_OPTIONS, withBurst(o.get(unix.TCA_OPTIONS), o.get(unix.TCA_OPTIONS)))
 	}
-	return sendQueue(o, before.Class, 0)
+	switch {
+	case c.Field != "":
+		return sendQueue(o, before.Class, 0)
+	case !before.Default:
+		return sendQueue(o, false, netlink.Create|netlink.Replace)
+	case !now.Default:
+		if err := deleteRoot(device); err != nil {
+			return err
+		}
+	}
+	// What comes by itself depends on net.core.default_qdisc at this moment.
+	if now, err = findQueue(c); err != nil || before.sameAs(now) || kindOf(o) == kindOf(now.Queue) || !slices.Contains(wholeRoots, kindOf(o)) || kindOf(o) == "noqueue" {
+		return err
+	}
+	return sendQueue(o, false, netlink.Create|netlink.Replace)
+}
+
+// decodeQueue reads the state of a queue from a record.
+func decodeQueue(was State) (queueState, error) {
+	var q queueState
+	if err := json.Unmarshal(was.Raw, &q); err != nil {
+		return q, fmt.Errorf("the value before cannot be read: %w", err)
+	}
+	return q, q.Queue.check(tcmsgSize)
+}
+
+func (q *queueState) sameAs(o queueState) bool {
+	return q.Default == o.Default && kindOf(q.Queue) == kindOf(o.Queue) &&
+		(q.Default || bytes.Equal(q.Queue.get(unix.TCA_OPTIONS), o.Queue.get(unix.TCA_OPTIONS)))
+}
+
+// on is a queue on another interface.
+func (o object) on(device uint32) object {
+	out := object{Header: slices.Clone(o.Header), Attributes: o.Attributes}
+	binary.NativeEndian.PutUint32(out.Header[4:], device)
+	return out
 }
 
 func rootHeader(device uint32) []byte {

@@ -117,13 +117,20 @@ func checkRoute(c Change) error {
 	return nil
 }
 
+const rtaNexthopID = 30 // RTA_NH_ID in include/uapi/linux/rtnetlink.h
+
 const rtmsgSize = 12 // struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags
 
 // findRoute returns the one route that a change names; nil if there is none.
 func findRoute(name routeName) (*object, error) {
+	// A router can have a million routes: the kernel is asked for the table and the type.
 	header := make([]byte, rtmsgSize)
-	header[0] = name.family
-	all, err := dumpObjects(unix.RTM_GETROUTE, header)
+	header[0], header[7] = name.family, name.kind
+	table := appendAttribute(nil, unix.RTA_TABLE, binary.NativeEndian.AppendUint32(nil, name.table))
+	all, err := dumpObjects(unix.RTM_GETROUTE, header, table...)
+	if errors.Is(err, unix.ENOENT) { // there is no such table
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +221,8 @@ func writeRoute(c Change) error {
 	return replaceRoute(withMetric(*o, c.Field, c.To))
 }
 
-// withMetric is a route with another value of a metric.
+// withMetric is a route with another value of a metric. rto_min only counts where it
+// is locked (tcp_rto_min() in include/net/tcp.h), as ip(8) sends it.
 func withMetric(o object, field, to string) object {
 	of := object{Attributes: splitAttributes(o.get(unix.RTA_METRICS))}
 	var v []byte
@@ -226,7 +234,22 @@ func withMetric(o object, field, to string) object {
 		v = binary.NativeEndian.AppendUint32(nil, uint32(n))
 	}
 	of = of.with(metrics[field], v)
+	if field == "rto_min" {
+		of = of.locking(metrics[field], to != noMetric)
+	}
 	return o.with(unix.RTA_METRICS, of.message()) // of none the message is nil
+}
+
+// locking returns metrics in which one is locked, or is not.
+func (o object) locking(kind uint16, yes bool) object {
+	bits := uint32(word32(o.get(unix.RTAX_LOCK), 0)) &^ (1 << kind)
+	if yes {
+		bits |= 1 << kind
+	}
+	if bits == 0 {
+		return o.with(unix.RTAX_LOCK, nil)
+	}
+	return o.with(unix.RTAX_LOCK, binary.NativeEndian.AppendUint32(nil, bits))
 }
 
 // learned tells whether a route comes from router advertisements or goes by itself
@@ -235,13 +258,15 @@ func learned(o object) bool {
 	return o.Header[5] == unix.RTPROT_RA || word32(o.get(unix.RTA_CACHEINFO), 8) != 0
 }
 
+// restoreRoute adds a route that was removed, or sets back one metric of the route
+// as it is now: its gateway can have changed since.
 func restoreRoute(c Change, was State) error {
 	name, err := parseRoute(c.Of)
 	if err != nil || was.Raw == nil {
 		return err
 	}
-	var before object
-	if err := json.Unmarshal(was.Raw, &before); err != nil {
+	before, err := decode(was.Raw, rtmsgSize)
+	if err != nil {
 		return err
 	}
 	now, err := findRoute(name)
@@ -258,7 +283,10 @@ func restoreRoute(c Change, was State) error {
 	case metric(*now, c.Field) == was.Text:
 		return nil
 	}
-	return replaceRoute(before)
+	back := withMetric(*now, c.Field, was.Text)
+	locks := word32(object{Attributes: splitAttributes(before.get(unix.RTA_METRICS))}.get(unix.RTAX_LOCK), 0)
+	of := object{Attributes: splitAttributes(back.get(unix.RTA_METRICS))}.locking(metrics[c.Field], locks>>metrics[c.Field]&1 == 1)
+	return replaceRoute(back.with(unix.RTA_METRICS, of.message()))
 }
 
 func replaceRoute(o object) error {
@@ -269,13 +297,41 @@ func replaceRoute(o object) error {
 	return err
 }
 
+// told are the flags of a route and of its next hops that the kernel only tells.
+const told = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTNH_F_UNRESOLVED | unix.RTNH_F_OFFLOAD | unix.RTNH_F_TRAP
+
 // sendable is a route as it may be sent: without what the kernel only tells (the
-// state of its link, in rtm_flags; its age).
+// state of its links, its age, and what a next hop object of ip nexthop stands for).
 func sendable(o object) object {
 	out := o.with(unix.RTA_CACHEINFO, nil)
+	if out.get(rtaNexthopID) != nil {
+		for _, kind := range []uint16{unix.RTA_OIF, unix.RTA_GATEWAY, unix.RTA_VIA, unix.RTA_MULTIPATH, unix.RTA_ENCAP, unix.RTA_ENCAP_TYPE, unix.RTA_FLOW} {
+			out = out.with(kind, nil)
+		}
+		if out.get(unix.RTA_METRICS) == nil {
+			// Without any, the kernel takes the metrics of before (fib_create_info()).
+			out = out.with(unix.RTA_METRICS, []byte{})
+		}
+	} else if hops := out.get(unix.RTA_MULTIPATH); hops != nil {
+		out = out.with(unix.RTA_MULTIPATH, sendableHops(hops))
+	}
 	out.Header = slices.Clone(o.Header)
-	const told = unix.RTNH_F_DEAD | unix.RTNH_F_LINKDOWN | unix.RTNH_F_UNRESOLVED | unix.RTNH_F_OFFLOAD
 	flags := binary.NativeEndian.Uint32(out.Header[8:])
-	binary.NativeEndian.PutUint32(out.Header[8:], flags&^(told|unix.RTM_F_OFFLOAD|unix.RTM_F_TRAP))
+	binary.NativeEndian.PutUint32(out.Header[8:], flags&^(told|unix.RTM_F_OFFLOAD|unix.RTM_F_TRAP|unix.RTM_F_OFFLOAD_FAILED))
+	return out
+}
+
+// sendableHops takes the state out of the hops of a route with several: each is a
+// struct rtnexthop (length, flags, hops, interface), followed by its attributes.
+func sendableHops(hops []byte) []byte {
+	out := slices.Clone(hops)
+	for b := out; len(b) >= unix.SizeofRtNexthop; {
+		size := int(binary.NativeEndian.Uint16(b))
+		if size < unix.SizeofRtNexthop || size > len(b) {
+			break
+		}
+		b[2] &^= told
+		b = b[min(len(b), (size+unix.RTA_ALIGNTO-1)&^(unix.RTA_ALIGNTO-1)):]
+	}
 	return out
 }

@@ -2,8 +2,11 @@ package apply
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
+	"math"
 	"net"
+	"slices"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -89,11 +92,41 @@ func splitAttributes(b []byte) []attribute {
 	return all
 }
 
-// dumpObjects asks for all objects of a kind.
-func dumpObjects(request uint16, header []byte) ([]object, error) {
-	answers, err := exchange(request, netlink.Dump, header)
-	if err != nil {
-		return nil, err
+// decode reads an object from a record, where anything can stand.
+func decode(raw json.RawMessage, headerSize int) (object, error) {
+	var o object
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return o, fmt.Errorf("the value before cannot be read: %w", err)
+	}
+	return o, o.check(headerSize)
+}
+
+func (o object) check(headerSize int) error {
+	size := len(o.Header)
+	for _, a := range o.Attributes {
+		size += unix.SizeofRtAttr + len(a.Data)
+		if len(a.Data) > math.MaxUint16-unix.SizeofRtAttr {
+			return fmt.Errorf("the value before is damaged: an attribute of %d bytes", len(a.Data))
+		}
+	}
+	if len(o.Header) != headerSize || size > 1<<20 {
+		return fmt.Errorf("the value before is damaged: a header of %d bytes and %d in all", len(o.Header), size)
+	}
+	return nil
+}
+
+// dumpObjects asks for all objects of a kind, of routes for those that the header and
+// the attributes describe. What changed while the kernel told it is asked for again.
+func dumpObjects(request uint16, header []byte, attributes ...byte) ([]object, error) {
+	var answers []netlink.Message
+	for range 5 {
+		var err error
+		if answers, err = exchange(request, netlink.Dump, append(slices.Clone(header), attributes...)); err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(answers, func(m netlink.Message) bool { return m.Header.Flags&unix.NLM_F_DUMP_INTR != 0 }) {
+			break
+		}
 	}
 	var all []object
 	for _, a := range answers {
@@ -114,6 +147,8 @@ func exchange(request uint16, flags netlink.HeaderFlags, body []byte) ([]netlink
 	defer c.Close()
 	if flags&netlink.Dump != netlink.Dump {
 		flags |= netlink.Acknowledge
+	} else if request == unix.RTM_GETROUTE {
+		_ = c.SetOption(netlink.GetStrictCheck, true) // since Linux 4.20; before, all routes are told
 	}
 	answers, err := c.Execute(netlink.Message{
 		Header: netlink.Header{Type: netlink.HeaderType(request), Flags: netlink.Request | flags},

@@ -19,6 +19,7 @@ import (
 // as rx-0: a mask in hexadecimal digits (Documentation/networking/scaling.rst).
 var steeringKnob = knob{
 	title: "CPU mask",
+	group: true,
 	check: func(c Change) error {
 		if c.Field != "" {
 			kind, number, _ := strings.Cut(c.Field, "-")
@@ -49,10 +50,10 @@ var steeringKnob = knob{
 	},
 	write: func(c Change) error {
 		masks, err := readMasks(c)
-		for file := range masks {
-			err = errors.Join(err, needs(os.WriteFile(maskFile(c, file), []byte(wantedMask(c.To)), 0)))
+		for queue := range masks {
+			masks[queue] = wantedMask(c.To)
 		}
-		return err
+		return errors.Join(err, writeMasks(c, masks))
 	},
 	restore: func(c Change, was State) error {
 		var before map[string]string
@@ -61,11 +62,11 @@ var steeringKnob = knob{
 		}
 		now, err := readMasks(c)
 		for queue, mask := range before {
-			if have, ok := now[queue]; ok && have != mask {
-				err = errors.Join(err, needs(os.WriteFile(maskFile(c, queue), []byte(mask), 0)))
+			if have, ok := now[queue]; !ok || have == mask || canonicalMask(mask) == "" {
+				delete(before, queue)
 			}
 		}
-		return err
+		return errors.Join(err, writeMasks(c, before))
 	},
 	reached: func(c Change, now State) bool { return now.Text == canonicalMask(wantedMask(c.To)) },
 }
@@ -75,8 +76,20 @@ var steeringOf = map[string]struct{ queues, file string }{
 	"xps": {"tx", "xps_cpus"},
 }
 
-func maskFile(c Change, queue string) string {
-	return filepath.Join("/sys/class/net", c.Of, "queues", queue, steeringOf[c.Knob].file)
+func maskFile(root string, c Change, queue string) string {
+	return filepath.Join(root, "class/net", c.Of, "queues", queue, steeringOf[c.Knob].file)
+}
+
+func writeMasks(c Change, masks map[string]string) error {
+	root, close, err := sysfs(c.Of)
+	if err != nil {
+		return err
+	}
+	defer close()
+	for queue, mask := range masks {
+		err = errors.Join(err, needs(os.WriteFile(maskFile(root, c, queue), []byte(mask), 0)))
+	}
+	return err
 }
 
 // readMasks returns the mask of each queue that the change is about.
@@ -85,16 +98,21 @@ func readMasks(c Change) (map[string]string, error) {
 	if queue == "" {
 		queue = steeringOf[c.Knob].queues + "-*"
 	}
-	if err := ownSys(c.Of); err != nil {
+	root, close, err := sysfs(c.Of)
+	if err != nil {
 		return nil, err
 	}
-	files, _ := filepath.Glob(maskFile(c, queue))
+	defer close()
+	files, _ := filepath.Glob(maskFile(root, c, queue))
 	if len(files) == 0 {
 		return nil, fmt.Errorf("%s has no %s here", c.Of, steeringOf[c.Knob].file)
 	}
 	masks := map[string]string{}
 	for _, f := range files {
 		b, err := os.ReadFile(f)
+		if errors.Is(err, unix.ENOENT) { // xps_cpus of a device with one queue
+			return nil, fmt.Errorf("%s has a single queue: it has no %s", c.Of, steeringOf[c.Knob].file)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -103,21 +121,46 @@ func readMasks(c Change) (map[string]string, error) {
 	return masks, nil
 }
 
-// ownSys makes sure that /sys shows the interfaces of this network namespace: it
+// sysfs returns where a sysfs shows the interfaces of this network namespace. /sys
 // shows those of the namespace in which it was mounted (after nsenter -n, say, those
-// of another one, which has an eth0, too).
-func ownSys(device string) error {
+// of another one, which has an eth0, too): then one is mounted for as long as needed,
+// which nobody else sees.
+func sysfs(device string) (root string, close func(), err error) {
 	link, err := net.InterfaceByName(device)
 	if err != nil {
-		return fmt.Errorf("there is no interface %s", device)
+		return "", nil, fmt.Errorf("there is no interface %s", device)
 	}
-	number, err := os.ReadFile(filepath.Join("/sys/class/net", device, "ifindex"))
-	address, err2 := os.ReadFile(filepath.Join("/sys/class/net", device, "address"))
-	if err := errors.Join(err, err2); err != nil || strings.TrimSpace(string(number)) != strconv.Itoa(link.Index) ||
-		!strings.HasPrefix(strings.TrimSpace(string(address)), link.HardwareAddr.String()) {
-		return fmt.Errorf("/sys does not show the interfaces of this network namespace: mount sysfs in it (ip netns exec does)")
+	if shows("/sys", link) {
+		return "/sys", func() {}, nil
 	}
-	return nil
+	elsewhere := fmt.Errorf("/sys does not show the interfaces of this network namespace: mount sysfs in it (ip netns exec does)")
+	fs, err := unix.Fsopen("sysfs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return "", nil, elsewhere
+	}
+	defer unix.Close(fs)
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return "", nil, elsewhere
+	}
+	mount, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
+	if err != nil {
+		return "", nil, elsewhere
+	}
+	close = func() { unix.Close(mount) }
+	if root = fmt.Sprintf("/proc/self/fd/%d", mount); !shows(root, link) {
+		close()
+		return "", nil, elsewhere
+	}
+	return root, close, nil
+}
+
+// shows tells whether a sysfs has this very interface.
+func shows(root string, link *net.Interface) bool {
+	dir := filepath.Join(root, "class/net", link.Name)
+	number, err := os.ReadFile(filepath.Join(dir, "ifindex"))
+	address, err2 := os.ReadFile(filepath.Join(dir, "address"))
+	return err == nil && err2 == nil && strings.TrimSpace(string(number)) == strconv.Itoa(link.Index) &&
+		strings.HasPrefix(strings.TrimSpace(string(address)), link.HardwareAddr.String())
 }
 
 // canonicalMask is a mask without commas and leading zeros, "" if it is none.

@@ -27,7 +27,7 @@ var sysctlKnob = knob{
 		if err := writeSysctl(c.Of, was.Text); err != nil {
 			return err
 		}
-		unloadCongestionControls(c.Of, was)
+		forgetCongestionControl(c, was)
 		return nil
 	},
 }
@@ -53,7 +53,7 @@ func sysctlPath(key string) (string, error) {
 		}, key)
 	}
 	parts := strings.Split(rel, "/")
-	if len(parts) < 2 || !slices.Contains(sysctlRoots, parts[0]) {
+	if len(parts) < 2 || !slices.Contains(sysctlRoots, parts[0]) || parts[1] == "binfmt_misc" { // which starts programs
 		return "", fmt.Errorf("%q is no sysctl that whydrop sets: expected one below %s", key, strings.Join(sysctlRoots, ", "))
 	}
 	for _, p := range parts {
@@ -78,7 +78,7 @@ func readSysctl(c Change) (State, error) {
 	}
 	s := State{Text: strings.Join(strings.Fields(string(b)), " ")}
 	if filepath.Base(file) == "tcp_congestion_control" {
-		s.Raw, err = json.Marshal(congestionControls())
+		s.Raw, err = json.Marshal(readCongestionControls())
 	}
 	return s, err
 }
@@ -89,13 +89,10 @@ func writeSysctl(key, value string) error {
 		return err
 	}
 	f, err := os.OpenFile(file, os.O_WRONLY, 0)
-	switch {
-	case errors.Is(err, unix.EROFS), errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
-		return fmt.Errorf("%w: needs root, and for what all network namespaces share the first one", err)
-	case err != nil:
-		return err
+	if err != nil {
+		return sysctlRight(err)
 	}
-	_, err = f.WriteString(value)
+	_, err = f.WriteString(value + "\n") // a list is emptied by an empty line, not by nothing
 	err = errors.Join(err, f.Close())
 	switch {
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ERANGE):
@@ -106,22 +103,49 @@ func writeSysctl(key, value string) error {
 	return err
 }
 
-// congestionControls are the algorithms that are loaded.
-func congestionControls() []string {
-	b, _ := os.ReadFile("/proc/sys/net/ipv4/tcp_available_congestion_control")
-	return strings.Fields(string(b))
+// sysctlRight says what a refusal asks for.
+func sysctlRight(err error) error {
+	switch {
+	case errors.Is(err, unix.EROFS):
+		return fmt.Errorf("%w: /proc/sys is mounted read-only, as in a container: set it on the host, or give the container the setting when it is started", err)
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		return fmt.Errorf("%w: needs CAP_NET_ADMIN or root, and for what all network namespaces share the first one", err)
+	}
+	return err
 }
 
-// unloadCongestionControls takes out the modules that came with a change of the
-// algorithm. One that connections still use stays: it does nothing by itself.
-func unloadCongestionControls(key string, was State) {
-	var before []string
-	if path.Base(strings.ReplaceAll(key, ".", "/")) != "tcp_congestion_control" || json.Unmarshal(was.Raw, &before) != nil || len(before) == 0 {
+// congestionControls are the algorithms that are loaded, and those that programs
+// without rights may choose: one that becomes the default joins both.
+type congestionControls struct {
+	Available, Allowed []string
+}
+
+const ipv4Settings = "/proc/sys/net/ipv4/"
+
+func readCongestionControls() congestionControls {
+	words := func(name string) []string {
+		b, _ := os.ReadFile(ipv4Settings + name)
+		return strings.Fields(string(b))
+	}
+	return congestionControls{words("tcp_available_congestion_control"), words("tcp_allowed_congestion_control")}
+}
+
+// forgetCongestionControl takes out the module that came with a change of the
+// algorithm, or else takes it off the list of what all may choose. One that somebody
+// still uses stays: it does nothing by itself.
+func forgetCongestionControl(c Change, was State) {
+	var before congestionControls
+	if len(was.Raw) == 0 || json.Unmarshal(was.Raw, &before) != nil || len(before.Available) == 0 {
 		return
 	}
-	for _, name := range congestionControls() {
-		if !slices.Contains(before, name) {
-			_ = unix.DeleteModule("tcp_"+name, unix.O_NONBLOCK)
+	if !slices.Contains(before.Available, c.To) {
+		if unix.DeleteModule("tcp_"+c.To, unix.O_NONBLOCK) == nil {
+			return
 		}
+	}
+	allowed := readCongestionControls().Allowed
+	if !slices.Contains(before.Allowed, c.To) && slices.Contains(allowed, c.To) {
+		allowed = slices.DeleteFunc(allowed, func(name string) bool { return name == c.To })
+		_ = writeSysctl("net.ipv4.tcp_allowed_congestion_control", strings.Join(allowed, " ")) // only from the first namespace
 	}
 }

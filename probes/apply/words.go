@@ -37,7 +37,17 @@ func (k Kept) Command() string { return "echo " + Quote(k.Line) + " >> " + Quote
 // Replace is the command that adds the line in the place of the one that is there:
 // it may run any number of times.
 func (k Kept) Replace() string {
-	return fmt.Sprintf("touch %[1]s && sed -i %[2]s %[1]s && echo %[3]s >> %[1]s", Quote(k.File), Quote("\\|^"+regular.Replace(k.Key)+"|d"), Quote(k.Line))
+	return fmt.Sprintf("touch %[1]s && sed -i %[2]s %[1]s && echo %[3]s >> %[1]s", Quote(k.File), Quote(k.delete()), Quote(k.Line))
+}
+
+// delete is the command of sed(1) that takes the line out. A key that is all of the
+// line is not only the beginning of another one.
+func (k Kept) delete() string {
+	end := "|d"
+	if k.Key == k.Line {
+		end = "$|d"
+	}
+	return `\|^` + regular.Replace(k.Key) + end
 }
 
 // regular quotes what means something in a basic regular expression between bars.
@@ -159,9 +169,9 @@ func (c Change) undo(was State) string {
 		}
 		return strings.Join(all, "; ")
 	case "qdisc":
-		var q queueState
+		q, err := decodeQueue(was)
 		switch {
-		case json.Unmarshal(was.Raw, &q) != nil:
+		case err != nil:
 			return ""
 		case c.Field != "":
 			return queueCommand("change", dev, q)
@@ -170,17 +180,17 @@ func (c Change) undo(was State) string {
 		}
 		return queueCommand("replace", dev, q)
 	case "route":
-		var o object
-		if json.Unmarshal(was.Raw, &o) != nil {
+		o, err := decode(was.Raw, rtmsgSize)
+		if err != nil {
 			return ""
 		}
 		if c.Field == "" {
 			return "ip " + c.family() + "route add " + c.Of
 		}
-		return "ip " + c.family() + "route change " + routeWords(o)
+		return c.routeCommand(o)
 	case "file":
 		if was.Raw == nil || was.Text == "no such line" {
-			return "sed -i " + Quote("\\|^"+regular.Replace(c.Field)+"|d") + " " + dev
+			return "sed -i " + Quote(Kept{c.Of, c.To, c.Field}.delete()) + " " + dev
 		}
 		return Kept{c.Of, was.Text, c.Field}.Replace()
 	}
@@ -224,13 +234,12 @@ func (c Change) qdiscWords() Words {
 func (w Words) With(c Change, was State) Words {
 	switch {
 	case c.Knob == "route" && c.Field != "":
-		var o object
-		if json.Unmarshal(was.Raw, &o) == nil {
-			w.Run = "ip " + c.family() + "route change " + routeWords(withMetric(o, c.Field, c.To))
+		if o, err := decode(was.Raw, rtmsgSize); err == nil {
+			w.Run = c.routeCommand(withMetric(o, c.Field, c.To))
 		}
 	case c.Knob == "qdisc" && c.Field != "":
-		var q queueState
-		if json.Unmarshal(was.Raw, &q) != nil {
+		q, err := decodeQueue(was)
+		if err != nil {
 			break
 		}
 		p, err := q.parameter(c)
@@ -317,6 +326,23 @@ func (c Change) routeFilter() string {
 	return c.Of
 }
 
+// routeCommand is the command of ip(8) that makes a route as it is; none for one that
+// has more to it than whydrop can say: the command would lose it.
+func (c Change) routeCommand(o object) string {
+	said := []uint16{unix.RTA_DST, unix.RTA_GATEWAY, unix.RTA_OIF, unix.RTA_TABLE, unix.RTA_PREFSRC, unix.RTA_PRIORITY, unix.RTA_METRICS, unix.RTA_CACHEINFO, unix.RTA_PREF}
+	metricsSaid := []uint16{unix.RTAX_LOCK}
+	for _, kind := range metrics {
+		metricsSaid = append(metricsSaid, kind)
+	}
+	unsaid := func(all []attribute, said []uint16) bool {
+		return slices.ContainsFunc(all, func(a attribute) bool { return !slices.Contains(said, a.Type&typeMask) })
+	}
+	if unsaid(o.Attributes, said) || unsaid(splitAttributes(o.get(unix.RTA_METRICS)), metricsSaid) || o.Header[3] != 0 {
+		return ""
+	}
+	return "ip " + c.family() + "route change " + routeWords(o)
+}
+
 // routeWords is a unicast route in the words of ip(8), as far as it needs them to
 // find and to change it.
 func routeWords(o object) string {
@@ -336,8 +362,11 @@ func routeWords(o object) string {
 	if v := o.get(unix.RTA_TABLE); len(v) == 4 && binary.NativeEndian.Uint32(v) != unix.RT_TABLE_MAIN {
 		words = append(words, "table", fmt.Sprint(binary.NativeEndian.Uint32(v)))
 	}
-	if name, ok := map[byte]string{unix.RTPROT_KERNEL: "kernel", unix.RTPROT_STATIC: "static", unix.RTPROT_DHCP: "dhcp"}[o.Header[5]]; ok {
-		words = append(words, "proto", name)
+	if o.Header[5] != unix.RTPROT_BOOT { // which ip(8) takes by itself
+		words = append(words, "proto", fmt.Sprint(o.Header[5]))
+	}
+	if binary.NativeEndian.Uint32(o.Header[8:])&unix.RTNH_F_ONLINK != 0 {
+		words = append(words, "onlink")
 	}
 	if o.Header[6] == unix.RT_SCOPE_LINK {
 		words = append(words, "scope", "link")
@@ -348,10 +377,23 @@ func routeWords(o object) string {
 	if v := o.get(unix.RTA_PRIORITY); len(v) == 4 {
 		words = append(words, "metric", fmt.Sprint(binary.NativeEndian.Uint32(v)))
 	}
+	return strings.Join(append(words, metricWords(o)...), " ")
+}
+
+func metricWords(o object) (words []string) {
+	locks := word32(object{Attributes: splitAttributes(o.get(unix.RTA_METRICS))}.get(unix.RTAX_LOCK), 0)
 	for _, name := range []string{"mtu", "advmss", "initcwnd", "rto_min", "congctl"} {
-		if v := metric(o, name); v != noMetric {
-			words = append(words, name, Quote(v))
+		v := metric(o, name)
+		if v == noMetric {
+			continue
 		}
+		words = append(words, name)
+		if name == "rto_min" { // ip(8) locks it by itself
+			v += "ms"
+		} else if locks>>metrics[name]&1 == 1 {
+			words = append(words, "lock")
+		}
+		words = append(words, Quote(v))
 	}
-	return strings.Join(words, " ")
+	return words
 }

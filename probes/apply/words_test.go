@@ -55,7 +55,7 @@ func TestWords(t *testing.T) {
 			if after := picture(t); after != before {
 				t.Errorf("%s: not as before: %s", w.Undo, difference(before, after))
 			}
-			if err := c.change.set(); err != nil {
+			if _, err := c.change.set(); err != nil {
 				t.Fatal(err)
 			}
 			// The kernel numbers a new root itself.
@@ -91,7 +91,7 @@ func TestKept(t *testing.T) {
 			}
 			for range 2 {
 				if by == "whydrop" {
-					if err := c.set(); err != nil {
+					if _, err := c.set(); err != nil {
 						t.Fatal(err)
 					}
 					continue
@@ -117,6 +117,8 @@ func TestKept(t *testing.T) {
 		{Knob: "file", Of: file, Field: "a", To: "a\nb"},
 		{Knob: "sysctl", Of: "kernel.panic", To: "1"},
 		{Knob: "sysctl", Of: "net/../kernel/panic", To: "1"},
+		{Knob: "sysctl", Of: "fs.binfmt_misc.register", To: "x"},
+		{Knob: "txqueuelen", Of: "eth0\u009b31m", To: "1"},
 		{Knob: "sysctl", Of: "net.core.somaxconn", To: ""},
 		{Knob: "txqueuelen", Of: "../eth0", To: "1"},
 		{Knob: "txqueuelen", Of: "eth0", To: "many"},
@@ -133,5 +135,31 @@ func TestKept(t *testing.T) {
 		if bad.Check() == nil {
 			t.Errorf("%+v is taken", bad)
 		}
+	}
+}
+
+// TestOverridden finds the files that are read after whydrop's and set the same.
+func TestOverridden(t *testing.T) {
+	dir, low := t.TempDir(), t.TempDir()
+	defer func(was []string, last string) { sysctlFolders, sysctlLast = was, last }(sysctlFolders, sysctlLast)
+	sysctlFolders, sysctlLast = []string{dir, low}, filepath.Join(dir, "last")
+	k := Kept{File: sysctlFile, Line: "net.core.somaxconn = 8192", Key: "net.core.somaxconn ="}
+	for _, c := range []struct{ folder, name, text, file, value string }{
+		{dir, "10-early.conf", "net.core.somaxconn = 1\n", "", ""},
+		{dir, "95-same.conf", "net/core/somaxconn=8192\n", "", ""},
+		{dir, "96-comment.conf", "# net.core.somaxconn = 5\n;net.core.somaxconn = 6\nnet.core.somaxconn\n", "", ""},
+		{low, "97-late.conf", "-net/core/somaxconn = 128\n", filepath.Join(low, "97-late.conf"), "128"},
+		{dir, "97-late.conf", "\n", "", ""}, // hides the other
+		{dir, "last", "net.core.somaxconn=64\n", filepath.Join(dir, "last"), "64"},
+	} {
+		if err := os.WriteFile(filepath.Join(c.folder, c.name), []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if file, value := k.Overridden(); file != c.file || value != c.value {
+			t.Errorf("with %s: %q says %q, expected %q and %q", c.name, file, value, c.file, c.value)
+		}
+	}
+	if file, _ := (Kept{File: udevFile, Line: "net.core.somaxconn = 8192"}).Overridden(); file != "" {
+		t.Error("a rule of udev is overridden by", file)
 	}
 }
