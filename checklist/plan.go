@@ -1,17 +1,26 @@
 package checklist
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"whydrop/content"
 	"whydrop/probes/apply"
+	"whydrop/probes/fact"
 )
 
 // PlanStep is one remedy worked out for this host: every text has its measured
 // values in it. Empty texts do not apply.
 type PlanStep struct {
-	Cause       *content.Cause
-	Remedy      *content.Remedy
+	// Cause is what the step is for; where it only undoes folklore on a host without
+	// such a cause, one that says so.
+	Cause  *content.Cause
+	Remedy *content.Remedy
+	// Folklore is what the step undoes, nil for the remedy of a cause.
+	Folklore    *content.Folklore
 	Current     string
 	Value       string // with its unit, where the remedy gives one
 	Calculation string
@@ -37,27 +46,101 @@ type PlanStep struct {
 
 // Plan works out the remedies for the causes that are named, the most probable
 // cause first. For a cause none of whose remedies' conditions hold, the first
-// whose condition could not be judged is offered and marked.
+// whose condition could not be judged is offered and marked. Folklore that this
+// host has is undone, also where no cause is named.
 func (c *Case) Plan(d *Diagnosis) []PlanStep {
 	if c.Facts == nil {
 		return nil
 	}
+	p := c.planner(d)
 	var steps []PlanStep
-	for _, f := range d.Named() {
-		steps = append(steps, planFor(f.Cause, d.facts)...)
+	for _, cause := range p.named {
+		steps = append(steps, p.planFor(cause)...)
 	}
-	return steps
+	return p.withFolklore(c.Book, steps)
 }
 
-func planFor(cause *content.Cause, facts *scene) []PlanStep {
+// planner works out remedies by the facts of one diagnosis.
+type planner struct {
+	facts *scene
+	named []*content.Cause
+	// more are the names that remedies can use beside the facts.
+	more map[string]string
+}
+
+func (c *Case) planner(d *Diagnosis) *planner {
+	p := &planner{facts: d.facts, more: map[string]string{
+		"this_host": c.Facts.Host, "observed": observed(c.Facts), "worst_peers": worstPeers(c.Facts),
+	}}
+	for _, f := range d.Named() {
+		p.named = append(p.named, f.Cause)
+	}
+	if len(p.named) > 0 { // without a cause nobody is asked
+		p.more["ruled_out"] = ruledOut(c.Places(d))
+	}
+	return p
+}
+
+// observed is the time of an observation, for somebody elsewhere who compares it
+// with logs of his own.
+func observed(f *fact.Facts) string {
+	from := f.Start.UTC()
+	to := from.Add(time.Duration(f.Seconds * float64(time.Second)))
+	return from.Format("2006-01-02 15:04:05") + " to " + to.Format("15:04:05") + " UTC"
+}
+
+// ruledOut says what this host itself dropped meanwhile, of what TCP can miss: what
+// whoever is asked for help wants to know first.
+func ruledOut(places []LedgerEntry) string {
+	read, unread := 0, 0
+	var lost []string
+	for _, e := range places {
+		switch {
+		case e.Unknown != "":
+			unread++
+		case e.Drops > 0 && e.Loss:
+			lost = append(lost, e.Counter+" "+content.Show(e.Drops))
+			read++
+		default:
+			read++
+		}
+	}
+	s := fmt.Sprintf("none of the %d counters of dropped packets moved", read)
+	if n := len(lost); n > 0 {
+		s = fmt.Sprintf("%d of the %d counters of dropped packets moved (%s)", n, read, list(lost[:min(n, 4)]))
+	}
+	if unread > 0 {
+		s += fmt.Sprintf("; %d more could not be read", unread)
+	}
+	return s
+}
+
+// worstPeers names up to three remote addresses to which most was sent again.
+func worstPeers(f *fact.Facts) string {
+	count := func(r fact.Row, field string) float64 { n, _ := r[field].(float64); return n }
+	rows := slices.Clone(f.Tables["peer"])
+	slices.SortStableFunc(rows, func(a, b fact.Row) int { return cmp.Compare(count(b, "retrans"), count(a, "retrans")) })
+	var says []string
+	for _, r := range rows[:min(3, len(rows))] {
+		if again := count(r, "retrans"); again > 0 {
+			says = append(says, fmt.Sprintf("%v (%s of %s segments sent again)", r["name"], content.Show(again), content.Show(count(r, "segs_out"))))
+		}
+	}
+	if len(says) == 0 {
+		return "the addresses in the list attached"
+	}
+	return list(says)
+}
+
+func (p *planner) planFor(cause *content.Cause) []PlanStep {
 	var steps, unchecked []PlanStep
 	for _, r := range cause.Remedies {
-		at, holds, known := remedyRow(r, facts)
+		at, holds, known := remedyRow(r, p.facts)
 		switch {
 		case holds && known:
-			steps = append(steps, workOut(cause, r, at))
+			steps = append(steps, p.workOut(cause, r, at))
 		case !known:
-			s := workOut(cause, r, at)
+			s := p.workOut(cause, r, at)
 			s.Unchecked = true
 			unchecked = append(unchecked, s)
 		}
@@ -84,8 +167,11 @@ func remedyRow(r *content.Remedy, facts *scene) (at *content.Env, holds, known b
 	return rows[0], true, true
 }
 
-func workOut(cause *content.Cause, r *content.Remedy, env *content.Env) PlanStep {
+func (p *planner) workOut(cause *content.Cause, r *content.Remedy, env *content.Env) PlanStep {
 	s := PlanStep{Cause: cause, Remedy: r}
+	for name, v := range p.more {
+		env = env.With(name, v)
+	}
 	text := func(t *content.Text) string {
 		if t == nil {
 			return ""

@@ -46,6 +46,9 @@ type Book struct {
 	Terms         []*Term
 	Ledger        []*LedgerLine // along the packet's way in, then out
 	Lists         []*List       // of connections, services and peers
+	Folklore      []*Folklore   // settings that are never recommended
+	Measures      []*Measure    // by which trials are judged
+	Trials        []*Trial
 
 	Meanings []*Meaning // of drivers' statistics
 	NICs     []*NIC
@@ -207,6 +210,9 @@ type file struct {
 	Items    []*BriefItem  `yaml:"items"`
 	Ledger   []*LedgerLine `yaml:"ledger"`
 	Lists    []*List       `yaml:"lists"`
+	Folklore []*Folklore   `yaml:"folklore"`
+	Measures []*Measure    `yaml:"measures"`
+	Trials   []*Trial      `yaml:"trials"`
 
 	DropReasons []*DropReason    `yaml:"drop_reasons"`
 	DropPlaces  []*DropPlace     `yaml:"drop_places"`
@@ -289,6 +295,9 @@ func (l *loader) add(name string, f *file) {
 	addAll(l, name, "term", &l.book.Terms, f.Terms)
 	addAll(l, name, "ledger line", &l.book.Ledger, f.Ledger)
 	addAll(l, name, "list", &l.book.Lists, f.Lists)
+	addAll(l, name, "folklore", &l.book.Folklore, f.Folklore)
+	addAll(l, name, "measure", &l.book.Measures, f.Measures)
+	addAll(l, name, "trial", &l.book.Trials, f.Trials)
 	addAll(l, name, "meaning", &l.book.Meanings, f.Meanings)
 	addAll(l, name, "driver", &l.book.NICs, f.NICs)
 	for _, p := range f.Patterns {

@@ -59,8 +59,10 @@ func (l *loader) settle() {
 			l.remedy(r)
 		}
 	}
+	l.settleFolklore()
 	l.settleLedger()
 	l.settleLists()
+	l.settleTrials()
 	for _, s := range l.book.Symptoms {
 		l.condition(s.When, s.Each, s.Place)
 		l.text(s.Says, s.Each, nil, s.Place)
@@ -93,7 +95,7 @@ func (l *loader) remedy(r *Remedy) {
 	if r.Kind == "sysctl" && r.Setting == strings.ToLower(r.Setting) && r.Setting != "" && len(r.Sets) == 0 {
 		r.Sets = []*Set{{Knob: "sysctl", Of: &Text{Source: r.Setting}, To: &Text{Source: "{value}"}, Place: r.Place}}
 	}
-	extra := map[string]Type{}
+	extra := map[string]Type{"observed": String, "this_host": String, "ruled_out": String, "worst_peers": String}
 	if !r.Value.Empty() {
 		l.expression(r.Value, scope{table: r.Each}, r.Place)
 		extra["value"] = String
@@ -173,8 +175,10 @@ func (l *loader) validate() {
 			}
 		}
 	}
+	l.validateFolklore()
 	l.validateLedger()
 	l.validateLists()
+	l.validateTrials()
 	l.validateCoverage()
 }
 

@@ -235,7 +235,7 @@ func (l *loader) checkFact(d *FactDef, allowed ...Type) {
 // expressions. It has the fields of all tables: that an expression reads those of
 // its own table alone is checked later.
 func (v *Vocabulary) config(in scope) *conf.Config {
-	key := string(in.extra["value"] + " " + in.extra["current"])
+	key := string(in.extra["value"] + " " + in.extra["current"] + " " + in.extra["observed"])
 	if v.overrides(in.table) {
 		key += " " + in.table
 	}

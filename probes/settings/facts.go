@@ -23,6 +23,9 @@ var (
 		"net.ipv4.tcp_mtu_probing", "net.ipv4.tcp_base_mss", "net.ipv4.ip_no_pmtu_disc", "net.ipv4.ip_forward",
 		"net.ipv4.tcp_moderate_rcvbuf", "net.ipv4.tcp_shrink_window", "net.ipv4.tcp_reordering",
 		"net.ipv4.tcp_max_reordering", "net.ipv4.tcp_slow_start_after_idle", "net.ipv6.conf.all.forwarding",
+		"net.ipv4.tcp_tw_recycle", "net.ipv4.tcp_low_latency", "net.ipv4.tcp_adv_win_scale", "net.ipv4.icmp_ratelimit",
+		"net.ipv4.ipfrag_high_thresh", "net.ipv6.ip6frag_high_thresh", "net.netfilter.nf_conntrack_tcp_loose",
+		"vm.min_free_kbytes",
 	}
 	texts = []string{
 		"net.core.default_qdisc", "net.core.flow_limit_cpu_bitmap", "net.ipv4.tcp_congestion_control",
@@ -34,7 +37,7 @@ var (
 // none).
 var triples = map[string][]string{
 	"net.ipv4.tcp_rmem": {"tcp_rmem.min", "tcp_rmem.default", "tcp_rmem.max"},
-	"net.ipv4.tcp_wmem": {"", "tcp_wmem.default", "tcp_wmem.max"},
+	"net.ipv4.tcp_wmem": {"tcp_wmem.min", "tcp_wmem.default", "tcp_wmem.max"},
 	"net.ipv4.tcp_mem":  {"tcp_mem.low", "tcp_mem.pressure", "tcp_mem.high"},
 }
 
@@ -89,6 +92,7 @@ func (*Source) Facts(readings []fact.Reading, f *fact.Facts) {
 			}
 		}
 	}
+	r.memory(f)
 	r.forwards(f)
 	r.ports(f)
 	r.rpFilterRows(f)
@@ -105,6 +109,13 @@ func (r *Reading) gauge(key, name string, f *fact.Facts) {
 func number(v, name string, f *fact.Facts) {
 	if n, err := strconv.ParseInt(v, 10, 64); err == nil {
 		f.Gauge(name, float64(n))
+	}
+}
+
+// memory tells what tcp_mem is a part of.
+func (r *Reading) memory(f *fact.Facts) {
+	if _, ok := r.Values["net.ipv4.tcp_mem"]; ok && r.Pages > 0 {
+		f.Gauge("tcp_mem.machine_pages", float64(r.Pages))
 	}
 }
 
@@ -165,12 +176,14 @@ func (r *Reading) rpFilterRows(f *fact.Facts) {
 }
 
 func (r *Reading) unseen(f *fact.Facts) {
-	for _, k := range firstOnly {
-		if _, ok := r.Values[k]; !ok && !slices.Contains(r.Refused, k) {
-			f.CannotSee(name, "settings that only the first network namespace shows (tcp_mem, netdev_max_backlog, gc_thresh3)",
-				"to run in the host's first network namespace")
-			break
-		}
+	elsewhere := slices.ContainsFunc(firstOnly, func(k string) bool {
+		_, ok := r.Values[k]
+		return !ok && !slices.Contains(r.Refused, k)
+	})
+	f.Flag("settings.host_wide", !elsewhere)
+	if elsewhere {
+		f.CannotSee(name, "settings that only the first network namespace shows (tcp_mem, netdev_max_backlog, gc_thresh3)",
+			"to run in the host's first network namespace")
 	}
 	if len(r.Refused) > 0 {
 		f.CannotSee(name, strings.Join(r.Refused, ", "), "root")

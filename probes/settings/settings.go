@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"whydrop/probes/fact"
 )
 
@@ -34,7 +36,7 @@ func New() *Source { return &Source{root: "/proc/sys"} }
 func (*Source) Name() string { return name }
 
 // Reads names the files.
-func (*Source) Reads() string { return "/proc/sys/net" }
+func (*Source) Reads() string { return "/proc/sys/net, /proc/sys/vm/min_free_kbytes, sysinfo(2)" }
 
 // Pace is EndsOnly: somebody may change a setting during the session.
 func (*Source) Pace() fact.Pace { return fact.EndsOnly }
@@ -49,6 +51,8 @@ type Reading struct {
 	// RPFilter is net.ipv4.conf.*.rp_filter as the files have it, by interface,
 	// "all" among them. Nil if the directory can't be read.
 	RPFilter map[string]string
+	// Pages is the memory of the machine, in pages (sysinfo(2)). 0 if unknown.
+	Pages uint64
 	// Cut is set if there were more interfaces than were read.
 	Cut bool
 }
@@ -69,6 +73,10 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 		}
 	}
 	s.rpFilter(ctx, r)
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) == nil {
+		r.Pages = uint64(info.Totalram) * uint64(info.Unit) / uint64(os.Getpagesize())
+	}
 	return r, ctx.Err()
 }
 

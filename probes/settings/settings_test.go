@@ -53,10 +53,13 @@ func TestSettings(t *testing.T) {
 	}{
 		{"the first namespace", first, map[string]any{
 			"tcp_mem.pressure": 383867.0, "neigh.gc_thresh3": 1024.0, "sysctl.net.core.netdev_max_backlog": 1000.0,
-			"sysctl.net.core.somaxconn": nil, "host.forwards": nil, "ports.ephemeral": nil,
+			"sysctl.net.core.somaxconn": nil, "host.forwards": nil, "ports.ephemeral": nil, "settings.host_wide": true,
 		}, 0},
 		{"another namespace", map[string]string{"net.core.somaxconn": "4096", "net.ipv4.ip_forward": "0"}, map[string]any{
-			"sysctl.net.core.somaxconn": 4096.0, "tcp_mem.high": nil, "host.forwards": false,
+			"sysctl.net.core.somaxconn": 4096.0, "tcp_mem.high": nil, "host.forwards": false, "settings.host_wide": false, "tcp_mem.machine_pages": nil,
+		}, 1},
+		{"an old kernel's settings", map[string]string{"net.ipv4.tcp_tw_recycle": "1", "vm.min_free_kbytes": "67584"}, map[string]any{
+			"sysctl.net.ipv4.tcp_tw_recycle": 1.0, "sysctl.vm.min_free_kbytes": 67584.0, "sysctl.net.ipv4.tcp_low_latency": nil,
 		}, 1},
 		{"forwards IPv6 only", map[string]string{"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "1"}, map[string]any{"host.forwards": true}, 1},
 		{"receive buffers", map[string]string{"net.ipv4.tcp_rmem": "4096 131072 6291456", "net.ipv4.tcp_wmem": "4096 16384"}, map[string]any{
@@ -84,6 +87,18 @@ func TestSettings(t *testing.T) {
 				t.Errorf("blind = %v, want %d", f.Blind, c.blind)
 			}
 		})
+	}
+}
+
+// The machine's memory is what tcp_mem has to be compared with: more than a tenth of
+// it is TCP's nowhere by itself.
+func TestMemoryOfTheMachine(t *testing.T) {
+	f := factsOf(t, sysctls(t, map[string]string{"net.ipv4.tcp_mem": "287898\t383867\t575796", "net.ipv4.tcp_wmem": "4096 16384 4194304"}))
+	if pages, known := f.Num("tcp_mem.machine_pages"); !known || pages < 1<<10 {
+		t.Errorf("%v pages of memory", pages)
+	}
+	if least, _ := f.Num("tcp_wmem.min"); least != 4096 {
+		t.Errorf("tcp_wmem.min = %v", least)
 	}
 }
 
