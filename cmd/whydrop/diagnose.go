@@ -95,6 +95,7 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 			return err
 		}
 	}
+	recoverChanges(cmd.ErrOrStderr())
 	c.Facts = probes.Default(knowledge(cmd, c.Book, flows...), more...).Observe(cmd.Context(), o.duration, progress(cmd.ErrOrStderr(), o.duration))
 	clearProgress(cmd.ErrOrStderr())
 	if err := observed(c); err != nil {

@@ -110,7 +110,7 @@ environment (WHYDROP_THEME=ascii); 'whydrop config' shows all of them.`,
 		return err
 	}
 	addWalk(root)
-	root.AddCommand(diagnoseCommand(), applyCommand(), rollbackCommand(), probeCommand(), doctorCommand(), explainCommand(), labCommand(), configCommand(), manCommand())
+	root.AddCommand(diagnoseCommand(), planCommand(), applyCommand(), tryCommand(), rollbackCommand(), loadCommand(), probeCommand(), doctorCommand(), explainCommand(), labCommand(), configCommand(), manCommand())
 	return root
 }
 

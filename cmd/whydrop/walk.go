@@ -70,9 +70,14 @@ func walkthrough(cmd *cobra.Command, o walkOptions) error {
 		open = func() (*checklist.Case, error) { return c, nil }
 	}
 	opened := make(chan *content.Book, 1) // the probes need it too
+	var recovered laterWords
+	defer func() { recovered.tell(cmd.ErrOrStderr()) }() // when the screen is left
 	w := walk{
 		keeper: newKeeper(), redact: redaction(cmd),
 		open: func() (*checklist.Case, error) {
+			if !o.demo {
+				recoverChanges(&recovered)
+			}
 			c, err := open()
 			if err == nil {
 				opened <- c.Book

@@ -242,8 +242,8 @@ var featureKnob = knob{
 	title: "offload",
 	group: true,
 	check: func(c Change) error {
-		if c.Field == "" {
-			return errors.New("expected the name of an offload, such as tso")
+		if c.Field == "" || strings.Trim(c.Field, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return fmt.Errorf("%q is not the name of an offload, such as tso", c.Field)
 		}
 		if _, err := value(c.To, true); err != nil {
 			return err

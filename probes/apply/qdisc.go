@@ -196,6 +196,9 @@ type queueState struct {
 	Default bool   // the kernel's own: it comes back when the other one goes
 	Queue   object // kind and options as the kernel sent them
 	Class   bool
+	// Fifo is one that somebody put below a tbf. Whatever is changed of the tbf, the
+	// kernel gives it the tbf's limit, too (tbf_change() in net/sched/sch_tbf.c).
+	Fifo *object `json:",omitempty"`
 }
 
 // findQueue returns the root, or the qdisc or class with the handle.
@@ -229,12 +232,29 @@ func findQueue(c Change) (queueState, error) {
 			err = replaceable(o, all)
 		}
 		binary.NativeEndian.PutUint32(q.Queue.Header[16:], 0) // tcm_info
+		q.Fifo = fifoBelow(o, all)
 		return q, err
 	}
 	if handle == 0 {
 		return queueState{Default: true, Queue: object{Header: rootHeader(device)}}, nil
 	}
 	return queueState{}, fmt.Errorf("%s has no queue %s", c.Of, c.Field)
+}
+
+// fifoBelow is the fifo with a handle below a tbf, nil for none.
+func fifoBelow(tbf object, all []object) *object {
+	if kindOf(tbf) != "tbf" {
+		return nil
+	}
+	for _, o := range all {
+		if deviceOf(o) == deviceOf(tbf) && parentOf(o) != tcRoot && parentOf(o)>>16 == handleOf(tbf)>>16 && handleOf(o) != 0 &&
+			slices.Contains([]string{"pfifo", "bfifo", "pfifo_head_drop"}, kindOf(o)) {
+			fifo := o.only(unix.TCA_KIND, unix.TCA_OPTIONS)
+			binary.NativeEndian.PutUint32(fifo.Header[16:], 0)
+			return &fifo
+		}
+	}
+	return nil
 }
 
 // wholeRoots are the kinds of qdiscs that their own message describes wholly: they
@@ -327,7 +347,8 @@ func writeQdisc(c Change) error {
 	if err != nil {
 		return err
 	}
-	return sendQueue(q.Queue.with(unix.TCA_OPTIONS, options), q.Class, 0)
+	q.Queue = q.Queue.with(unix.TCA_OPTIONS, options)
+	return q.change()
 }
 
 func restoreQdisc(c Change, was State) error {
@@ -352,7 +373,12 @@ func restoreQdisc(c Change, was State) error {
 	}
 	switch {
 	case c.Field != "":
-		return sendQueue(o, before.Class, 0)
+		before.Queue = o
+		if before.Fifo != nil {
+			fifo := before.Fifo.on(device)
+			before.Fifo = &fifo
+		}
+		return before.change()
 	case !before.Default:
 		return sendQueue(o, false, netlink.Create|netlink.Replace)
 	case !now.Default:
@@ -373,11 +399,32 @@ func decodeQueue(was State) (queueState, error) {
 	if err := json.Unmarshal(was.Raw, &q); err != nil {
 		return q, fmt.Errorf("the value before cannot be read: %w", err)
 	}
+	if q.Fifo != nil {
+		if err := q.Fifo.check(tcmsgSize); err != nil {
+			return q, err
+		}
+	}
 	return q, q.Queue.check(tcmsgSize)
 }
 
+// change gives a queue that is there its parameters, and the fifo below it those that
+// it has.
+func (q *queueState) change() error {
+	err := sendQueue(q.Queue, q.Class, 0)
+	if err == nil && q.Fifo != nil {
+		err = sendQueue(*q.Fifo, false, 0)
+	}
+	return err
+}
+
 func (q *queueState) sameAs(o queueState) bool {
-	return q.Default == o.Default && kindOf(q.Queue) == kindOf(o.Queue) &&
+	fifo := func(q *queueState) []byte {
+		if q.Fifo == nil {
+			return nil
+		}
+		return q.Fifo.get(unix.TCA_OPTIONS)
+	}
+	return q.Default == o.Default && bytes.Equal(fifo(q), fifo(&o)) && kindOf(q.Queue) == kindOf(o.Queue) &&
 		(q.Default || bytes.Equal(q.Queue.get(unix.TCA_OPTIONS), o.Queue.get(unix.TCA_OPTIONS)))
 }
 

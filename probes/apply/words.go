@@ -105,7 +105,7 @@ func (c Change) words() Words {
 		if queue == "" {
 			queue = steeringOf[c.Knob].queues + "-*"
 		}
-		files := "/sys/class/net/" + c.Of + "/queues/" + queue + "/" + steeringOf[c.Knob].file
+		files := "/sys/class/net/" + Quote(c.Of) + "/queues/" + queue + "/" + steeringOf[c.Knob].file
 		w := Words{Show: "grep . " + files, Run: "echo " + wantedMask(c.To) + " | tee " + files}
 		for n := range queues(c) {
 			w.Keep = append(w.Keep, c.udev(fmt.Sprintf(`ATTR{queues/%s/%s}="`, n, steeringOf[c.Knob].file), wantedMask(c.To))...)
