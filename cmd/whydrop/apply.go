@@ -230,6 +230,9 @@ func (a *applier) step(n, of int, s checklist.PlanStep, before *fact.Facts) (end
 		a.refused++
 		a.say("  Not applied: whydrop cannot make this change here. Who can, does it by the command above.")
 		return false, nil
+	case a.o.yes && a.o.step == 0 && s.Advice():
+		a.say("  Advice for a calmer hour, not applied: --step %d applies it.", n)
+		return false, nil
 	case a.o.yes:
 	default:
 		switch a.wanted() {

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type Alternation struct {
 	change Change
 	record *Record
 	guard  *Guard
+	was    *State // as long as the change stands
 	ended  bool
 }
 
@@ -40,13 +42,36 @@ func (a *Alternation) On() error {
 	case <-a.guard.Over():
 		return errGuardGone
 	default:
-		return a.record.Do(a.change)
 	}
+	was, err := a.change.Read()
+	if err != nil {
+		return err
+	}
+	if err := a.record.Do(a.change); err != nil {
+		return err
+	}
+	a.was = &was
+	return nil
 }
 
 // Off sets the setting back. It fails if somebody else changed it in the meantime:
 // then it is left alone.
-func (a *Alternation) Off() error { return a.record.Undo(false) }
+func (a *Alternation) Off() error { return errors.Join(a.record.Undo(false), a.remember()) }
+
+// remember sets back from memory what the record does not know any more: somebody
+// removed it or cut it, and then nothing else would.
+func (a *Alternation) remember() error {
+	if a.was == nil {
+		return nil
+	}
+	was := *a.was
+	a.was = nil
+	now, err := a.change.Read()
+	if err != nil || !a.change.Reached(now) {
+		return err
+	}
+	return errors.Join(fmt.Errorf("the record %s was damaged while %s was changed, which is set back from memory", a.record.Name(), a.change.Name()), a.change.back(was))
+}
 
 // End sets back what stands and ends the guard. A second time it does nothing.
 func (a *Alternation) End() error {
@@ -54,5 +79,5 @@ func (a *Alternation) End() error {
 		return nil
 	}
 	a.ended = true
-	return errors.Join(a.guard.Undo(), a.record.Close())
+	return errors.Join(a.guard.Undo(), a.remember(), a.record.Close())
 }

@@ -190,3 +190,35 @@ func TestAlternationNeedsItsGuard(t *testing.T) {
 		})
 	}
 }
+
+// TestAlternationRemembers: where the record lost what it said, the owner still knows.
+func TestAlternationRemembers(t *testing.T) {
+	for _, end := range []bool{false, true} {
+		t.Run(fmt.Sprint("at the end ", end), func(t *testing.T) {
+			before := settledHost(t)
+			a, err := Alternate(t.TempDir(), "/proc/self/exe", "a test", changes[1], time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.End()
+			b, err := os.ReadFile(a.record.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := a.On(); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(a.record.Path, int64(len(b))); err != nil {
+				t.Fatal(err)
+			}
+			back := a.Off
+			if end {
+				back = a.End
+			}
+			if err := back(); err == nil || !strings.Contains(err.Error(), "from memory") {
+				t.Errorf("back: %v", err)
+			}
+			expect(t, "after that", before)
+		})
+	}
+}
