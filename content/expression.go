@@ -176,7 +176,7 @@ func Show(v any) string {
 	case string:
 		return printable(v)
 	case float64:
-		if v == math.Trunc(v) || math.Abs(v) >= 1000 {
+		if v == math.Trunc(v) || math.Abs(v) >= 999.5 { // 'g' writes 1e+03
 			return strconv.FormatFloat(math.Round(v), 'f', 0, 64)
 		}
 		return strconv.FormatFloat(v, 'g', 3, 64)

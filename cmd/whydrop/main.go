@@ -83,9 +83,10 @@ drop TCP packets, and what do I do about it?
 
 Without a command it starts the walkthrough: it asks the clarifying questions,
 measures beside each, narrows down the causes and writes the incident report.
-It only reads; it changes nothing and sends nothing. With the rights for it, it
-lets a small BPF program count the packets that the kernel drops, until it ends;
---no-bpf does without.
+It reads; it sends packets only to a destination that is named, and changes a
+setting only in apply and try, one at a time, with consent and with the way back.
+With the rights for it, it lets a small BPF program count the packets that the
+kernel drops, until it ends; --no-bpf does without.
 
 Settings such as --theme can also stand in the configuration file or in the
 environment (WHYDROP_THEME=ascii); 'whydrop config' shows all of them.`,
@@ -94,7 +95,8 @@ environment (WHYDROP_THEME=ascii); 'whydrop config' shows all of them.`,
   whydrop --plain                          # the same on plain lines
   whydrop --answers answers.yaml           # go on with the answers of before
   whydrop diagnose                         # observe 5 seconds and name the causes
-  whydrop diagnose --json --duration 10s   # the same for scripts`,
+  whydrop diagnose --json --duration 10s   # the same for scripts
+  whydrop apply                            # the plan's steps one by one, with consent and a way back`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
