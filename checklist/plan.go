@@ -134,9 +134,13 @@ func worstPeers(f *fact.Facts) string {
 
 func (p *planner) planFor(cause *content.Cause) []PlanStep {
 	var steps, unchecked []PlanStep
+	better := func(r *content.Remedy) bool {
+		return slices.ContainsFunc(steps, func(s PlanStep) bool { return slices.Contains(r.Unless, s.Remedy.ID) })
+	}
 	for _, r := range cause.Remedies {
 		at, holds, known := remedyRow(r, p.facts)
 		switch {
+		case better(r):
 		case holds && known:
 			steps = append(steps, p.workOut(cause, r, at))
 		case !known:

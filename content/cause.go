@@ -98,8 +98,11 @@ type Remedy struct {
 	Stops *Expr `yaml:"stops"`
 	// Needs is what has to happen before it acts, such as a restart.
 	Needs *Text `yaml:"needs"`
-	Ask   *Text `yaml:"ask"` // the text to send to whoever owns the fault
-	Place `yaml:"-"`
+	// Unless names remedies of the same cause, before this one, that do better: it is
+	// offered where none of them is.
+	Unless []string `yaml:"unless"`
+	Ask    *Text    `yaml:"ask"` // the text to send to whoever owns the fault
+	Place  `yaml:"-"`
 }
 
 // Set is one setting to change: a knob of package apply, whose it is, which one of

@@ -3,6 +3,7 @@ package content
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -253,6 +254,12 @@ func (l *loader) validateRemedy(c *Cause, r *Remedy) {
 	}
 	if r.Kind == "sysctl" && (r.Setting == "" || r.Value.Empty() || r.Verify == nil) {
 		l.problem(r.Place, "remedy %s of %s changes a sysctl: expected setting, value and verify", r.ID, c.ID)
+	}
+	at := slices.Index(c.Remedies, r)
+	for _, id := range r.Unless {
+		if !slices.ContainsFunc(c.Remedies[:at], func(o *Remedy) bool { return o.ID == id }) {
+			l.problem(r.Place, "remedy %s of %s: unless names %q: expected one of its remedies before", r.ID, c.ID, id)
+		}
 	}
 	for _, s := range r.Sets {
 		if s.Knob == "" || s.Of == nil || s.To == nil {
