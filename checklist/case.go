@@ -6,6 +6,7 @@ package checklist
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -34,6 +35,8 @@ type Case struct {
 	Facts *fact.Facts
 	// Track is how the session went. Only who watches a host adds to it.
 	Track *Track
+	// Applied are the steps that were applied in the session, the oldest first.
+	Applied []Applied
 	// expectations are what the questions of the book can tell.
 	expectations map[*content.Question]*expectation
 }
@@ -73,7 +76,7 @@ func (c *Case) Answer(question string, a Answer) error {
 func (c *Case) Copy() *Case {
 	k := *c
 	k.Track = &Track{events: c.Track.Events()}
-	k.Answers = maps.Clone(c.Answers)
+	k.Answers, k.Applied = maps.Clone(c.Answers), slices.Clone(c.Applied)
 	return &k
 }
 

@@ -85,7 +85,7 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 		"total": totalText,
 		"step":  c.stepTitle,
 		"why":   WhyNot,
-		"inc":   func(i int) int { return i + 1 },
+		"inc":   func(i int) int { return i + 1 }, "applied": c.applied,
 	}).Parse(reportTemplate)
 	if err != nil {
 		return fmt.Errorf("report template: %w", err)

@@ -2,12 +2,13 @@ package checklist
 
 import (
 	"maps"
+	"slices"
 
 	"whydrop/probes/fact"
 )
 
 // Rewritten returns the case as it stands with other facts, and with the words of
-// the operator, in notes and marks, as words returns them. Of its Track only the
+// the operator, in notes and marks, and of what was changed, as words returns them. Of its Track only the
 // events are there.
 func (c *Case) Rewritten(facts *fact.Facts, words func(string) string) *Case {
 	k := *c
@@ -17,9 +18,17 @@ func (c *Case) Rewritten(facts *fact.Facts, words func(string) string) *Case {
 		a.Note = words(a.Note)
 		k.Answers[id] = a
 	}
+	k.Applied = slices.Clone(c.Applied)
+	for i := range k.Applied {
+		a := &k.Applied[i]
+		a.Note, a.Settings = words(a.Note), slices.Clone(a.Settings)
+		for j, s := range a.Settings {
+			a.Settings[j] = SettingChange{Name: words(s.Name), Was: words(s.Was), To: words(s.To), Left: words(s.Left)}
+		}
+	}
 	k.Track = &Track{}
 	for _, e := range c.Track.Events() {
-		if e.Kind == Marked {
+		if e.Kind.done() {
 			e.Text = words(e.Text)
 		}
 		k.Track.events = append(k.Track.events, e)

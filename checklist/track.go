@@ -42,6 +42,18 @@ const (
 	Changed EventKind = "verdict"
 )
 
+// What was done to the host: a step was applied, it is kept, it went back.
+const (
+	Applying  EventKind = "applied"
+	Keeping   EventKind = "kept"
+	Reverting EventKind = "went back"
+)
+
+// done says whether an event is something that the operator did: these are few.
+func (k EventKind) done() bool {
+	return k == Marked || k == Applying || k == Keeping || k == Reverting
+}
+
 // Event limits: a session that flaps for a day must not grow without end.
 const maxEvents = 2000
 
@@ -93,7 +105,7 @@ func (t *Track) cause(at time.Time, f *Finding) {
 func (t *Track) Mark(at time.Time, text string) { t.event(Event{At: at, Kind: Marked, Text: text}) }
 
 func (t *Track) event(e Event) {
-	if len(t.events) < maxEvents || e.Kind == Marked {
+	if len(t.events) < maxEvents || e.Kind.done() {
 		t.events = append(t.events, e)
 	}
 }

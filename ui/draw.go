@@ -36,11 +36,15 @@ func (m *model) draw() []string {
 
 func (m *model) drawHeader() []string {
 	t, l := m.theme, m.layout
-	verdict := m.verdictLine(l.width)
-	if l.header == 1 {
-		return []string{verdict}
+	lines := []string{m.verdictLine(l.width)}
+	if l.banner > 0 {
+		lines = append(lines, m.banner(l.width))
 	}
-	return []string{t.apart(m.tabLine(), m.hostLine(), l.width), verdict, t.dim.Render(strings.Repeat(t.rule, l.width))}
+	if !l.tabbed() {
+		return lines
+	}
+	lines = append([]string{t.apart(m.tabLine(), m.hostLine(), l.width)}, lines...)
+	return append(lines, t.dim.Render(strings.Repeat(t.rule, l.width)))
 }
 
 // tabLine names the screens with their keys, the one that one is on in brackets.
@@ -96,7 +100,7 @@ const leastKeys = 24
 // on more lines if need be, and with some keys beside it where there is room.
 func (m *model) drawFooter() []string {
 	t, w := m.theme, m.layout.width
-	if m.leaving || m.prompt != nil || m.notice == "" {
+	if m.leaving || m.prompt != nil || m.notice == "" || m.deciding() && m.change.phase == asked {
 		return []string{m.footLine()}
 	}
 	lines := wrap(content.Show(m.notice), w, "")
@@ -110,6 +114,10 @@ func (m *model) drawFooter() []string {
 func (m *model) footLine() string {
 	t, w := m.theme, m.layout.width
 	switch {
+	case m.leaving && m.change.made() && w < 60:
+		return t.warn.Render("Not kept: b take back, k keep, n stay")
+	case m.leaving && m.change.made():
+		return t.warn.Render("Leave? The change is not kept: b take it back (enter), k keep it, n stay.")
 	case m.leaving && w < 76:
 		return t.warn.Render("Leave? y yes, n no, " + m.keys.key(actReport) + " report first")
 	case m.leaving:
@@ -127,6 +135,9 @@ func (m *model) footLine() string {
 func (m *model) keyHelp(w int) string {
 	help := m.keys.key(actHelp)
 	text, used := "", ansi.StringWidth(help)+len(" keys")
+	if foot := m.changeFoot(w); foot != "" {
+		text, used = m.theme.warn.Render(foot)+"  ", used+ansi.StringWidth(foot)+2
+	}
 	told := map[action]bool{}
 	for _, h := range m.hints() {
 		if told[h.action] {

@@ -70,10 +70,23 @@ func (t theme) signs(on screenID) []helpRow {
 		}
 	case flowsID:
 		return []helpRow{{"2/30", "beside a list: 2 of 30 are in trouble"}}
+	case planID:
+		return []helpRow{
+			{"y n", "below the question: apply it; leave it, nothing is changed"},
+			{"k r b", "while it waits: keep it; keep it over a reboot too; take it back"},
+		}
 	case evidenceID:
 		return []helpRow{{"! ?", "before a fact: a named cause stands on it; a possible one does"}, {"+N", "grew by N during the measurement; total: since the counter began"}}
 	}
 	return nil
+}
+
+// signsHead is the head over the marks of a screen.
+func signsHead(on screenID) string {
+	if on == planID {
+		return "When a step is applied"
+	}
+	return "Marks on it"
 }
 
 func (m *model) helpRows() []helpRow {
@@ -111,7 +124,7 @@ func (m *model) helpRows() []helpRow {
 		}
 		part("On this screen: "+tabs[m.on].title, here)
 		if signs := m.theme.signs(m.on); len(signs) > 0 {
-			rows = append(append(rows, helpRow{head: "Marks on it"}), signs...)
+			rows = append(append(rows, helpRow{head: signsHead(m.on)}), signs...)
 		}
 	}
 	key := m.keys.key

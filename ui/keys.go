@@ -32,6 +32,7 @@ const (
 	actFilter    action = "filter"
 	actPause     action = "pause"
 	actTry       action = "try"
+	actApply     action = "apply"
 	actMark      action = "mark"
 	actCopy      action = "copy"
 	actPrint     action = "print"
@@ -91,6 +92,7 @@ var bindings = []binding{
 	{actPlan, "7", "what to do"},
 	{actPreview, "8", "the incident report"},
 	{actPause, "p P", "hold the measurements as they are; again goes on"},
+	{actApply, "a", "apply the step of the plan under the cursor: shows the change and asks first"},
 	{actMark, "m", "mark this moment ('the load test begins'); it lands in the report"},
 	{actTry, "t", "try a destination: the only key that sends packets"},
 	{actCopy, "y", "copy a command or value to the clipboard, also over SSH"},

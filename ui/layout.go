@@ -6,7 +6,9 @@ type layout struct {
 	width, height int
 	// header is how many lines stand above the body: the verdict always, the
 	// tabs and a rule where there is room. One line below is for the keys.
-	header     int
+	header int
+	// banner is how many of them are for a change of the host that is not kept.
+	banner     int
 	bodyHeight int
 	// mainWidth is of the screen that one is on, at the left.
 	mainWidth int
@@ -42,6 +44,17 @@ func (l layout) roomy() layout {
 	l.mainWidth = l.width
 	for _, s := range l.sides {
 		l.mainWidth -= s.width + gap
+	}
+	return l
+}
+
+// tabbed says whether the tabs stand in the first line.
+func (l layout) tabbed() bool { return l.header-l.banner > 1 }
+
+// bannered makes room for a line about a change of the host that is not kept.
+func (l layout) bannered() layout {
+	if l.bodyHeight > 1 {
+		l.header, l.banner, l.bodyHeight = l.header+1, 1, l.bodyHeight-1
 	}
 	return l
 }

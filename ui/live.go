@@ -32,6 +32,18 @@ type judgedMsg struct {
 	generation int
 }
 
+// measured takes new facts.
+func (m *model) measured(f *fact.Facts) tea.Cmd {
+	if m.kase != nil {
+		m.kase.Counted(f)
+	}
+	m.facts = m.withTrial(f)
+	if m.paused && m.diagnosis != nil {
+		return nil
+	}
+	return m.judge()
+}
+
 // judge diagnoses anew, after new facts or a changed answer. While a judgement
 // is under way, another is only noted.
 func (m *model) judge() tea.Cmd {

@@ -60,7 +60,7 @@ func (m *model) click(at tea.Mouse) tea.Cmd {
 	case m.help:
 		m.help = false
 	case m.failed != nil:
-	case at.Y == 0 && m.layout.header > 1:
+	case at.Y == 0 && m.layout.tabbed():
 		m.clickTab(at.X)
 	case m.welcome:
 		return m.begin(actEnter)

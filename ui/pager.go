@@ -13,20 +13,23 @@ type pager struct {
 	lines  []string // as they were drawn last
 }
 
-func (p *pager) turn(a action, height int) {
+func (p *pager) turn(a action, height int) { p.scroll.turn(a, height) }
+
+// turn moves by an action on a screen of a height.
+func (s *scroll) turn(a action, height int) {
 	switch a {
 	case actUp:
-		p.scroll.top--
+		s.top--
 	case actDown:
-		p.scroll.top++
+		s.top++
 	case actPageUp, actPrevious:
-		p.scroll.top -= height - 2
+		s.top -= height - 2
 	case actPageDown, actTick:
-		p.scroll.top += height - 2
+		s.top += height - 2
 	case actFirst:
-		p.scroll.top = 0
+		s.top = 0
 	case actLast:
-		p.scroll.top = 1 << 30
+		s.top = 1 << 30
 	}
 }
 

@@ -71,3 +71,10 @@ func (r *reportScreen) report(m *model) (string, error) {
 	err := kase.WriteReport(&b, d, m.now())
 	return b.String(), err
 }
+
+func (e exportMsg) says() string {
+	if e.err != nil {
+		return "the report could not be written: " + e.err.Error()
+	}
+	return "report written to " + e.path
+}

@@ -80,6 +80,9 @@ func (m *model) arrange(width, height int) {
 	if !m.welcome && (m.on == flowsID || m.on == evidenceID) {
 		m.layout = m.layout.roomy()
 	}
+	if m.change.bannered() {
+		m.layout = m.layout.bannered()
+	}
 }
 
 // show goes to a screen; esc comes back from it.

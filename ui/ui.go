@@ -34,6 +34,9 @@ type Options struct {
 	// returns what it found. It is called only when the operator asks for it: it
 	// sends packets. Nil where nothing can be tried.
 	Try func(context.Context, string) (*fact.Facts, error)
+	// Apply looks at what a step of the plan would change on this host. Its error
+	// says why it cannot be applied. Nil where nothing can be.
+	Apply func(context.Context, checklist.PlanStep) (checklist.Attempt, error)
 	// Export writes the incident report and returns where.
 	Export func(*checklist.Case, *checklist.Diagnosis) (string, error)
 	// Keep is given the case after every message, to keep what the operator said
@@ -78,13 +81,6 @@ type (
 	drawMsg   struct{}
 )
 
-func (e exportMsg) says() string {
-	if e.err != nil {
-		return "the report could not be written: " + e.err.Error()
-	}
-	return "report written to " + e.path
-}
-
 // model is the whole program's state. It changes only in Update.
 type model struct {
 	options Options
@@ -117,6 +113,7 @@ type model struct {
 	news    news
 	endings endings
 	trial   trial
+	change  change
 	draft   string            // of a mark that was left
 	early   []tea.KeyPressMsg // typed before the checklist was there
 
@@ -211,10 +208,7 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case triedMsg:
 		return m.tried(msg)
 	case factsMsg:
-		m.facts = m.withTrial(msg.facts)
-		if !m.paused || m.diagnosis == nil {
-			return m.judge()
-		}
+		return m.measured(msg.facts)
 	case judgedMsg:
 		return m.judged(msg)
 	case exportMsg:
@@ -232,6 +226,8 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		return m.click(msg.Mouse())
 	case tea.KeyPressMsg:
 		return m.key(msg)
+	default:
+		return m.inChange(msg)
 	}
 	return nil
 }
@@ -278,6 +274,8 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 		return m.walk.edit(m, k)
 	case m.waiting():
 		return m.keep(k, a)
+	case m.deciding():
+		return m.decideOrObey(k.String(), a)
 	default:
 		return m.obey(a)
 	}
@@ -381,6 +379,9 @@ func (m *model) onScreen(a action) tea.Cmd {
 	switch {
 	case m.diagnosis == nil:
 		return nil
+	case m.on != planID && a == actApply:
+		m.notice = fmt.Sprintf("%s applies a step of the plan: %s goes there", m.keys.key(a), m.keys.key(actPlan))
+		return nil
 	case m.on != walkID && slices.Contains(onlyWalking, a):
 		m.notice = fmt.Sprintf("%s is for the questions: %s goes there", m.keys.key(a), m.keys.key(actWalk))
 		return nil
@@ -433,6 +434,8 @@ func (m *model) begin(a action) tea.Cmd {
 func (m *model) leave(name string, a action) tea.Cmd {
 	m.leaving = false
 	switch {
+	case m.change.made():
+		return m.leaveWith(name, a)
 	case name == "y", a == actLeave, a == actEnter:
 		return tea.Quit
 	case a == actReport:

@@ -10,6 +10,14 @@ import (
 	"whydrop/probes/fact"
 )
 
+// promise says what whydrop does to the host.
+func (m *model) promise() string {
+	if m.options.Apply == nil {
+		return "It only reads: it changes nothing and sends nothing. Nothing you type is lost."
+	}
+	return fmt.Sprintf("It reads only and sends nothing; it changes a setting only when you press %s in the plan and confirm. Nothing you type is lost.", m.keys.key(actApply))
+}
+
 // drawWelcome is the first screen: what this is, what it will and will not do,
 // and the first question, which is there before anything is loaded.
 func (m *model) drawWelcome(w int) []string {
@@ -23,7 +31,7 @@ func (m *model) drawWelcome(w int) []string {
 	about := []string{
 		"One question at a time; beside it stands what this host shows right now.",
 		"Both narrow down the causes. Then come a plan and an incident report.",
-		"It only reads: it changes nothing and sends nothing. Nothing you type is lost.",
+		m.promise(),
 	}
 	if m.layout.bodyHeight < 10 {
 		about = []string{about[2], about[0], about[1]} // first what must be known before a key is pressed
@@ -42,7 +50,7 @@ func (m *model) drawWelcome(w int) []string {
 		}
 	}
 	lines = append(lines, "", t.bold.Render(m.keys.key(actEnter))+" starts.")
-	if m.layout.header > 1 {
+	if m.layout.tabbed() {
 		lines = append(lines, wrap(fmt.Sprintf("The keys above go straight to a screen, %s comes back.", m.keys.key(actBack)), min(w, 78), "")...)
 	}
 	lines = append(lines, "")

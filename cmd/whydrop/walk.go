@@ -92,9 +92,10 @@ func walkthrough(cmd *cobra.Command, o walkOptions) error {
 			}
 		},
 	}
-	w.try = tryDestination
+	w.try, w.attempts = tryDestination, &attempts{}
+	w.apply = w.attempts.look
 	if o.demo {
-		w.note, w.try = demoNote, nil
+		w.note, w.try, w.apply = demoNote, nil, nil
 		w.watch = func(ctx context.Context, each func(*fact.Facts)) { play(ctx, demo, each) }
 	}
 	if o.plain {
@@ -125,6 +126,9 @@ type walk struct {
 	watch func(context.Context, func(*fact.Facts))
 	try   func(context.Context, string) (*fact.Facts, error) // nil on a recorded host
 	note  string                                             // on the first screen
+	// apply looks at what a step would change; nil on a recorded host.
+	apply    func(context.Context, checklist.PlanStep) (checklist.Attempt, error)
+	attempts *attempts
 	// redact gives the case that is written pseudonyms; nil to keep its names.
 	redact func(*checklist.Case) (*checklist.Case, *checklist.Diagnosis)
 
@@ -164,8 +168,9 @@ func (w walk) screens(cmd *cobra.Command, o walkOptions) error {
 	left, err := ui.Run(cmd.Context(), ui.Options{
 		First: content.FirstQuestion(), Note: w.note,
 		Theme: cmd.Flag("theme").Value.String(), Colours: cmd.Flag("colour").Value.String(), Keys: o.keys, Mouse: o.mouse,
-		Open: w.opened, Watch: w.watch, Try: w.try, Export: written.export, Redact: w.redact, Keep: w.keeper.keep,
+		Open: w.opened, Watch: w.watch, Try: w.try, Apply: w.apply, Export: written.export, Redact: w.redact, Keep: w.keeper.keep,
 	})
+	err = errors.Join(err, w.attempts.end(cmd.ErrOrStderr()))
 	err = errors.Join(err, w.keeper.end(cmd.ErrOrStderr(), left, again(cmd, false, o.demo))) // before a word that the terminal may not take
 	for _, path := range written.list() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "report written to %s\n", path)
@@ -183,8 +188,9 @@ func (w walk) plain(cmd *cobra.Command, o walkOptions) error {
 	}
 	left, err := plain.Run(cmd.Context(), plain.Options{
 		In: cmd.InOrStdin(), Out: cmd.OutOrStdout(), Typed: typed, Shown: typed && terminal(os.Stdout), Settle: o.duration,
-		Open: w.opened, Watch: w.watch, Export: w.export, Redact: w.redact, Keep: w.keeper.keep, Try: w.try, Note: w.note,
+		Open: w.opened, Watch: w.watch, Export: w.export, Redact: w.redact, Keep: w.keeper.keep, Try: w.try, Apply: w.apply, Note: w.note,
 	})
+	err = errors.Join(err, w.attempts.end(cmd.ErrOrStderr()))
 	err = errors.Join(err, w.keeper.end(cmd.ErrOrStderr(), left, again(cmd, true, o.demo)))
 	if err == nil && cmd.Context().Err() == nil && left.Facts == nil {
 		return errors.New("the host could not be observed: nothing was measured in time")

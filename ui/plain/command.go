@@ -33,6 +33,9 @@ const (
 	verdict   verb = "v"
 	answers   verb = "l"
 	try       verb = "try"
+	apply     verb = "apply"
+	keepIt    verb = "keep"
+	undo      verb = "undo"
 	pause     verb = "pause"
 	suggested verb = "s"
 	goTo      verb = "g"
@@ -72,6 +75,9 @@ var usages = []usage{
 	{mark, []string{"mark"}, "TEXT", true, "mark this moment, for the report: m the load test begins"},
 	{pause, []string{"hold"}, "", false, "hold the measurements as they are; again goes on"},
 	{try, nil, "HOST:PORT", false, "try a destination: the only command that sends packets"},
+	{apply, nil, "N", false, "apply step N of the plan: shows the change and asks first"},
+	{keepIt, nil, "reboot", true, "keep what was applied; keep reboot keeps it over a reboot too"},
+	{undo, nil, "", false, "take back what was applied"},
 	{help, []string{"help", "h"}, "", false, "this list"},
 	{quit, []string{"exit", "bye"}, "", false, "end; the answers are kept"},
 }
@@ -122,6 +128,8 @@ func complete(u *usage, word, rest string) (c command, wrong string) {
 		return command{}, fmt.Sprintf("%s needs a question behind it, such as g 3 or g Q2a.", word)
 	case u.verb == try && rest == "":
 		return command{}, "try needs a destination behind it, such as try 192.0.2.7:443."
+	case u.verb == apply && rest == "":
+		return command{}, "apply needs the number of a step behind it, such as apply 1; p tells the steps."
 	case u.verb == note && rest == "":
 		return command{}, "n needs the text of the note behind it; n - removes the note."
 	}

@@ -184,6 +184,9 @@ func (s *session) tellPlan(which string) {
 	if len(steps) == 1 {
 		intro = "Plan: one step. whydrop changes nothing itself: take it, and verify it."
 	}
+	if s.Apply != nil && s.Typed && slices.ContainsFunc(steps, func(p checklist.PlanStep) bool { return len(p.Changes) > 0 }) {
+		intro = fmt.Sprintf("Plan: %d to do. whydrop changes nothing before you type apply with the number of a step, and confirm.", len(steps))
+	}
 	s.pen.say(intro + " p 1 shows the commands of the first unbroken.")
 	for i, step := range steps {
 		s.tellStep(i+1, step)
@@ -203,7 +206,7 @@ func (s *session) tellStep(n int, step checklist.PlanStep) {
 		unchecked = "whether it applies could not be checked on this host."
 	}
 	s.fields("  ", [][2]string{
-		{"Cause", sentence(step.Cause.Title)}, {"Mind", unchecked}, {"Change", sentence(step.Change)}, {"Why", sentence(step.Why)},
+		{"Who", s.takenBy(n, step)}, {"Cause", sentence(step.Cause.Title)}, {"Mind", unchecked}, {"Change", sentence(step.Change)}, {"Why", sentence(step.Why)},
 		{"Current", step.Current}, {"Proposed", step.Value}, {"Computed", step.Calculation},
 		{"Effect", sentence(step.Effect)}, {"Risk", sentence(step.Risk)}, {"Scope", sentence(step.Scope)},
 	})

@@ -23,6 +23,8 @@ type news struct {
 // arrived takes new facts while a line is waited for.
 func (s *session) arrived(f *fact.Facts) {
 	s.newest = f
+	s.kase.Counted(f)
+	s.lookAfter()
 	if s.paused {
 		return
 	}

@@ -62,9 +62,12 @@ var shows = map[verb]func(s *session, text string){
 	plan:     (*session).tellPlan,
 	report:   (*session).obeyReport,
 	try:      (*session).try,
+	apply:    (*session).apply,
+	keepIt:   (*session).keepChange,
+	undo:     func(s *session, _ string) { s.undoChange() },
 	pause:    func(s *session, _ string) { s.pause() },
 	help:     func(s *session, _ string) { s.tellHelp() },
-	quit:     func(s *session, _ string) { s.farewell() },
+	quit:     func(s *session, _ string) { s.quit() },
 }
 
 // goOn goes to the next question; behind the last one there is none.

@@ -45,6 +45,9 @@ type Options struct {
 	// returns what it found. It is called only when the operator asks for it: it
 	// sends packets. Nil where nothing can be tried.
 	Try func(context.Context, string) (*fact.Facts, error)
+	// Apply looks at what a step of the plan would change on this host. Its error
+	// says why it cannot be applied. Nil where nothing can be.
+	Apply func(context.Context, checklist.PlanStep) (checklist.Attempt, error)
 	// Note is one line for the beginning: where the facts come from if not from
 	// this host.
 	Note string
@@ -77,6 +80,7 @@ type session struct {
 	newest *fact.Facts // also while paused
 	paused bool
 	trial  trial
+	change change
 	stray  stray
 
 	diagnosis *checklist.Diagnosis
@@ -141,7 +145,11 @@ func (s *session) welcome() {
 	if s.Try != nil {
 		sends = "and sends nothing but for the command try."
 	}
-	p.say("One question at a time, with what this host shows right now. It only reads: it changes nothing, " + sends)
+	reads := "It only reads: it changes nothing, "
+	if s.Apply != nil && s.Typed {
+		reads = "It only reads; it changes a setting only when you type apply and confirm, "
+	}
+	p.say("One question at a time, with what this host shows right now. " + reads + sends)
 	p.say("Answer with numbers such as 1 or 1 3, d for don't know, or Enter to leave the question open. ? lists all commands, quit ends. Nothing you type is lost.")
 	if s.Typed && s.Shown {
 		p.say("The bell rings when a cause appears while you think; v tells it.")
@@ -169,6 +177,7 @@ func (s *session) lead(ctx context.Context) error {
 	}
 	s.tellHost()
 	for !s.ended {
+		s.tellGone()
 		s.tellNews()
 		s.pen.prompt(s.prompt())
 		s.news.rung = false
@@ -183,7 +192,7 @@ func (s *session) lead(ctx context.Context) error {
 			return s.inputEnded(typed.err)
 		}
 		s.answered(typed)
-		astray := s.stray.follow(typed.text, s.obey(typed))
+		astray := s.stray.follow(typed.text, s.decide(typed.text) || s.obey(typed))
 		s.keep()
 		if astray != nil && !s.Typed {
 			return s.inputEnded(astray)
@@ -259,6 +268,7 @@ func (s *session) await(ctx context.Context) (line, bool) {
 			select {
 			case f := <-s.facts: // what is told next is of this moment
 				s.newest = f
+				s.kase.Counted(f)
 				if !s.paused {
 					s.judge(s.withTrial(f))
 				}

@@ -24,18 +24,28 @@ func (s *session) question() *content.Question {
 }
 
 func (s *session) prompt() string {
+	switch {
+	case s.change.asked:
+		return "Apply it, y or n"
+	case s.change.leaving:
+		return "Keep it"
+	}
 	if q := s.question(); q != nil {
 		return q.ID + " answer" + s.state()
 	}
 	return "What now" + s.state()
 }
 
-// state is what a prompt says of the measuring.
+// state is what a prompt says of the measuring, and of a change that waits.
 func (s *session) state() string {
+	state := ""
 	if s.paused {
-		return " (paused)"
+		state = " (paused)"
 	}
-	return ""
+	if s.change.waits {
+		state += " (applied, back in " + countdown(s.change.until.Sub(s.now())) + ")"
+	}
+	return state
 }
 
 // ask asks the question.
