@@ -3,6 +3,8 @@ package checklist
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"whydrop/content"
 	"whydrop/probes/fact"
@@ -32,9 +34,17 @@ type Effect struct {
 	BeforeSeconds, SinceSeconds float64
 }
 
-// surely is how many events must be expected before their absence says something:
-// with chance alone none of five comes in one case of 150 (Poisson).
+// surely is how many events must be expected before their number says something.
 const surely = 5
+
+// mostChance is how likely it may be that nothing was counted by chance alone.
+const mostChance = 0.05
+
+// byChance is how likely it is that all of the events fall into the time before,
+// though nothing changed.
+func byChance(e Effect) float64 {
+	return math.Pow(e.BeforeSeconds/(e.BeforeSeconds+e.SinceSeconds), e.Before)
+}
 
 // deviation is how far from what was expected a count must be, in standard
 // deviations, to be told from chance. Drops come in bursts: so more than for
@@ -59,8 +69,9 @@ func EffectOf(s PlanStep, before, since *fact.Facts) Effect {
 	// Both counts are uncertain.
 	chance := deviation * math.Sqrt(expected+expected*expected/max(e.Before, 1))
 	switch {
-	case e.Since == 0 && expected >= surely:
+	case e.Since == 0 && byChance(e) <= mostChance:
 		e.Outcome = Stopped
+	case e.Since == 0:
 	case expected < surely && e.Since < expected+surely+chance:
 		e.Outcome = TooFew
 	case e.Since < expected/2 && expected-e.Since > chance:
@@ -94,7 +105,8 @@ func (s *PlanStep) stops(f *fact.Facts) (float64, bool) {
 		return n, known && ok
 	}
 	table := s.Remedy.Each
-	if table == "" {
+	ofRow := func(name string) bool { return strings.HasPrefix(name, table+".") }
+	if table == "" || !slices.ContainsFunc(s.Remedy.Stops.Uses(), ofRow) {
 		return number(facts.Env)
 	}
 	rows, looked := facts.table(table)
