@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/template"
 	"time"
 	"unicode"
 	"unicode/utf16"
@@ -234,16 +233,9 @@ func (x Setting) eachWord(put func(head, text string)) {
 
 // markdown writes the plan as its section of the report stands there.
 func (e *Export) markdown() ([]byte, error) {
-	_, plan, begins := strings.Cut(reportTemplate, "\n## Plan\n")
-	plan, _, ends := strings.Cut(plan, "\n## What remains open\n")
-	if !begins || !ends {
-		return nil, fmt.Errorf("report template: there is no section Plan")
-	}
-	t, err := template.New("plan").Funcs(template.FuncMap{
-		"md": markdown, "cell": of(cell), "code": of(codeCell), "inc": func(i int) int { return i + 1 },
-	}).Parse("# Plan for {{md .Host}}\n\n{{md .Headline}}. Kernel {{md .Kernel}}, made at {{.Made.UTC.Format \"2006-01-02 15:04:05 UTC\"}}.\n" + plan)
+	t, err := (&Case{}).template()
 	if err != nil {
-		return nil, fmt.Errorf("report template: %w", err)
+		return nil, err
 	}
 	data := struct {
 		*Export
@@ -253,7 +245,8 @@ func (e *Export) markdown() ([]byte, error) {
 		data.Plan = append(data.Plan, s.PlanStep)
 	}
 	var b strings.Builder
-	err = t.Execute(&b, data)
+	fmt.Fprintf(&b, "# Plan for %s\n\n%s. Kernel %s, made at %s.\n", markdown(e.Host), markdown(e.Headline), markdown(e.Kernel), e.Made.UTC().Format("2006-01-02 15:04:05 UTC"))
+	err = t.ExecuteTemplate(&b, "plan", data)
 	return []byte(b.String()), err
 }
 

@@ -71,10 +71,8 @@ type Measurement struct {
 	Total string
 }
 
-// WriteReport writes the incident report as markdown (CommonMark with GFM
-// tables). It is the same for the same case and diagnosis, but for the moment
-// it was written.
-func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
+// template is the report's, with the plan in it as a part of its own.
+func (c *Case) template() (*template.Template, error) {
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"md": markdown, "cell": of(cell), "code": of(codeCell), "command": codeSpan, "prose": content.Show,
 		"percent": func(p float64) string { return Percent(p) },
@@ -88,7 +86,18 @@ func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
 		"inc":   func(i int) int { return i + 1 }, "applied": c.applied,
 	}).Parse(reportTemplate)
 	if err != nil {
-		return fmt.Errorf("report template: %w", err)
+		return nil, fmt.Errorf("report template: %w", err)
+	}
+	return t, nil
+}
+
+// WriteReport writes the incident report as markdown (CommonMark with GFM
+// tables). It is the same for the same case and diagnosis, but for the moment
+// it was written.
+func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
+	t, err := c.template()
+	if err != nil {
+		return err
 	}
 	facts := c.Facts
 	if facts == nil {
