@@ -139,6 +139,7 @@ func sitAt(t *testing.T, bench *lab.Bench, program string) *walker {
 // TestWalkthroughApplies has a step applied in the walkthrough of a sick host: the
 // loss stops, and it stays until it is taken back.
 func TestWalkthroughApplies(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	bench, program := sickBench(t)
 	w := sitAt(t, bench, program)
 	if v := w.filter(); v != "0" {
@@ -174,6 +175,7 @@ func TestWalkthroughApplies(t *testing.T) {
 // TestWalkthroughGivesBack ends a walkthrough that has something applied and not kept:
 // the value of before comes back. With -lab-all it ends in each way that there is.
 func TestWalkthroughGivesBack(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	bench, program := sickBench(t)
 	for name, end := range map[string]func(w *walker){
 		"kill -9": func(w *walker) { w.cmd.Process.Kill() },
