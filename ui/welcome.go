@@ -13,9 +13,9 @@ import (
 // promise says what whydrop does to the host.
 func (m *model) promise() string {
 	if m.options.Apply == nil {
-		return "It only reads: it changes nothing and sends nothing. Nothing you type is lost."
+		return "It only reads: it changes nothing and sends nothing."
 	}
-	return fmt.Sprintf("It reads only and sends nothing; it changes a setting only when you press %s in the plan and confirm. Nothing you type is lost.", m.keys.key(actApply))
+	return fmt.Sprintf("It only reads, and sends nothing. Only %s in the plan, confirmed, sets a value.", m.keys.key(actApply))
 }
 
 // drawWelcome is the first screen: what this is, what it will and will not do,
@@ -30,7 +30,7 @@ func (m *model) drawWelcome(w int) []string {
 	lines = append(lines, styled(wrap("Why does this host drop TCP packets, and what to do about it?", w, ""), t.bold.Render)...)
 	about := []string{
 		"One question at a time; beside it stands what this host shows right now.",
-		"Both narrow down the causes. Then come a plan and an incident report.",
+		"Both narrow down the causes; then a plan and a report. Nothing typed is lost.",
 		m.promise(),
 	}
 	if m.layout.bodyHeight < 10 {
