@@ -37,7 +37,7 @@ func (m *model) measured(f *fact.Facts) tea.Cmd {
 	if m.kase != nil {
 		m.kase.Counted(f)
 	}
-	m.facts = m.withTrial(f)
+	m.facts = m.trial.tried.Beside(f, m.now())
 	if m.paused && m.diagnosis != nil {
 		return nil
 	}

@@ -22,8 +22,7 @@ type trial struct {
 	began time.Time
 	leave context.CancelFunc // nil while nothing is under way
 
-	found *fact.Facts // what the last one showed
-	until time.Time   // for how long it counts
+	tried checklist.Tried // what the last one showed
 	ended time.Time
 	risen map[string]bool // causes that rose meanwhile: perhaps by what the trial sent
 }
@@ -34,10 +33,6 @@ type triedMsg struct {
 	says        string // what it came to
 	err         error
 }
-
-// trialCounts is for how long the outcome of a trial is evidence: what was true
-// a while ago may not be true now.
-const trialCounts = time.Minute
 
 // try asks for a destination.
 func (m *model) try() {
@@ -95,14 +90,14 @@ func (m *model) tried(msg triedMsg) tea.Cmd {
 			return nil
 		}
 	}
-	m.trial.found, m.trial.until = msg.facts, m.now().Add(trialCounts)
+	m.trial.tried = checklist.NewTried(msg.facts, m.now())
 	says := cmp.Or(msg.says, "tried "+content.Show(msg.destination)+", "+m.keys.key(actEvidence)+" shows what was found")
 	m.notice = says + "; it counts for a minute"
 	m.heldTo = m.now().Add(heldFor)
 	if m.facts == nil {
 		return nil
 	}
-	m.facts = m.withTrial(m.facts)
+	m.facts = m.trial.tried.Beside(m.facts, m.now())
 	return m.judge()
 }
 
@@ -129,15 +124,7 @@ func (t *trial) rose(cause string, at time.Time) {
 // ofTrial says whether a cause may be at work only by what a trial sent.
 func (m *model) ofTrial(cause string) bool {
 	t := &m.trial
-	return t.risen[cause] && (t.leave != nil || m.now().Before(t.ended.Add(trialCounts+freshFor)))
-}
-
-// withTrial adds what the last trial showed to newer facts, as long as it counts.
-func (m *model) withTrial(f *fact.Facts) *fact.Facts {
-	if m.trial.found == nil || m.now().After(m.trial.until) {
-		return f
-	}
-	return f.With(m.trial.found)
+	return t.risen[cause] && (t.leave != nil || m.now().Before(t.ended.Add(checklist.TriedCounts+freshFor)))
 }
 
 // trialLine says at the foot of the screen that a trial is under way.

@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"whydrop/checklist"
 	"whydrop/probes/fact"
 )
 
@@ -43,7 +44,7 @@ func TestATriedDestinationCountsForAMinute(t *testing.T) {
 	if !known() {
 		t.Error("what was found is not among the facts")
 	}
-	at = at.Add(trialCounts + time.Second)
+	at = at.Add(checklist.TriedCounts + time.Second)
 	if known() {
 		t.Error("it still counts after a minute")
 	}
@@ -96,7 +97,7 @@ func TestTheOutcomeOfATrialIsTold(t *testing.T) {
 	o.see("counts for a minute") // no key takes it away at once
 	o.send(factsMsg{sickHost(o.m.kase.Book.Facts)})
 	o.see("FAULT: The accept queue", "[by ")
-	at = at.Add(trialCounts + freshFor + time.Second)
+	at = at.Add(checklist.TriedCounts + freshFor + time.Second)
 	o.send(factsMsg{sickHost(o.m.kase.Book.Facts)})
 	o.press("down")
 	if s := o.screen(); strings.Contains(s, "[by ") || strings.Contains(s, "counts for a minute") {

@@ -28,7 +28,7 @@ func (s *session) arrived(f *fact.Facts) {
 	if s.paused {
 		return
 	}
-	s.judge(s.withTrial(f))
+	s.judge(s.tried.Beside(f, s.now()))
 	s.ring()
 }
 
@@ -40,7 +40,7 @@ func (s *session) pause() {
 		return
 	}
 	if s.newest != nil {
-		s.judge(s.withTrial(s.newest))
+		s.judge(s.tried.Beside(s.newest, s.now()))
 	}
 	s.pen.say("Measuring goes on.")
 }

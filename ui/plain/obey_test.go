@@ -13,6 +13,7 @@ import (
 
 	"github.com/creack/pty"
 
+	"whydrop/checklist"
 	"whydrop/probes/fact"
 )
 
@@ -118,16 +119,16 @@ func TestTry(t *testing.T) {
 	}
 	s := &session{Options: Options{now: func() time.Time { return at }}}
 	found, _ := outcome()
-	s.trial = trial{found, at.Add(trialCounts)}
+	s.tried = checklist.NewTried(found, at)
 	host := sickHost(b.Facts)
-	if with := s.withTrial(host); with.Values["target.refused"].Now != 3.0 {
+	if with := s.tried.Beside(host, at); with.Values["target.refused"].Now != 3.0 {
 		t.Errorf("the trial does not count: %v", with.Values["target.refused"])
 	}
 	if _, spoilt := host.Values["target.refused"]; spoilt {
 		t.Error("the facts of before were changed")
 	}
-	at = at.Add(trialCounts + time.Second)
-	if with := s.withTrial(host); with != host {
+	at = at.Add(checklist.TriedCounts + time.Second)
+	if with := s.tried.Beside(host, at); with != host {
 		t.Error("the trial still counts")
 	}
 }

@@ -79,7 +79,7 @@ type session struct {
 
 	newest *fact.Facts // also while paused
 	paused bool
-	trial  trial
+	tried  checklist.Tried
 	change change
 	stray  stray
 
@@ -270,7 +270,7 @@ func (s *session) await(ctx context.Context) (line, bool) {
 				s.newest = f
 				s.kase.Counted(f)
 				if !s.paused {
-					s.judge(s.withTrial(f))
+					s.judge(s.tried.Beside(f, s.now()))
 				}
 			default:
 			}

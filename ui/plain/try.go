@@ -1,21 +1,9 @@
 package plain
 
 import (
-	"time"
-
+	"whydrop/checklist"
 	"whydrop/content"
-	"whydrop/probes/fact"
 )
-
-// trial is what a destination that was tried showed, and for how long it counts.
-type trial struct {
-	found *fact.Facts
-	until time.Time
-}
-
-// trialCounts is for how long the outcome of a trial is evidence: what was true
-// a while ago may not be true now.
-const trialCounts = time.Minute
 
 // try tries a destination, while nothing else is done.
 func (s *session) try(destination string) {
@@ -46,18 +34,10 @@ func (s *session) try(destination string) {
 		return
 	}
 	s.concluded = false
-	s.trial = trial{found, s.now().Add(trialCounts)}
+	s.tried = checklist.NewTried(found, s.now())
 	if s.newest != nil {
-		s.judge(s.withTrial(s.newest))
+		s.judge(s.tried.Beside(s.newest, s.now()))
 	}
 	s.pen.say("Tried. It counts for a minute; e target tells what was found.")
 	s.news.repeat = true
-}
-
-// withTrial adds what the last trial showed to newer facts, as long as it counts.
-func (s *session) withTrial(f *fact.Facts) *fact.Facts {
-	if s.trial.found == nil || s.now().After(s.trial.until) {
-		return f
-	}
-	return f.With(s.trial.found)
 }
