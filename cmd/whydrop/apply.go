@@ -14,7 +14,6 @@ import (
 
 	"whydrop/checklist"
 	"whydrop/content"
-	"whydrop/probes"
 	"whydrop/probes/apply"
 	"whydrop/probes/fact"
 )
@@ -109,14 +108,9 @@ func runApply(cmd *cobra.Command, o applyOptions) error {
 	if err := o.check(cmd.Flags().Changed("confirm")); err != nil {
 		return usageError{err}
 	}
-	c, err := openCase(cmd)
+	c, err := openAnswered(cmd, o.answers)
 	if err != nil {
 		return err
-	}
-	if o.answers != "" {
-		if err := readAnswers(cmd.Context(), c, o.answers, cmd.InOrStdin()); err != nil {
-			return err
-		}
 	}
 	recoverChanges(cmd.ErrOrStderr())
 	a := &applier{cmd: cmd, o: o, out: cmd.OutOrStdout(), c: c, in: bufio.NewReader(cmd.InOrStdin())}
@@ -148,10 +142,10 @@ var (
 
 func (a *applier) run() error {
 	fmt.Fprintf(a.cmd.ErrOrStderr(), "observing for %v ...\n", a.o.duration)
-	before := a.observe(a.o.duration)
-	if err := observed(a.c); err != nil {
+	if err := observe(a.cmd, a.c, a.o.duration, nil); err != nil {
 		return err
 	}
+	before := a.c.Facts
 	d := a.c.Diagnose()
 	steps := a.c.Plan(d)
 	a.say("%s", strings.ToUpper(string(d.Verdict))+": "+verdictLine(d))
@@ -185,12 +179,6 @@ func (a *applier) finish(steps int) error {
 		return fmt.Errorf("step %d is not whydrop's to take", a.o.step)
 	}
 	return nil
-}
-
-func (a *applier) observe(d time.Duration) *fact.Facts {
-	a.c.Facts = probes.Default(knowledge(a.cmd, a.c.Book)).Observe(a.cmd.Context(), d, progress(a.cmd.ErrOrStderr(), d))
-	clearProgress(a.cmd.ErrOrStderr())
-	return a.c.Facts
 }
 
 func verdictLine(d *checklist.Diagnosis) string {
@@ -325,7 +313,8 @@ func (a *applier) apply(s checklist.PlanStep, todo []apply.Change, before *fact.
 		}
 	}
 	a.say("  Applied. Observing for %v ...", a.o.watch)
-	since := a.observe(a.o.watch)
+	_ = observe(a.cmd, a.c, a.o.watch, nil) // where nothing is seen, nothing helped
+	since := a.c.Facts
 	if a.cmd.Context().Err() != nil {
 		return true, errors.Join(back("Interrupted"), context.Cause(a.cmd.Context()))
 	}

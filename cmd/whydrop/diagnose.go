@@ -86,19 +86,12 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 	if err != nil {
 		return usageError{err}
 	}
-	c, err := openCase(cmd)
+	c, err := openAnswered(cmd, o.answers)
 	if err != nil {
 		return err
 	}
-	if o.answers != "" {
-		if err := readAnswers(cmd.Context(), c, o.answers, cmd.InOrStdin()); err != nil {
-			return err
-		}
-	}
 	recoverChanges(cmd.ErrOrStderr())
-	c.Facts = probes.Default(knowledge(cmd, c.Book, flows...), more...).Observe(cmd.Context(), o.duration, progress(cmd.ErrOrStderr(), o.duration))
-	clearProgress(cmd.ErrOrStderr())
-	if err := observed(c); err != nil {
+	if err := observe(cmd, c, o.duration, flows, more...); err != nil {
 		return err
 	}
 	d := c.Diagnose()
@@ -161,6 +154,23 @@ func openCase(cmd *cobra.Command) (*checklist.Case, error) {
 		return nil, err
 	}
 	return checklist.NewCase(book, time.Now()), nil
+}
+
+// openAnswered opens a case with the answers of a file; without any if it names none.
+func openAnswered(cmd *cobra.Command, answers string) (*checklist.Case, error) {
+	c, err := openCase(cmd)
+	if err == nil && answers != "" {
+		err = readAnswers(cmd.Context(), c, answers, cmd.InOrStdin())
+	}
+	return c, err
+}
+
+// observe gives a case what the host shows in the time from now on, and tells on a
+// terminal how far it is.
+func observe(cmd *cobra.Command, c *checklist.Case, d time.Duration, flows []drops.Flow, more ...fact.Source) error {
+	c.Facts = probes.Default(knowledge(cmd, c.Book, flows...), more...).Observe(cmd.Context(), d, progress(cmd.ErrOrStderr(), d))
+	clearProgress(cmd.ErrOrStderr())
+	return observed(c)
 }
 
 // observed fails if nothing at all could be read: then there is no diagnosis.

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"whydrop/checklist"
-	"whydrop/probes"
 	"whydrop/probes/apply"
 )
 
@@ -62,19 +61,12 @@ func runPlan(cmd *cobra.Command, o planOptions) error {
 	case redacting(cmd) && slices.Contains([]string{"sh", "sysctl", "ansible"}, o.format):
 		return usageError{errors.New("--redact: a " + o.format + " of pseudonyms changes nothing: expected text, markdown or json")}
 	}
-	c, err := openCase(cmd)
+	c, err := openAnswered(cmd, o.answers)
 	if err != nil {
 		return err
 	}
-	if o.answers != "" {
-		if err := readAnswers(cmd.Context(), c, o.answers, cmd.InOrStdin()); err != nil {
-			return err
-		}
-	}
 	recoverChanges(cmd.ErrOrStderr())
-	c.Facts = probes.Default(knowledge(cmd, c.Book)).Observe(cmd.Context(), o.duration, progress(cmd.ErrOrStderr(), o.duration))
-	clearProgress(cmd.ErrOrStderr())
-	if err := observed(c); err != nil {
+	if err := observe(cmd, c, o.duration, nil); err != nil {
 		return err
 	}
 	d, read := c.Diagnose(), apply.Change.Read

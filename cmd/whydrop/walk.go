@@ -60,11 +60,8 @@ func walkthrough(cmd *cobra.Command, o walkOptions) error {
 	// itself is loaded behind the first screen.
 	open := func() (*checklist.Case, error) { return openCase(cmd) }
 	if o.answers != "" {
-		c, err := openCase(cmd)
+		c, err := openAnswered(cmd, o.answers)
 		if err != nil {
-			return err
-		}
-		if err := readAnswers(cmd.Context(), c, o.answers, cmd.InOrStdin()); err != nil {
 			return err
 		}
 		open = func() (*checklist.Case, error) { return c, nil }

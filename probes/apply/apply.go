@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -91,14 +92,7 @@ func init() { // the knobs' functions refer to the table by way of Name
 }
 
 // Knobs returns the names of the kinds of settings, sorted.
-func Knobs() []string {
-	var names []string
-	for name := range knobs {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func Knobs() []string { return slices.Sorted(maps.Keys(knobs)) }
 
 // Check finds fault with a change without asking the host.
 func (c Change) Check() error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -194,7 +195,7 @@ func (k Kept) Overridden() (file, value string) {
 		}
 	}
 	var files []string
-	for _, name := range sortedKeys(later) {
+	for _, name := range slices.Sorted(maps.Keys(later)) {
 		files = append(files, later[name])
 	}
 	for _, path := range append(files, sysctlLast) {

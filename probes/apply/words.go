@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"iter"
+	"maps"
 	"math"
 	"net"
 	"net/netip"
@@ -107,7 +107,7 @@ func (c Change) words() Words {
 		}
 		files := "/sys/class/net/" + Quote(c.Of) + "/queues/" + queue + "/" + steeringOf[c.Knob].file
 		w := Words{Show: "grep . " + files, Run: "echo " + wantedMask(c.To) + " | tee " + files}
-		for n := range queues(c) {
+		for _, n := range queues(c) {
 			w.Keep = append(w.Keep, c.udev(fmt.Sprintf(`ATTR{queues/%s/%s}="`, n, steeringOf[c.Knob].file), wantedMask(c.To))...)
 		}
 		return w
@@ -162,7 +162,7 @@ func (c Change) undo(was State) string {
 			return ""
 		}
 		var all []string
-		for _, queue := range sortedKeys(masks) {
+		for _, queue := range slices.Sorted(maps.Keys(masks)) {
 			one := back
 			one.Field, one.To = queue, masks[queue]
 			all = append(all, one.words().Run)
@@ -198,21 +198,12 @@ func (c Change) undo(was State) string {
 }
 
 // queues are the queues that a change of masks is about, as far as they are there.
-func queues(c Change) iter.Seq[string] {
+func queues(c Change) []string {
 	masks, err := readMasks(c)
 	if err != nil {
-		masks = nil
+		return nil
 	}
-	return slices.Values(sortedKeys(masks))
-}
-
-func sortedKeys(m map[string]string) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+	return slices.Sorted(maps.Keys(masks))
 }
 
 func (c Change) qdiscWords() Words {
