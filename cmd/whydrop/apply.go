@@ -319,7 +319,7 @@ func (a *applier) apply(s checklist.PlanStep, todo []apply.Change, before *fact.
 		return true, errors.Join(back("Interrupted"), context.Cause(a.cmd.Context()))
 	}
 	helped := a.judge(s, before, since)
-	keep, persist := helped || s.Needs != "", a.o.persist
+	keep, reboot := helped || s.Needs != "", a.o.persist
 	why := "It did not help"
 	if !a.o.yes {
 		why = "Not kept"
@@ -327,7 +327,7 @@ func (a *applier) apply(s checklist.PlanStep, todo []apply.Change, before *fact.
 		case "keep":
 			keep = true
 		case "reboot":
-			keep, persist = true, true
+			keep, reboot = true, true
 		default:
 			keep = false
 			if ended(g) {
@@ -339,7 +339,7 @@ func (a *applier) apply(s checklist.PlanStep, todo []apply.Change, before *fact.
 		a.failed++
 		return a.cmd.Context().Err() != nil, back(why)
 	}
-	return a.o.yes, a.keep(g, r, todo, persist)
+	return a.o.yes, a.keep(g, r, todo, reboot)
 }
 
 // ended tells whether the guard has ended.
@@ -353,13 +353,11 @@ func ended(g *apply.Guard) bool {
 }
 
 // keep keeps the changes, over a reboot as well if wanted.
-func (a *applier) keep(g *apply.Guard, r *apply.Record, changes []apply.Change, persist bool) error {
-	if persist && volatile(r) {
-		a.say("  Not kept over a reboot: the value before could not be kept that long.")
-		persist = false
-	}
-	if persist {
-		a.persist(r, changes)
+func (a *applier) keep(g *apply.Guard, r *apply.Record, changes []apply.Change, reboot bool) error {
+	if reboot {
+		for _, mind := range persist(r, changes) {
+			a.field("mind", mind)
+		}
 	}
 	if err := g.Keep(); err != nil {
 		return printable(errors.Join(fmt.Errorf("it could not be kept: %w", err), g.Undo()))
@@ -367,28 +365,6 @@ func (a *applier) keep(g *apply.Guard, r *apply.Record, changes []apply.Change, 
 	a.kept++
 	a.say("  Kept. Take it back any time: whydrop rollback %s", r.Name())
 	return nil
-}
-
-// persist adds the lines that keep changes over a reboot.
-func (a *applier) persist(r *apply.Record, changes []apply.Change) {
-	for _, c := range changes {
-		kept := c.Words(nil).Keep
-		if len(kept) == 0 {
-			a.say("  %s is not kept over a reboot by whydrop: see the plan for how.", content.Show(c.Name()))
-		}
-		for _, k := range kept {
-			if err := r.Do(k.Change()); err != nil && !errors.Is(err, apply.ErrReached) {
-				a.say("  Not kept over a reboot: %s", content.Show(err.Error()))
-				continue
-			}
-			if !r.First {
-				a.field("mind", k.File+" is read for the host's first network namespace, and this is another one: give a container the setting where it is made")
-			}
-			if file, value := k.Overridden(); file != "" {
-				a.field("mind", file+" is read later and sets it to "+value+": mend it, or the next boot brings that")
-			}
-		}
-	}
 }
 
 // judge says whether a step helped: whether what it is to stop has stopped or, where

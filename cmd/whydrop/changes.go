@@ -77,6 +77,33 @@ func startRecord(title string) (*apply.Record, error) {
 // volatile tells whether a record is lost at a reboot.
 func volatile(r *apply.Record) bool { return filepath.Dir(r.Path) == rootChanges[1] }
 
+// persist adds the lines that keep changes over a reboot, and returns what is to be
+// minded of it, a sentence each.
+func persist(r *apply.Record, changes []apply.Change) (mind []string) {
+	if volatile(r) {
+		return []string{"not kept over a reboot: the value before could not be kept that long, for " + rootChanges[0] + " cannot be written"}
+	}
+	for _, c := range changes {
+		kept := c.Words(nil).Keep
+		if len(kept) == 0 {
+			mind = append(mind, c.Name()+" is not kept over a reboot by whydrop: see the plan for how")
+		}
+		for _, k := range kept {
+			if err := r.Do(k.Change()); err != nil && !errors.Is(err, apply.ErrReached) {
+				mind = append(mind, "not kept over a reboot: "+err.Error())
+				continue
+			}
+			if !r.First && !c.Shared() {
+				mind = append(mind, k.File+" is read for the host's first network namespace, and this is another one: give a container the setting where it is made")
+			}
+			if file, value := k.Overridden(); file != "" {
+				mind = append(mind, file+" is read later and sets it to "+value+": mend it, or the next boot brings that")
+			}
+		}
+	}
+	return mind
+}
+
 // recoverChanges takes back what a whydrop left that was killed together with its
 // guard, and tells so. Where there is nothing of that kind it costs next to nothing.
 func recoverChanges(w io.Writer) {

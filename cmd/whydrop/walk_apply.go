@@ -145,7 +145,9 @@ func (a *attempt) Keep(reboot bool) (string, error) {
 	}
 	says := ""
 	if reboot {
-		says = a.keepOn()
+		for _, mind := range persist(a.record, a.changes) {
+			says += mind + "; "
+		}
 	}
 	if err := a.guard.Keep(); err != nil {
 		return says, fmt.Errorf("it could not be kept and goes back: %w", err)
@@ -153,24 +155,6 @@ func (a *attempt) Keep(reboot bool) (string, error) {
 	a.guard = nil
 	_ = a.record.Close() // all of it is on the disk
 	return says + "whydrop rollback " + a.record.Name() + " takes it back any time", nil
-}
-
-// keepOn writes the lines that keep the changes over a reboot, and says what it could
-// not write.
-func (a *attempt) keepOn() string {
-	says := ""
-	for _, c := range a.changes {
-		kept := c.Words(nil).Keep
-		if len(kept) == 0 {
-			says += c.Name() + " is not kept over a reboot by whydrop: see the plan for how; "
-		}
-		for _, k := range kept {
-			if err := a.record.Do(k.Change()); err != nil && !errors.Is(err, apply.ErrReached) {
-				says += "not kept over a reboot: " + err.Error() + "; "
-			}
-		}
-	}
-	return says
 }
 
 // Undo takes the changes back. Those that went back by themselves are back.

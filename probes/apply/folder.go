@@ -256,7 +256,7 @@ func (r *Record) add(e event) bool {
 	case "was":
 		ok := e.Change != nil && e.Was != nil && e.Entry == len(r.Entries) && e.Change.Check() == nil
 		if ok {
-			r.Entries = append(r.Entries, Entry{Change: *e.Change, Was: *e.Was, Link: e.Link})
+			r.Entries = append(r.Entries, Entry{Change: *e.Change, Was: *e.Was, Link: e.Link, Shared: e.Shared})
 		}
 		return ok
 	case "guard":
@@ -351,7 +351,7 @@ func (r *Record) rival(c Change, counts func(*Record) bool) *Record {
 		other.Close()
 		for n := range other.Entries {
 			e := &other.Entries[n]
-			if !e.Undone && e.Change.same(c) && counts(other) && other.meets(r, c) {
+			if !e.Undone && e.Change.same(c) && counts(other) && other.meets(r, e) {
 				return other
 			}
 		}
@@ -361,14 +361,14 @@ func (r *Record) rival(c Change, counts func(*Record) bool) *Record {
 
 // meets tells whether the same setting is the same thing for two records: not if it
 // belongs to another network namespace, or to a boot that is over.
-func (r *Record) meets(o *Record, c Change) bool {
+func (r *Record) meets(o *Record, e *Entry) bool {
 	switch {
-	case c.Knob == "file":
+	case e.Change.Knob == "file":
 		return true
 	case r.Boot != o.Boot:
 		return false
 	}
-	return !c.ofNamespace() || r.Netns == o.Netns && r.Cookie == o.Cookie
+	return !e.ofNamespace() || r.Netns == o.Netns && r.Cookie == o.Cookie || e.Change.Shared()
 }
 
 // after tells whether a record is younger than another.

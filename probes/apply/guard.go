@@ -7,13 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"whydrop/probes/namespaces"
 )
 
 // Guard is a process of its own that undoes a record when the time is over, when it
@@ -88,18 +89,15 @@ func (g *Guard) listen(lines *bufio.Reader, said *os.File) {
 // startOutside starts a program in the first network namespace where that may be
 // entered: whoever ends all processes of the sick one shall not end the guard.
 func startOutside(cmd *exec.Cmd) error {
-	first, err := os.Open("/proc/1/ns/net")
-	if err != nil {
-		return cmd.Start()
+	entered := false
+	if first, _, err := namespaces.First(); err == nil {
+		defer first.Close()
+		err = namespaces.Inside(first, func() error { entered = true; return cmd.Start() })
+		if entered {
+			return err
+		}
 	}
-	defer first.Close()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked, so that nobody gets the thread
-		_ = unix.Setns(int(first.Fd()), unix.CLONE_NEWNET)
-		done <- cmd.Start()
-	}()
-	return <-done
+	return cmd.Start()
 }
 
 // Over is closed when the guard has ended: because the time is over, or because
@@ -175,7 +173,7 @@ func Watch(path, within string) error {
 	case <-stop:
 	}
 	var failed string
-	if err := takeBack(r, func(f func() error) error { return inside(ns, f) }); err != nil {
+	if err := takeBack(r, func(f func() error) error { return namespaces.Inside(ns, f) }); err != nil {
 		failed = err.Error()
 	}
 	_, _ = say.WriteString(strconv.Quote(failed) + "\n")

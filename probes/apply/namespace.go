@@ -2,14 +2,14 @@ package apply
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"whydrop/probes/namespaces"
 )
 
 // errGone says that what was changed went with its network namespace.
@@ -18,10 +18,9 @@ var errGone = errors.New("the network namespace is gone")
 // here is the start of a record on this host.
 func here(title string) Begin {
 	b := Begin{At: time.Now(), Title: title, Boot: bootID()}
-	b.Netns = inode("/proc/thread-self/ns/net")
+	b.Netns = inode(namespaces.Thread)
 	b.Cookie = cookie()
-	first := inode("/proc/1/ns/net")
-	b.First = first != 0 && first == b.Netns
+	b.First = namespaces.IsFirst()
 	return b
 }
 
@@ -58,7 +57,7 @@ func cookie() uint64 {
 
 // isHere tells whether the thread is in the network namespace of the record.
 func (r *Record) isHere() bool {
-	return r.Netns == inode("/proc/thread-self/ns/net") && (r.Cookie == 0 || r.Cookie == cookie())
+	return r.Netns == inode(namespaces.Thread) && (r.Cookie == 0 || r.Cookie == cookie())
 }
 
 // Elsewhere tells whether the changes are of another network namespace than this one.
@@ -78,7 +77,7 @@ func (r *Record) within(f func() error) error {
 		return err
 	}
 	defer ns.Close()
-	return inside(ns, f)
+	return namespaces.Inside(ns, f)
 }
 
 // lost tells whether the network namespace of the record is gone.
@@ -93,39 +92,21 @@ func (r *Record) lost() bool {
 	return errors.Is(err, errGone)
 }
 
-// ofNamespace tells whether a setting belongs to a network namespace: files, and
-// sysctls that are not below net, belong to the machine.
-func (c Change) ofNamespace() bool {
-	return c.Knob != "file" && (c.Knob != "sysctl" || strings.HasPrefix(c.Of, "net"))
+// ofNamespace tells whether a setting went with its network namespace: files, and
+// sysctls that all namespaces share, belong to the machine.
+func (e *Entry) ofNamespace() bool {
+	return e.Change.Knob != "file" && !e.Shared && (e.Change.Knob != "sysctl" || strings.HasPrefix(e.Change.Of, "net"))
 }
 
 // forget marks what went with its network namespace as undone; files stay.
 func (r *Record) forget() error {
 	var errs []error
 	for n := range r.Entries {
-		if e := &r.Entries[n]; !e.Undone && e.Change.ofNamespace() {
+		if e := &r.Entries[n]; !e.Undone && e.ofNamespace() {
 			errs = append(errs, r.settle(n))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// inside runs f on a thread that is in another network namespace.
-func inside(ns *os.File, f func() error) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(ns.Fd()), &st); err == nil && st.Ino == inode("/proc/thread-self/ns/net") {
-		return f() // no right is needed to stay
-	}
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("entering the network namespace of the change: %w: needs CAP_SYS_ADMIN", err)
-			return
-		}
-		done <- f()
-	}()
-	return <-done
 }
 
 // namespace opens the network namespace of a record: by its inode, of a process or
@@ -148,7 +129,7 @@ func (r *Record) namespace() (*os.File, error) {
 				return f, nil
 			}
 			found := uint64(0)
-			err = inside(f, func() error { found = cookie(); return nil })
+			err = namespaces.Inside(f, func() error { found = cookie(); return nil })
 			if err == nil && found != r.Cookie {
 				err = errGone // another one got its inode
 			}

@@ -51,6 +51,7 @@ type Entry struct {
 	Was    State
 	Now    State  // after the write, as it was read; empty if whydrop did not get so far
 	Link   uint32 // the interface's index, which stays when its name changes; 0 for none
+	Shared bool   // all network namespaces share it, and the host's first one has it
 	Wrote  bool   // the write is known to have taken
 	Undone bool   // it is as it was, or nothing is left to set back
 	Left   bool   // somebody else changed it since, and was told so
@@ -65,6 +66,7 @@ type event struct {
 	Was    *State  `json:"was,omitempty"`
 	Now    *State  `json:"now,omitempty"`
 	Link   uint32  `json:"link,omitempty"`
+	Shared bool    `json:"shared,omitempty"`
 
 	Due time.Duration `json:"due,omitempty"`
 }
@@ -145,11 +147,11 @@ func (r *Record) Do(c Change) error {
 			return fmt.Errorf("%s is being changed by another whydrop (%s), so it is left alone", c.Name(), other.Name())
 		}
 		n := len(r.Entries)
-		link := linkIndex(c)
-		if err := r.append(event{Kind: "was", Entry: n, Change: &c, Was: &was, Link: link}); err != nil {
+		link, shared := linkIndex(c), c.Shared()
+		if err := r.append(event{Kind: "was", Entry: n, Change: &c, Was: &was, Link: link, Shared: shared}); err != nil {
 			return fmt.Errorf("the previous value could not be kept, so nothing is changed: %w", err)
 		}
-		r.Entries = append(r.Entries, Entry{Change: c, Was: was, Link: link})
+		r.Entries = append(r.Entries, Entry{Change: c, Was: was, Link: link, Shared: shared})
 		now, err := c.set()
 		if err != nil {
 			return errors.Join(err, r.undo(n, true))

@@ -20,7 +20,7 @@ func (c Change) Allowed() error {
 		if err != nil {
 			return err
 		}
-		return sysctlRight(mayWrite(file))
+		return where(file, func() error { return sysctlRight(mayWrite(file)) })
 	case "rps", "xps":
 		root, close, err := sysfs(c.Of)
 		if err != nil {

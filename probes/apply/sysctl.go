@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"whydrop/probes/namespaces"
 )
 
 // sysctlKnob is a file below /proc/sys. The value is its text, with single blanks
@@ -64,12 +66,78 @@ func sysctlPath(key string) (string, error) {
 	return path.Join("/proc/sys", rel), nil
 }
 
+// where runs f on a thread that can read and write the file of a sysctl: where all
+// network namespaces share it, only the machine's first one can, and others lack the
+// file (net.ipv4.tcp_mem) or have it read-only (net.netfilter.nf_conntrack_max).
+func where(file string, f func() error) error {
+	first, _ := holder(file)
+	if first == nil {
+		return f()
+	}
+	defer first.Close()
+	return namespaces.Inside(first, f)
+}
+
+// holder is the machine's first network namespace and a process in it, if it alone can
+// set a sysctl and may be entered; else nil. Each namespace has interfaces of its own,
+// so their settings are never looked for there.
+func holder(file string) (first *os.File, pid int) {
+	if namespaces.IsFirst() || settable(file) || !shareable(file) {
+		return nil, 0
+	}
+	first, pid, err := namespaces.First()
+	if err != nil {
+		return nil, 0
+	}
+	there := false
+	err = namespaces.Inside(first, func() error { there = settable(file); return nil })
+	if err != nil || !there {
+		first.Close()
+		return nil, 0
+	}
+	return first, pid
+}
+
+// settable tells whether a sysctl is there and some user may write it.
+func settable(file string) bool {
+	var st unix.Stat_t
+	return unix.Stat(file, &st) == nil && st.Mode&0o222 != 0
+}
+
+func shareable(file string) bool {
+	dir := filepath.Dir(file)
+	parent := filepath.Base(filepath.Dir(dir))
+	perLink := (parent == "conf" || parent == "neigh") && filepath.Base(dir) != "default"
+	return strings.HasPrefix(file, "/proc/sys/net/") && !perLink
+}
+
+// Shared tells whether all network namespaces share a setting that only the machine's
+// first one can set, this thread is in another one, and that one may be entered.
+func (c Change) Shared() bool { return c.sharedBy() != 0 }
+
+// sharedBy is a process in the namespace that holds a shared setting, 0 for none.
+func (c Change) sharedBy() int {
+	if c.Knob != "sysctl" {
+		return 0
+	}
+	file, err := sysctlPath(c.Of)
+	if err != nil {
+		return 0
+	}
+	first, pid := holder(file)
+	if first != nil {
+		first.Close()
+	}
+	return pid
+}
+
 func readSysctl(c Change) (State, error) {
 	file, err := sysctlPath(c.Of)
 	if err != nil {
 		return State{}, err
 	}
-	b, err := os.ReadFile(file)
+	var b []byte
+	err = where(file, func() error { b, err = os.ReadFile(file); return err })
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return State{}, fmt.Errorf("this network namespace or kernel has no %s", c.Of)
@@ -88,12 +156,14 @@ func writeSysctl(key, value string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY, 0)
-	if err != nil {
-		return sysctlRight(err)
-	}
-	_, err = f.WriteString(value + "\n") // a list is emptied by an empty line, not by nothing
-	err = errors.Join(err, f.Close())
+	err = where(file, func() error {
+		f, err := os.OpenFile(file, os.O_WRONLY, 0)
+		if err != nil {
+			return sysctlRight(err)
+		}
+		_, err = f.WriteString(value + "\n") // a list is emptied by an empty line, not by nothing
+		return errors.Join(err, f.Close())
+	})
 	switch {
 	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ERANGE):
 		return fmt.Errorf("the kernel does not take the value %q: %w", value, err)

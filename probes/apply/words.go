@@ -86,7 +86,11 @@ func (c Change) words() Words {
 	dev := Quote(c.Of)
 	switch c.Knob {
 	case "sysctl":
-		w := Words{Show: "sysctl " + dev, Run: "sysctl -w " + Quote(c.Of+"="+c.To)}
+		at := ""
+		if pid := c.sharedBy(); pid != 0 {
+			at = fmt.Sprintf("nsenter -t %d -n ", pid)
+		}
+		w := Words{Show: at + "sysctl " + dev, Run: at + "sysctl -w " + Quote(c.Of+"="+c.To)}
 		w.Keep = append(w.Keep, Kept{sysctlFile, c.Of + " = " + c.To, c.Of + " ="})
 		if m := moduleOf(c); m != "" {
 			w.Keep = append(w.Keep, Kept{modulesFile, m, m})

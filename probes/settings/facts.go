@@ -47,12 +47,19 @@ var others = map[string]string{
 	"net.ipv6.neigh.default.gc_thresh3": "neigh6.gc_thresh3",
 }
 
-// firstOnly are sysctls of every supported kernel that only the first network
-// namespace shows.
-var firstOnly = []string{
+// hostWide are sysctls of every supported kernel that all network namespaces share and
+// only the first one shows.
+var hostWide = []string{
 	"net.core.netdev_max_backlog", "net.core.netdev_budget", "net.ipv4.tcp_mem", "net.ipv4.tcp_max_orphans",
 	"net.ipv4.neigh.default.gc_thresh3",
 }
+
+// firstOnly are the sysctls that only the first network namespace shows, if this
+// kernel has them.
+var firstOnly = append([]string{
+	"net.core.netdev_budget_usecs", "net.core.dev_weight", "net.core.rps_sock_flow_entries", "net.core.flow_limit_cpu_bitmap",
+	"net.core.default_qdisc", "net.core.rmem_max", "net.core.wmem_max", "net.ipv6.neigh.default.gc_thresh3",
+}, hostWide...)
 
 // maxText bounds a text fact, in bytes.
 const maxText = 200
@@ -176,7 +183,7 @@ func (r *Reading) rpFilterRows(f *fact.Facts) {
 }
 
 func (r *Reading) unseen(f *fact.Facts) {
-	elsewhere := slices.ContainsFunc(firstOnly, func(k string) bool {
+	elsewhere := slices.ContainsFunc(hostWide, func(k string) bool {
 		_, ok := r.Values[k]
 		return !ok && !slices.Contains(r.Refused, k)
 	})

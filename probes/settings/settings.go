@@ -1,5 +1,6 @@
 // Package settings reads the sysctls that matter for lost packets, as this
-// network namespace sees them.
+// network namespace sees them; those that all namespaces share, in the host's first
+// one, where it may be entered.
 package settings
 
 import (
@@ -9,11 +10,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"whydrop/probes/fact"
+	"whydrop/probes/namespaces"
 )
 
 const (
@@ -27,10 +30,12 @@ const (
 // Source reads sysctls. Most of them need no privilege.
 type Source struct {
 	root string // /proc/sys
+	// first opens the host's first network namespace.
+	first func() (ns *os.File, pid int, err error)
 }
 
 // New returns a source that reads /proc/sys.
-func New() *Source { return &Source{root: "/proc/sys"} }
+func New() *Source { return &Source{root: "/proc/sys", first: namespaces.First} }
 
 // Name is "settings".
 func (*Source) Name() string { return name }
@@ -72,12 +77,35 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 			r.Refused = append(r.Refused, k)
 		}
 	}
+	s.shared(r)
 	s.rpFilter(ctx, r)
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) == nil {
 		r.Pages = uint64(info.Totalram) * uint64(info.Unit) / uint64(os.Getpagesize())
 	}
 	return r, ctx.Err()
+}
+
+// shared reads what only the host's first network namespace shows, where this is
+// another one and that one may be entered.
+func (s *Source) shared(r *Reading) {
+	missing := slices.DeleteFunc(slices.Clone(firstOnly), func(k string) bool { _, here := r.Values[k]; return here })
+	if len(missing) == 0 {
+		return
+	}
+	first, _, err := s.first()
+	if err != nil {
+		return
+	}
+	defer first.Close()
+	_ = namespaces.Inside(first, func() error { // where it may not be entered they stay unknown
+		for _, k := range missing {
+			if v, err := s.value(k); err == nil {
+				r.Values[k] = v
+			}
+		}
+		return nil
+	})
 }
 
 // value reads one sysctl. The dots of its name are directories.
