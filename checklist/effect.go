@@ -113,7 +113,11 @@ func (s *PlanStep) stops(f *fact.Facts) (float64, bool) {
 	if !looked {
 		return 0, false
 	}
-	name, named := s.row.Value(table + ".name")
+	var name any
+	named := false
+	if s.row != nil { // nil where the step is about all rows
+		name, named = s.row.Value(table + ".name")
+	}
 	sum := 0.0
 	for _, row := range rows {
 		if v, ok := row.Value(table + ".name"); named && (!ok || v != name) {

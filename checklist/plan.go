@@ -176,22 +176,13 @@ func (p *planner) workOut(cause *content.Cause, r *content.Remedy, env *content.
 	for name, v := range p.more {
 		env = env.With(name, v)
 	}
-	text := func(t *content.Text) string {
-		if t == nil {
-			return ""
-		}
-		said, _ := t.Render(env)
-		return said
-	}
+	text := func(t *content.Text) string { return rendered(t, env) }
 	s.Current = text(r.Current)
 	if r.Current != nil {
 		env = env.With("current", s.Current)
 	}
 	if !r.Value.Empty() {
-		s.Value = content.Unknown
-		if v, known := r.Value.Eval(env); known {
-			s.Value = content.Show(v)
-		}
+		s.Value = valueOf(r, env)
 		env = env.With("value", s.Value)
 		if s.Value != content.Unknown && r.Unit != "" {
 			s.Value += " " + r.Unit
@@ -201,20 +192,63 @@ func (p *planner) workOut(cause *content.Cause, r *content.Remedy, env *content.
 	s.Risk, s.Scope, s.Runtime = text(r.Risk), text(r.Scope), text(r.Runtime)
 	s.Persist, s.Keep = text(r.Persist), text(r.Keep)
 	s.Rollback, s.Verify, s.Ask, s.Needs = text(r.Rollback), text(r.Verify), text(r.Ask), text(r.Needs)
-	for _, set := range r.Sets {
-		c := apply.Change{Knob: set.Knob, Of: text(set.Of), Field: text(set.Field), To: text(set.To)}
-		if c.Check() == nil { // a value that is not known is none to set
-			s.Changes = append(s.Changes, c)
-		}
-	}
-	if len(s.Changes) < len(r.Sets) {
-		s.Changes = nil
-	}
+	s.Changes = changesOf(r, env)
 	if r.Each != "" {
 		s.row = env
 	}
+	if r.All && len(s.Changes) > 0 {
+		s.Changes, s.row = p.changesOfAll(r, s.Changes), nil
+	}
 	s.commands()
 	return s
+}
+
+// rendered is a text with its values, "" for none.
+func rendered(t *content.Text, env *content.Env) string {
+	if t == nil {
+		return ""
+	}
+	said, _ := t.Render(env)
+	return said
+}
+
+func valueOf(r *content.Remedy, env *content.Env) string {
+	if v, known := r.Value.Eval(env); known {
+		return content.Show(v)
+	}
+	return content.Unknown
+}
+
+// changesOf are the settings that a remedy changes, nil if one of the values is not
+// known.
+func changesOf(r *content.Remedy, env *content.Env) (changes []apply.Change) {
+	for _, set := range r.Sets {
+		c := apply.Change{Knob: set.Knob, Of: rendered(set.Of, env), Field: rendered(set.Field, env), To: rendered(set.To, env)}
+		if c.Check() != nil { // a value that is not known is none to set
+			return nil
+		}
+		changes = append(changes, c)
+	}
+	return changes
+}
+
+// mostChanges bounds how many settings one step changes.
+const mostChanges = 16
+
+// changesOfAll adds to the changes of the first row those of the others that match.
+func (p *planner) changesOfAll(r *content.Remedy, changes []apply.Change) []apply.Change {
+	rows, _ := p.facts.matching(r.Each, r.When, r.Order)
+	for _, env := range rows {
+		if !r.Value.Empty() {
+			env = env.With("value", valueOf(r, env))
+		}
+		for _, c := range changesOf(r, env) {
+			if len(changes) < mostChanges && !slices.Contains(changes, c) {
+				changes = append(changes, c)
+			}
+		}
+	}
+	return changes
 }
 
 // commands fills in the commands that follow from the changes, where the content

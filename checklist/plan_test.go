@@ -478,3 +478,31 @@ func TestObserved(t *testing.T) {
 		t.Errorf("observed %q, want %q", got, want)
 	}
 }
+
+// Where several interfaces drop by one cause the step is for all of them, each once.
+func TestStepForAllRows(t *testing.T) {
+	c := newCase(t, "")
+	f := fact.New(time.Unix(1700000000, 0), 5)
+	f.Count("TcpExt.IPReversePathFilter", 90, 90)
+	for _, at := range []string{"eth1", "eth2.7", "eth1"} {
+		f.Add("drop_flow", fact.Row{"name": "192.0.2.1:1 > 198.51.100.1:443", "link": at, "reason": "IP_RPFILTER", "direction": "rx", "packets": 30.0})
+	}
+	f.Add("drop_flow", fact.Row{"name": "other", "link": "eth3", "reason": "NO_SOCKET", "direction": "rx", "packets": 90.0})
+	c.Facts = f
+	p := c.planner(c.Diagnose())
+	steps := p.planFor(c.Book.Cause("ip.rp-filter"))
+	at := slices.IndexFunc(steps, func(s PlanStep) bool { return s.Remedy.ID == "loose-mode-there" })
+	if at < 0 {
+		t.Fatal("loose mode is not proposed")
+	}
+	var set []string
+	for _, change := range steps[at].Changes {
+		set = append(set, change.Of)
+	}
+	if want := []string{"net/ipv4/conf/eth1/rp_filter", "net/ipv4/conf/eth2.7/rp_filter"}; !slices.Equal(set, want) {
+		t.Errorf("sets %q, want %q", set, want)
+	}
+	if e := EffectOf(steps[at], f, f); e.Outcome != Unchanged || e.Before != 90 {
+		t.Errorf("what it is to stop is counted as %+v", e)
+	}
+}

@@ -93,6 +93,9 @@ type Remedy struct {
 	// Sets are the settings that whydrop changes itself where the operator
 	// consents, in this order. A sysctl named under setting is one by itself.
 	Sets []*Set `yaml:"sets"`
+	// All says that the settings of every row that matches are changed, not only those
+	// of the first one, of which the texts speak.
+	All bool `yaml:"all"`
 	// Stops is what the step is to stop: a number of the observation, of the row
 	// that the remedy speaks of.
 	Stops *Expr `yaml:"stops"`

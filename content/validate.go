@@ -261,6 +261,9 @@ func (l *loader) validateRemedy(c *Cause, r *Remedy) {
 			l.problem(r.Place, "remedy %s of %s: unless names %q: expected one of its remedies before", r.ID, c.ID, id)
 		}
 	}
+	if r.All && (r.Each == "" || len(r.Sets) == 0) {
+		l.problem(r.Place, "remedy %s of %s is for all rows: expected each and sets", r.ID, c.ID)
+	}
 	for _, s := range r.Sets {
 		if s.Knob == "" || s.Of == nil || s.To == nil {
 			l.problem(r.Place, "remedy %s of %s sets something: expected knob, of and to", r.ID, c.ID)

@@ -13,6 +13,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"whydrop/probes/fact"
 	"whydrop/probes/procfile"
@@ -33,6 +34,7 @@ type Source struct {
 	sysfs   string // holds module/: /sys
 	layouts layouts
 	files   procfile.Buffer
+	outside []string // /proc/PID of a process in the first namespace; nil: not looked for
 }
 
 // New returns a source that reads the network namespace of the calling thread.
@@ -86,8 +88,8 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	s.part(r, "net/snmp6", func(b []byte) (err error) { r.SNMP6, err = s.layouts.parseSNMP6(b); return })
 	s.part(r, "net/dev", func(b []byte) error { r.Multicast, r.Sent = parseDevices(b); return nil })
 	s.part(r, "net/ip_vs_stats", func(b []byte) (err error) { r.VirtualServers, err = parseVirtualServers(b); return })
-	s.part(r, "net/stat/arp_cache", func(b []byte) (err error) { r.ARP, err = parseNeighbours(b); return })
-	s.part(r, "net/stat/ndisc_cache", func(b []byte) (err error) { r.NDISC, err = parseNeighbours(b); return })
+	s.table(r, "net/stat/arp_cache", func(b []byte) (err error) { r.ARP, err = parseNeighbours(b); return })
+	s.table(r, "net/stat/ndisc_cache", func(b []byte) (err error) { r.NDISC, err = parseNeighbours(b); return })
 	s.part(r, "net/xfrm_stat", func(b []byte) (err error) { r.Xfrm, err = s.layouts.parseNamed("Xfrm", b); return })
 	s.part(r, "net/tls_stat", func(b []byte) (err error) { r.TLS, err = s.layouts.parseNamed("Tls", b); return })
 	s.part(r, "net/softnet_stat", func(b []byte) (err error) { r.CPUs, err = parseSoftnet(b); return })
@@ -113,6 +115,28 @@ func (s *Source) part(r *Reading, file string, parse func([]byte) error) {
 	if err != nil {
 		r.miss(file, err)
 	}
+}
+
+// table reads the counters of a neighbour table. All network namespaces share it, and
+// only the machine's first one shows them: they are read by way of a process that is
+// in it, where there is one.
+func (s *Source) table(r *Reading, file string, parse func([]byte) error) {
+	if _, err := os.Stat(filepath.Join(s.root, file)); err != nil && s.outside == nil {
+		s.outside = []string{}
+		for _, pid := range append([]int{1}, procfile.Ancestors(s.proc)...) {
+			root := filepath.Join(s.proc, strconv.Itoa(pid))
+			if _, err := os.Stat(filepath.Join(root, "net/stat/arp_cache")); err == nil {
+				s.outside = []string{root}
+				break
+			}
+		}
+	}
+	for _, root := range s.outside {
+		if b, err := s.files.Read(root, file, maxFile); err == nil && parse(b) == nil {
+			return
+		}
+	}
+	s.part(r, file, parse)
 }
 
 // sockets adds the gauges of sockstat or sockstat6; of the latter only if the

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"whydrop/probes/procfile"
 )
 
 // Thread is the network namespace of the thread that opens it.
@@ -27,7 +27,7 @@ var errNoFirst = errors.New("the machine's first network namespace cannot be ent
 // the first one or, where that may not be looked at, one that this process descends
 // from. It fails where none of them is there, or it may not be entered.
 func First() (ns *os.File, pid int, err error) {
-	for _, pid := range append([]int{1}, ancestors()...) {
+	for _, pid := range append([]int{1}, procfile.Ancestors("/proc")...) {
 		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
 		if err != nil {
 			continue
@@ -39,23 +39,6 @@ func First() (ns *os.File, pid int, err error) {
 		ns.Close()
 	}
 	return nil, 0, errNoFirst
-}
-
-// ancestors are the processes that this one descends from, the nearest first.
-func ancestors() (pids []int) {
-	for pid := os.Getppid(); pid > 1 && len(pids) < 32; {
-		pids = append(pids, pid)
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err != nil {
-			break
-		}
-		_, rest, _ := strings.Cut(string(status), "\nPPid:")
-		line, _, _ := strings.Cut(rest, "\n")
-		if pid, err = strconv.Atoi(strings.TrimSpace(line)); err != nil {
-			break
-		}
-	}
-	return pids
 }
 
 // Inside runs f on a thread that is in the given network namespace. The rights of

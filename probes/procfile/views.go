@@ -22,18 +22,25 @@ type View struct {
 // through them takes the rights of ptrace(2). proc is the mount of procfs.
 func Views(proc string) []View {
 	var views []View
-	of := func(pid int) { views = append(views, View{pid, filepath.Join(proc, strconv.Itoa(pid), "root")}) }
+	for _, pid := range append(Ancestors(proc), 1) {
+		views = append(views, View{pid, filepath.Join(proc, strconv.Itoa(pid), "root")})
+	}
+	return views
+}
+
+// Ancestors are the processes that this one descends from, the nearest first, without
+// process 1. proc is the mount of procfs.
+func Ancestors(proc string) (pids []int) {
 	stat := filepath.Join(proc, "self", "stat")
 	for range maxAncestors {
 		pid := parent(stat)
 		if pid <= 1 {
 			break
 		}
-		of(pid)
+		pids = append(pids, pid)
 		stat = filepath.Join(proc, strconv.Itoa(pid), "stat")
 	}
-	of(1)
-	return views
+	return pids
 }
 
 // parent reads the fourth field of a process's stat file, 0 if there is none.
