@@ -3,7 +3,6 @@ package checklist
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"whydrop/content"
@@ -96,7 +95,8 @@ func (e Effect) Says() string {
 }
 
 // stops is the number that the step is to stop, in an observation: of the row that
-// the step speaks of. A row that is not there any more counts nothing.
+// the step speaks of, or of what took its place. A row that is not there any more counts nothing itself; what is
+// counted for the whole host goes on.
 func (s *PlanStep) stops(f *fact.Facts) (float64, bool) {
 	facts := newScene(f, nil)
 	number := func(env *content.Env) (float64, bool) {
@@ -105,8 +105,13 @@ func (s *PlanStep) stops(f *fact.Facts) (float64, bool) {
 		return n, known && ok
 	}
 	table := s.Remedy.Each
-	ofRow := func(name string) bool { return strings.HasPrefix(name, table+".") }
-	if table == "" || !slices.ContainsFunc(s.Remedy.Stops.Uses(), ofRow) {
+	none := map[string]any{} // a row that counted nothing
+	for _, name := range s.Remedy.Stops.Uses() {
+		if field, ofRow := strings.CutPrefix(name, table+"."); ofRow && table != "" {
+			none[field] = 0.0
+		}
+	}
+	if len(none) == 0 {
 		return number(facts.Env)
 	}
 	rows, looked := facts.table(table)
@@ -115,19 +120,22 @@ func (s *PlanStep) stops(f *fact.Facts) (float64, bool) {
 	}
 	var name any
 	named := false
-	if s.row != nil { // nil where the step is about all rows
-		name, named = s.row.Value(table + ".name")
+	key := table + ".place" // it stays when a queue is replaced by one of another name
+	if s.row != nil {       // nil where the step is about all rows
+		if name, named = s.row.Value(key); !named {
+			key = table + ".name"
+			name, named = s.row.Value(key)
+		}
 	}
-	sum := 0.0
+	ofHost, known := number(facts.Row(table, none))
+	sum := ofHost
 	for _, row := range rows {
-		if v, ok := row.Value(table + ".name"); named && (!ok || v != name) {
+		if v, ok := row.Value(key); named && (!ok || v != name) {
 			continue
 		}
-		n, known := number(row)
-		if !known {
-			return 0, false
-		}
-		sum += n
+		n, counted := number(row)
+		sum += n - ofHost
+		known = known && counted
 	}
-	return sum, true
+	return sum, known
 }

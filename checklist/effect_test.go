@@ -93,6 +93,23 @@ func TestEffectOfARow(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.name, e.Says(), c.want)
 		}
 	}
+	at := func(name, place string, drops float64) *fact.Facts {
+		return lasting(5, func(f *fact.Facts) { f.Add("qdisc", fact.Row{"name": name, "place": place, "drops": drops}) })
+	}
+	before = at("eth0 pfifo_fast 0:", "eth0 root", 300)
+	s = stepOf(t, "qdisc.overflow", "longer-fifo", before)
+	for _, c := range []struct {
+		name  string
+		since *fact.Facts
+		want  Outcome
+	}{
+		{"another in its place drops as well", at("eth0 fq_codel 8001:", "eth0 root", 310), Unchanged},
+		{"another in its place does not", at("eth0 fq_codel 8001:", "eth0 root", 0), Stopped},
+	} {
+		if e := EffectOf(s, before, c.since); e.Outcome != c.want {
+			t.Errorf("%s: %s, want %s", c.name, e.Says(), c.want)
+		}
+	}
 	if e := EffectOf(PlanStep{Remedy: &content.Remedy{}}, before, before); e.Outcome != TooFew {
 		t.Errorf("a step that stops nothing it can name: %s", e.Outcome)
 	}

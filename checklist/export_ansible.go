@@ -183,6 +183,15 @@ func queueCommands(x Setting) (show, run *yaml.Node, reached string, ok bool) {
 		words := strings.Fields(c.To)
 		return show, argv(append([]string{"tc", "qdisc", "replace", "dev", c.Of, "root"}, words...)...), `(?m)^qdisc ` + regexp.QuoteMeta(words[0]) + ` \S+ (dev \S+ )?root\b`, true
 	}
+	if class, ok := strings.CutSuffix(c.Field, " leaf"); ok {
+		words := strings.Fields(c.To)
+		reached = `(?m)^qdisc ` + regexp.QuoteMeta(words[0]) + ` \S+ (dev \S+ )?parent ` + regexp.QuoteMeta(class) + `\b`
+		if len(words) == 3 && words[1] == "limit" {
+			reached += ` (refcnt \S+ )?limit (` + quantities(words[2]) + `)\b`
+		}
+		run = argv(append([]string{"tc", "qdisc", "replace", "dev", c.Of, "parent", class}, words...)...)
+		return show, run, reached, c.To != "default"
+	}
 	return queueParameter(x)
 }
 

@@ -123,6 +123,9 @@ func (s *shell) kind(x Setting) (words, why string) {
 			return "", "its value could not be read when the plan was made"
 		}
 		handle, parameter, _ := strings.Cut(c.Field, " ")
+		if parameter == "leaf" {
+			return "", "the script replaces no queues of classes"
+		}
 		what := "qdisc"
 		if strings.HasPrefix(x.Words.Run, "tc class ") {
 			what = "class"

@@ -274,3 +274,32 @@ func TestExportOfACase(t *testing.T) {
 		written(t, empty, format)
 	}
 }
+
+// TestQueueOfAClass looks at what the exports make of a queue in a class: Ansible puts
+// it there unless it is there; the script says that it does not.
+func TestQueueOfAClass(t *testing.T) {
+	x := Setting{Change: apply.Change{Knob: "qdisc", Of: "eth0", Field: "1:10 leaf", To: "pfifo limit 500"}}
+	_, run, reached, ok := queueCommands(x)
+	var words []string
+	for _, n := range run.Content {
+		words = append(words, n.Value)
+	}
+	if !ok || strings.Join(words, " ") != "tc qdisc replace dev eth0 parent 1:10 pfifo limit 500" {
+		t.Errorf("%v, %v", words, ok)
+	}
+	there := regexp.MustCompile(reached)
+	for shown, want := range map[string]bool{
+		"qdisc pfifo 8001: parent 1:10 limit 500p":          true,
+		"qdisc pfifo 8001: dev eth0 parent 1:10 limit 500p": true,
+		"qdisc pfifo 8001: parent 1:10 limit 50p":           false,
+		"qdisc pfifo 8001: parent 1:100 limit 500p":         false,
+		"qdisc fq_codel 8001: parent 1:10 limit 500p":       false,
+	} {
+		if there.MatchString(shown) != want {
+			t.Errorf("%s: expected %v of %s", shown, want, reached)
+		}
+	}
+	if words, why := (&shell{}).kind(x); words != "" || why == "" {
+		t.Errorf("the script: %q, %q", words, why)
+	}
+}

@@ -44,6 +44,10 @@ type PlanStep struct {
 	Unchecked bool
 }
 
+// Decision says that the step changes what somebody may have set on purpose: it is
+// taken only where a person chooses it.
+func (s PlanStep) Decision() bool { return s.Remedy.Decision }
+
 // Plan works out the remedies for the causes that are named, the most probable
 // cause first. For a cause none of whose remedies' conditions hold, the first
 // whose condition could not be judged is offered and marked. Folklore that this

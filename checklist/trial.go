@@ -104,6 +104,20 @@ func (t *Trial) Judge(m *content.Measure) {
 	t.Measures = append([]*content.Measure{m}, others...)
 }
 
+// JudgeWhatCounts makes the first measure that counted anything before the trial the one
+// by which it is judged, and tells whether that is another one than before: what is zero
+// can only get worse. Nothing has been changed yet, so the choice favours no outcome.
+// What the CPUs of the whole machine do is never chosen: it counts where nothing flows.
+func (t *Trial) JudgeWhatCounts(v *content.Vocabulary, before TrialBlock) bool {
+	for i, m := range t.Measures {
+		if before.Values[m.ID] != 0 && !slices.Contains(m.Probes(v), "resources") {
+			t.Judge(m)
+			return i > 0
+		}
+	}
+	return false
+}
+
 // Lasts is how long the trial takes, as far as that can be told before.
 func (t *Trial) Lasts() time.Duration {
 	return time.Duration(2*t.Rounds+1) * (t.Settle + t.Block) // and once without it, at the end

@@ -11,14 +11,18 @@ import (
 // TrialSays is what a trial says of a measure.
 type TrialSays string
 
-// What can be said. Perhaps marks what one number shows that the trial is not judged
-// by, where among so many numbers one shows as much now and then by chance.
+// What can be said. Perhaps marks what shows as clear by chance in one of fifty to one
+// of twenty trials, and of the numbers that the trial is not judged by what one of so
+// many shows now and then. TooSmall is
+// a difference that is there and helps nobody: where a load is even, blocks differ by
+// parts of a thousand as a segment falls into one or the next.
 const (
 	TrialBetter        TrialSays = "better"
 	TrialWorse         TrialSays = "worse"
 	TrialPerhapsBetter TrialSays = "perhaps better"
 	TrialPerhapsWorse  TrialSays = "perhaps worse"
 	TrialNoDifference  TrialSays = "no difference seen"
+	TrialTooSmall      TrialSays = "too small a difference to matter"
 	TrialTooFew        TrialSays = "too few blocks to tell"
 	TrialNothing       TrialSays = "nothing counted"
 	TrialUnknown       TrialSays = "not known"
@@ -39,8 +43,8 @@ type TrialMeasure struct {
 // Result judges what was measured. Only whole pairs count, and of each number only
 // the pairs in both of whose blocks it is known.
 //
-// The number that the trial is judged by is held to one false alarm in twenty trials
-// where the change does nothing. All the others together are held to the same, with
+// The number that the trial is judged by is held to one false alarm in fifty trials
+// where the change does nothing, and one perhaps in twenty. All the others together are held to one in twenty, with
 // the judged one counted among them: who looks at five numbers that nothing changed
 // finds something in one of four trials.
 func (t *Trial) Result(blocks []TrialBlock) []TrialMeasure {
@@ -96,10 +100,22 @@ func pairs(blocks []TrialBlock, id string) (without, with []float64) {
 	return without, with
 }
 
+// A difference is too small that is less than a part of the larger number, or than
+// what of its unit nobody feels.
+const matters = 0.02
+
+var least = map[string]float64{"": 0.0005, "ms": 0.1, "per s": 0.01}
+
+// wide is the part of the number beyond which what is not excluded is worth more rounds.
+const wide = 0.2
+
+// sure is how seldom chance alone may show what is told without a perhaps.
+const sure = 0.02
+
 // says puts the comparison into a word.
 func (m *TrialMeasure) says() TrialSays {
 	better, worse := TrialBetter, TrialWorse
-	if m.Corrected > significance {
+	if m.Corrected > significance || m.Judged && m.P > sure {
 		better, worse = TrialPerhapsBetter, TrialPerhapsWorse
 	}
 	switch {
@@ -111,6 +127,8 @@ func (m *TrialMeasure) says() TrialSays {
 		return TrialTooFew
 	case m.P > significance:
 		return TrialNoDifference
+	case math.Abs(m.Difference) < max(matters*max(m.Without, m.With), least[m.Measure.Unit]):
+		return TrialTooSmall
 	case m.More == (m.Measure.Better == content.MoreIsBetter):
 		return better
 	}
@@ -158,10 +176,19 @@ func (m *TrialMeasure) Why() string {
 	case TrialBetter, TrialWorse:
 		return fmt.Sprintf("if the change did nothing, %s of such trials would look as clear as this", content.Percent(m.P))
 	case TrialPerhapsBetter, TrialPerhapsWorse:
+		if m.Judged {
+			return fmt.Sprintf("if the change did nothing, %s of such trials would look as clear as this: too many to be sure, so try again, with more --rounds", content.Percent(m.P))
+		}
 		return fmt.Sprintf("by itself it would be by chance in %s of trials, but several numbers were looked at: try again with --measure %s", content.Percent(m.P), m.Measure.ID)
+	case TrialTooSmall:
+		return fmt.Sprintf("chance alone shows as much in only %s of trials, but it is less than %s of the number, or than anybody feels", content.Percent(m.P), content.Percent(matters))
 	case TrialNoDifference:
 		if m.Bounded {
-			return fmt.Sprintf("chance alone shows as much in %s of trials; what there is lies between %s and %s", content.Percent(m.P), m.signed(m.Low), m.signed(m.High))
+			said := fmt.Sprintf("chance alone shows as much in %s of trials; what there is lies between %s and %s", content.Percent(m.P), m.signed(m.Low), m.signed(m.High))
+			if m.High-m.Low > wide*max(m.Without, m.With) {
+				said += ": more --rounds, or longer ones by --for, narrow that down"
+			}
+			return said
 		}
 		return fmt.Sprintf("chance alone shows as much in %s of trials", content.Percent(m.P))
 	case TrialTooFew:

@@ -104,8 +104,11 @@ type Remedy struct {
 	// Unless names remedies of the same cause, before this one, that do better: it is
 	// offered where none of them is.
 	Unless []string `yaml:"unless"`
-	Ask    *Text    `yaml:"ask"` // the text to send to whoever owns the fault
-	Place  `yaml:"-"`
+	// Decision says that somebody may have set the value on purpose, such as the rate of
+	// a contract: whydrop changes it only where a person chooses this very step.
+	Decision bool  `yaml:"decision"`
+	Ask      *Text `yaml:"ask"` // the text to send to whoever owns the fault
+	Place    `yaml:"-"`
 }
 
 // Set is one setting to change: a knob of package apply, whose it is, which one of

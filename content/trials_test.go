@@ -73,7 +73,7 @@ func TestMeasuresNameTheirProbes(t *testing.T) {
 	book := mustLoad(t)
 	for _, m := range book.Measures {
 		for _, p := range m.Probes(book.Facts) {
-			if p != "counters" && p != "sockets" && p != "links" {
+			if p != "counters" && p != "sockets" && p != "links" && p != "resources" {
 				t.Errorf("%s needs the probe %q, which is dear or not there", m.ID, p)
 			}
 		}

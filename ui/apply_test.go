@@ -327,7 +327,7 @@ func TestFailuresOfAChange(t *testing.T) {
 		t.Error("it counts as applied")
 	}
 	a.press("esc")
-	a.see("2. Raise net.core.somaxconn")
+	a.see("1. Raise net.core.somaxconn")
 
 	a = applying(t, 80, 24)
 	a.fake.keep = errors.New("the disk is full")

@@ -16,6 +16,7 @@ import (
 	"whydrop/content"
 	"whydrop/probes/apply"
 	"whydrop/probes/fact"
+	"whydrop/probes/load"
 )
 
 // Bounds of the time in which a change has to be kept.
@@ -29,6 +30,7 @@ type applyOptions struct {
 	watch    time.Duration
 	confirm  time.Duration
 	answers  string
+	traffic  string
 	step     int
 	yes      bool
 	dryRun   bool
@@ -51,8 +53,12 @@ step is to stop has stopped. Unless the step is kept within --confirm it goes ba
 by itself, also if whydrop is killed or the connection to this terminal drops.
 
 Without a terminal it only shows what it would do. With --yes it takes the steps
-in turn without asking, keeps the first that helps, and takes back what does not.
+in turn without asking, keeps for each cause what helps until it has stopped, and
+takes back what does not.
 Where the right to make a change is missing it says which, and shows the command.
+
+Where nothing flows that shows the fault, --reproduce sends traffic during each
+observation, and says how it fared before and after the step.
 
 What an earlier run left half done, because it was killed together with what guards
 it, is taken back first, here and by any whydrop that looks at this host.
@@ -62,7 +68,8 @@ apply; 1 when a step failed or was refused, or nothing that was applied helped;
 2 wrong usage.`,
 		Example: `  whydrop apply
   whydrop apply --dry-run
-  whydrop apply --step 2 --yes --persist`,
+  whydrop apply --step 2 --yes --persist
+  whydrop apply --reproduce before.json`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runApply(cmd, o) },
 	}
@@ -71,8 +78,9 @@ apply; 1 when a step failed or was refused, or nothing that was applied helped;
 	f.DurationVar(&o.watch, "watch", 10*time.Second, "how long to observe after each step")
 	f.DurationVar(&o.confirm, "confirm", 2*time.Minute, "how long a step may wait to be kept before it goes back by itself")
 	f.StringVar(&o.answers, "answers", "", "judge with the answers of this `file`")
+	f.StringVar(&o.traffic, "reproduce", "", "send traffic while the host is observed: that of a `file` of 'reproduce --json', or connections to HOST:PORT")
 	f.IntVar(&o.step, "step", 0, "only this step of the plan, by its `number`")
-	f.BoolVar(&o.yes, "yes", false, "do not ask: keep the first step that helps, take back what does not")
+	f.BoolVar(&o.yes, "yes", false, "do not ask: keep what helps, take back what does not")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show the changes and make none")
 	f.BoolVar(&o.persist, "persist", false, "keep what helps over a reboot, too")
 	return cmd
@@ -113,7 +121,7 @@ func runApply(cmd *cobra.Command, o applyOptions) error {
 		return err
 	}
 	recoverChanges(cmd.ErrOrStderr())
-	a := &applier{cmd: cmd, o: o, out: cmd.OutOrStdout(), c: c, in: bufio.NewReader(cmd.InOrStdin())}
+	a := &applier{cmd: cmd, o: o, out: cmd.OutOrStdout(), c: c, in: bufio.NewReader(cmd.InOrStdin()), done: map[string]bool{}}
 	if !o.yes && !o.dryRun && !(terminal(os.Stdin) && terminal(os.Stdout)) {
 		a.o.dryRun = true
 		a.note = "nothing is changed: without a terminal this is a dry run (--yes applies)"
@@ -131,8 +139,16 @@ type applier struct {
 	note string
 	// heard are the lines that were typed, once somebody asked.
 	heard chan string
+	// beside is sent while the host is observed, nil for nothing; sent is how it fared
+	// before any change.
+	beside *beside
+	sent   *load.Result
 	// How many steps were kept, taken back, could not be applied, and are not whydrop's.
 	kept, failed, refused, others int
+	// before is the observation with which the next step is compared.
+	before *fact.Facts
+	// done are the causes for which a step that was kept did what it is for.
+	done map[string]bool
 }
 
 var (
@@ -141,11 +157,17 @@ var (
 )
 
 func (a *applier) run() error {
+	var err error
+	if a.o.traffic != "" {
+		if a.beside, err = newBeside(a.cmd, a.o.traffic, max(a.o.duration, a.o.watch)+besideSlack, a.o.yes); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(a.cmd.ErrOrStderr(), "observing for %v ...\n", a.o.duration)
-	if err := observe(a.cmd, a.c, a.o.duration, nil); err != nil {
+	if a.sent, err = a.observe(a.o.duration); err != nil {
 		return err
 	}
-	before := a.c.Facts
+	a.before = a.c.Facts
 	d := a.c.Diagnose()
 	steps := a.c.Plan(d)
 	a.say("%s", strings.ToUpper(string(d.Verdict))+": "+verdictLine(d))
@@ -153,15 +175,25 @@ func (a *applier) run() error {
 		a.say("%s", a.note)
 	}
 	for i, s := range steps {
-		if a.o.step != 0 && a.o.step != i+1 {
+		if a.o.step != 0 && a.o.step != i+1 || a.solved(s) {
 			continue
 		}
-		end, err := a.step(i+1, len(steps), s, before)
+		end, err := a.step(i+1, len(steps), s)
 		if err != nil || end {
 			return err
 		}
 	}
 	return a.finish(len(steps))
+}
+
+// solved tells whether a step is not wanted any more, because one before it did what
+// it is for.
+func (a *applier) solved(s checklist.PlanStep) bool {
+	if !a.o.yes || a.kept == 0 || a.o.step != 0 {
+		return false
+	}
+	f := a.c.Diagnose().Finding(s.Cause.ID)
+	return a.done[s.Cause.ID] || f == nil || !f.Named()
 }
 
 // finish tells what came of all steps.
@@ -177,6 +209,12 @@ func (a *applier) finish(steps int) error {
 		return errRefused
 	case a.o.yes && a.o.step != 0 && a.others > 0:
 		return fmt.Errorf("step %d is not whydrop's to take", a.o.step)
+	case a.kept > 0:
+		for _, f := range a.c.Diagnose().Named() {
+			if !a.done[f.Cause.ID] {
+				a.say("\nStill there: %s (%.0f %% likely). whydrop diagnose tells more.", f.Cause.Title, f.Probability*100)
+			}
+		}
 	}
 	return nil
 }
@@ -194,7 +232,7 @@ func verdictLine(d *checklist.Diagnosis) string {
 
 // step shows a step and, where it may be and the operator wants it, applies it. end
 // is true when no other step is to follow.
-func (a *applier) step(n, of int, s checklist.PlanStep, before *fact.Facts) (end bool, err error) {
+func (a *applier) step(n, of int, s checklist.PlanStep) (end bool, err error) {
 	a.say("\nStep %d of %d: %s", n, of, content.Show(s.Remedy.Title))
 	a.field("for", s.Cause.Title)
 	if len(s.Changes) == 0 {
@@ -230,7 +268,7 @@ func (a *applier) step(n, of int, s checklist.PlanStep, before *fact.Facts) (end
 			return true, nil
 		}
 	}
-	return a.apply(s, todo, before)
+	return a.apply(s, todo)
 }
 
 func notOurs(kind string) string {
@@ -286,7 +324,7 @@ func (a *applier) show(s checklist.PlanStep) (todo []apply.Change, fault error) 
 }
 
 // apply makes the changes of a step under guard, and keeps them or takes them back.
-func (a *applier) apply(s checklist.PlanStep, todo []apply.Change, before *fact.Facts) (end bool, err error) {
+func (a *applier) apply(s checklist.PlanStep, todo []apply.Change) (end bool, err error) {
 	r, err := startRecord(s.Remedy.Title)
 	if err != nil {
 		return true, printable(err)
@@ -313,12 +351,12 @@ func (a *applier) apply(s checklist.PlanStep, todo []apply.Change, before *fact.
 		}
 	}
 	a.say("  Applied. Observing for %v ...", a.o.watch)
-	_ = observe(a.cmd, a.c, a.o.watch, nil) // where nothing is seen, nothing helped
-	since := a.c.Facts
+	now, _ := a.observe(a.o.watch) // where nothing is seen, nothing helped
 	if a.cmd.Context().Err() != nil {
 		return true, errors.Join(back("Interrupted"), context.Cause(a.cmd.Context()))
 	}
-	helped := a.judge(s, before, since)
+	helped, solved := a.judge(s)
+	a.fared(now)
 	keep, reboot := helped || s.Needs != "", a.o.persist
 	why := "It did not help"
 	if !a.o.yes {
@@ -339,7 +377,11 @@ func (a *applier) apply(s checklist.PlanStep, todo []apply.Change, before *fact.
 		a.failed++
 		return a.cmd.Context().Err() != nil, back(why)
 	}
-	return a.o.yes, a.keep(g, r, todo, reboot)
+	if err := a.keep(g, r, todo, reboot); err != nil {
+		return true, err
+	}
+	a.before, a.done[s.Cause.ID] = a.c.Facts, solved || s.Needs != ""
+	return false, nil
 }
 
 // ended tells whether the guard has ended.
@@ -367,14 +409,14 @@ func (a *applier) keep(g *apply.Guard, r *apply.Record, changes []apply.Change, 
 	return nil
 }
 
-// judge says whether a step helped: whether what it is to stop has stopped or, where
-// too little was counted, whether its cause is still named.
-func (a *applier) judge(s checklist.PlanStep, before, since *fact.Facts) bool {
-	e := checklist.EffectOf(s, before, since)
-	d := a.c.Diagnose()
-	now := 0.0
-	if f := d.Finding(s.Cause.ID); f != nil {
-		now = f.Probability
+// judge says whether a step helped: whether less happens of what it is to stop or,
+// where too little was counted, whether its cause is not named any more; and whether
+// that was all there is to do about its cause.
+func (a *applier) judge(s checklist.PlanStep) (helped, solved bool) {
+	e := checklist.EffectOf(s, a.before, a.c.Facts)
+	now, named := 0.0, false
+	if f := a.c.Diagnose().Finding(s.Cause.ID); f != nil {
+		now, named = f.Probability, f.Named()
 	}
 	if e.What != "" {
 		a.field("effect", e.Says())
@@ -383,8 +425,11 @@ func (a *applier) judge(s checklist.PlanStep, before, since *fact.Facts) bool {
 	if s.Needs != "" {
 		a.field("mind", "it acts only after this: "+s.Needs)
 	}
-	if e.Outcome == checklist.TooFew {
-		return now <= checklist.Named
+	switch e.Outcome {
+	case checklist.TooFew:
+		return !named, !named
+	case checklist.Fewer:
+		return true, !named
 	}
-	return e.Outcome.Helped()
+	return e.Outcome.Helped(), e.Outcome.Helped()
 }

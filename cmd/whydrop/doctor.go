@@ -35,6 +35,7 @@ change that, and the one command that gives them. It changes nothing itself.`,
 		Example: "  whydrop doctor\n  whydrop doctor --json | jq .",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			recoverChanges(cmd.ErrOrStderr())
 			c := examine(cmd)
 			return redactCheckup(cmd, c, func(out io.Writer) error {
 				if asJSON {

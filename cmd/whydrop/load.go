@@ -3,13 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +16,6 @@ import (
 
 	"whydrop/content"
 	"whydrop/probes"
-	"whydrop/probes/fact"
 	"whydrop/probes/load"
 )
 
@@ -70,6 +66,7 @@ traffic unless flags say otherwise, or compares two that were kept.`,
   whydrop reproduce --compare before.json 192.0.2.7:443
   whydrop reproduce --compare before.json,after.json
   whydrop reproduce --traffic request --http /health --keep 4 192.0.2.7:8080
+  whydrop reproduce --traffic request --tls --http / www.example:443
   whydrop reproduce --traffic idle --idle 60s,350s,600s [2001:db8::7]:443
   whydrop reproduce --diagnose --rate 30 192.0.2.7:8443   # and why, seen from here
   whydrop reproduce --serve 192.0.2.7:9000 --from 192.0.2.0/24   # the other host`,
@@ -103,6 +100,8 @@ func (o *loadOptions) flags(f *pflag.FlagSet) {
 	f.DurationSliceVar(&o.gaps, "idle", nil, "idle: the `times` of rest, as in 60s,350s (default 1s to 30s)")
 	f.BoolVar(&t.Data, "data", false, "idle: send requests to a counterpart instead of keepalive probes")
 	f.StringVar(&t.HTTP, "http", "", "speak HTTP/1.1 instead of to a counterpart: GET this `path`")
+	f.StringVar(&t.Host, "host", "", "the `name` to ask for by TLS and HTTP (default: that of the destination)")
+	f.BoolVar(&t.TLS, "tls", false, "make a TLS handshake on each connection, and speak HTTP within; says whether the certificate is trusted")
 	f.BoolVar(&o.like, "like-observed", false, "take the rate, and for request, up and down the sizes and how many connections, from this host's own connections to the destination")
 	f.DurationVar(&o.observe, "observe", 5*time.Second, "how long to observe for --like-observed")
 	f.StringSliceVar(&o.compare, "compare", nil, "compare with the result in this `file`; with two and no destination, these")
@@ -169,7 +168,10 @@ func sendLoad(cmd *cobra.Command, o loadOptions, spec string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(traffic.Check(), traffic.Spares()); err != nil {
+	if err := traffic.Check(); err != nil {
+		return usageError{err}
+	}
+	if err := traffic.Spares(); err != nil {
 		return usageError{err}
 	}
 	if err := agree(cmd, target, traffic, o.yes); err != nil {
@@ -259,6 +261,8 @@ func (o *loadOptions) shape(cmd *cobra.Command, before *load.Result, target *loa
 		"mbit":          func() { t.Mbit = o.traffic.Mbit },
 		"data":          func() { t.Data = o.traffic.Data },
 		"http":          func() { t.HTTP = o.traffic.HTTP },
+		"host":          func() { t.Host = o.traffic.Host },
+		"tls":           func() { t.TLS = o.traffic.TLS },
 		"idle":          func() { t.Gaps = wholeSeconds(o.gaps) },
 	}
 	var odd error
@@ -354,7 +358,7 @@ func countSeconds(w io.Writer, total time.Duration) (stop func()) {
 // what was diagnosed meanwhile, if that was asked for.
 func (o *loadOptions) tell(cmd *cobra.Command, r, before *load.Result, host diagnosis) error {
 	if redacting(cmd) {
-		r.Target = "target:" + strconv.Itoa(int(r.Address.Port()))
+		withoutNames(r)
 	}
 	var lines []load.Line
 	if before != nil {
@@ -385,10 +389,26 @@ func (o *loadOptions) tell(cmd *cobra.Command, r, before *load.Result, host diag
 		s.heading("This host meanwhile")
 		s.whole(strings.TrimRight(meanwhile.String(), "\n"))
 	}
+	showNext(s, r, host != nil, before != nil)
 	if err := s.flush(); err != nil {
 		return err
 	}
 	return writeNamed(cmd, text.String())
+}
+
+// withoutNames takes the names out of a result that only the operator knows: that of
+// the destination, and those of its certificate.
+func withoutNames(r *load.Result) {
+	r.Target = "target:" + strconv.Itoa(int(r.Address.Port()))
+	if r.Traffic.Host != "" {
+		r.Traffic.Host = "target"
+	}
+	if r.TLS != nil {
+		r.TLS.Name, r.TLS.Subject = "target", "its owner"
+		if r.TLS.Why != "" {
+			r.TLS.Why = "why is left out, since it has names"
+		}
+	}
 }
 
 // writeNamed writes to the standard output, with pseudonyms if that is asked for.
@@ -442,54 +462,4 @@ func compareKept(cmd *cobra.Command, o loadOptions) error {
 		return err
 	}
 	return writeNamed(cmd, text.String())
-}
-
-// serveLoad is the counterpart.
-func serveLoad(cmd *cobra.Command, o loadOptions) error {
-	var odd error
-	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if cmd.InheritedFlags().Lookup(f.Name) == nil && !slices.Contains([]string{"serve", "from", "for", "connections", "bytes", "json"}, f.Name) {
-			odd = usageError{fmt.Errorf("--%s is not for --serve", f.Name)}
-		}
-	})
-	if odd != nil {
-		return odd
-	}
-	limits := load.DefaultLimits()
-	limits.Open = cmp.Or(o.traffic.Open, limits.Open)
-	limits.Bytes = cmp.Or(o.traffic.Bytes, limits.Bytes)
-	limits.Duration = cmp.Or(o.duration, limits.Duration)
-	for _, text := range o.from {
-		p, err := netip.ParsePrefix(text)
-		if a, aErr := netip.ParseAddr(text); aErr == nil {
-			p, err = netip.PrefixFrom(a, a.BitLen()), nil
-		}
-		if err != nil {
-			return usageError{fmt.Errorf("--from %q: expected an address or a network such as 192.0.2.0/24", text)}
-		}
-		limits.From = append(limits.From, p)
-	}
-	if err := limits.Check(); err != nil {
-		return usageError{err}
-	}
-	l, err := load.Listen(cmd.Context(), o.serve)
-	if err != nil {
-		return err
-	}
-	from := "from everywhere"
-	if len(o.from) > 0 {
-		from = "only from " + strings.Join(o.from, ", ")
-	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "answering at %s, %s: at most %d connections at a time and %s, for %v; Ctrl+C ends it\n",
-		l.Addr(), fact.Clean(from, 200), limits.Open, load.Size(limits.Bytes), limits.Duration)
-	served, err := load.Serve(cmd.Context(), l, limits)
-	if err != nil {
-		return err
-	}
-	if o.json {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(served)
-	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d connections (%d more at once than allowed, %d from elsewhere), %d requests, %s, %d segments sent again, %d connections broken; ended by: %s\n",
-		served.Connections, served.TooMany, served.Strangers, served.Requests, load.Size(served.Bytes), served.Again, served.Broken, served.Ended)
-	return err
 }

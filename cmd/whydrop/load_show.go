@@ -25,14 +25,49 @@ func showLoad(s *sheet, r *load.Result) {
 	for _, h := range []struct {
 		title string
 		h     *load.Histogram
-	}{{"Time to connect", r.Connect}, {"Time to the first byte of the answer", r.FirstByte}, {"Time to the whole answer", r.Response}} {
+	}{{"Time to connect", r.Connect}, {"Time of the TLS handshake", r.Handshake}, {"Time to the first byte of the answer", r.FirstByte}, {"Time to the whole answer", r.Response}} {
 		showHistogram(s, h.title, h.h)
 	}
 	showThroughput(s, r)
 	showRests(s, r)
 	showFailures(s, r)
 	showTimeline(s, r)
+	showTLS(s, r.TLS)
 	showTCP(s, r)
+}
+
+// showNext tells what to do about what failed; nothing where all was well.
+func showNext(s *sheet, r *load.Result, diagnosed, compared bool) {
+	if !r.Faulty() {
+		return
+	}
+	s.heading("Next")
+	if diagnosed {
+		s.text("  - ", "'whydrop plan' and 'whydrop apply', while this traffic goes on in another terminal: what to do about a cause that is named.")
+	} else {
+		s.text("  - ", "The same with --diagnose observes this host meanwhile and names what is at work here.")
+	}
+	s.text("  - ", "A cause that is not here is on the other host or on the way: run whydrop there, while this traffic goes on.")
+	if !compared {
+		s.text("  - ", "Keep a result with --json, and compare after a change: --compare FILE.")
+	}
+}
+
+// showTLS tells what was agreed, and whether the certificate is one to trust: what was
+// measured went on either way.
+func showTLS(s *sheet, t *load.TLS) {
+	if t == nil {
+		return
+	}
+	s.heading("TLS")
+	s.text("  ", fmt.Sprintf("%s, %s; %s, each a full one", content.Show(t.Version), content.Show(t.Cipher), plural(t.Handshakes, "handshake")))
+	checked := "The certificate was checked against this host's roots and for the name " + content.Show(t.Name)
+	if t.Untrusted == 0 {
+		s.text("  ", fmt.Sprintf("%s, and is good: %s, until %s.", checked, content.Show(t.Subject), content.Show(t.Until)))
+		return
+	}
+	s.text("  ", fmt.Sprintf("%s, and NOT trusted in %d of %s: %s", checked, t.Untrusted, plural(t.Handshakes, "handshake"), content.Show(t.Why)))
+	s.text("  ", "It is of "+content.Show(t.Subject)+". Most clients would refuse it; this traffic went on.")
 }
 
 func endedText(r *load.Result) string {
@@ -221,8 +256,15 @@ func showRests(s *sheet, r *load.Result) {
 
 // steps are where an attempt can fail, in words.
 var steps = map[string]string{
-	"connect": "while connecting", "send": "while sending", "wait": "while waiting for the answer",
+	"connect": "while connecting", "handshake": "during the TLS handshake", "send": "while sending", "wait": "while waiting for the answer",
 	"read": "while reading the answer", "rest": "while resting", "use": "after the rest",
+}
+
+// errnos are the usual ones in words.
+var errnos = map[string]string{
+	"ECONNREFUSED": "refused", "ECONNRESET": "reset", "ETIMEDOUT": "given up by this kernel", "EPIPE": "the connection was gone",
+	"ENETUNREACH": "no route to that network", "EHOSTUNREACH": "no way to that host", "EADDRNOTAVAIL": "no local port or address left",
+	"EACCES": "forbidden here", "EPERM": "forbidden here", "EMFILE": "no file descriptor left", "ENFILE": "no file descriptor left", "ENOBUFS": "no memory left",
 }
 
 func showFailures(s *sheet, r *load.Result) {
@@ -239,6 +281,10 @@ func showFailures(s *sheet, r *load.Result) {
 			name = "stood still until the end"
 		case "closed":
 			name = "closed by the other end"
+		default:
+			if said := errnos[f.Error]; said != "" {
+				name = said + " (" + f.Error + ")"
+			}
 		}
 		when := steps[f.Step]
 		if when == "" {
@@ -334,7 +380,7 @@ func showComparison(s *sheet, before, after *load.Result, lines []load.Line) {
 		if l.Needs > 0 {
 			outcome += fmt.Sprintf(" (%d are needed)", l.Needs)
 		}
-		s.text("  ", l.What+": "+outcome)
+		s.text("  ", content.Show(l.What)+": "+outcome)
 		s.text("      ", figureText(l.Unit, l.Before)+" -> "+figureText(l.Unit, l.After))
 	}
 }

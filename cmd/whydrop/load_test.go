@@ -89,6 +89,10 @@ func TestReproduceRefuses(t *testing.T) {
 		{"without a terminal, --yes is needed", []string{address}},
 		{"expected a destination", []string{"--yes"}},
 		{"expected HOST:PORT", []string{"--yes", "db1"}},
+		{"a counterpart does not speak TLS", []string{"--yes", "--traffic", "request", "--tls", address}},
+		{"--tls is not for --traffic up", []string{"--yes", "--traffic", "up", "--tls", address}},
+		{"nothing to ask it by", []string{"--yes", "--host", "db1", address}},
+		{"there is no interface \"nosuch0\"", []string{"--yes", "[fe80::1%nosuch0]:80"}},
 		{"multicast", []string{"--yes", "224.0.0.5:80"}},
 		{"expected 0 to 5000", []string{"--yes", "--rate", "1e9", address}},
 		{"TIME_WAIT", []string{"--yes", "--rate", "2000", "--for", "1m", address}},
@@ -123,6 +127,8 @@ func TestReproduceRedacted(t *testing.T) {
 		r := sick(load.Connect)
 		r.Address = netip.MustParseAddrPort("10.20.30.40:5432")
 		r.Tried = []load.Try{{Address: netip.MustParseAddrPort("[2a02:908:1::7]:5432"), Outcome: "timeout"}, {Address: r.Address, Outcome: "connected"}}
+		r.Traffic.Host = "db1.example"
+		r.TLS = &load.TLS{Handshakes: 2, Untrusted: 1, Name: "db1.example", Subject: "CN=db1.example", Why: "valid for db1.example"}
 		cmd := loadCommand()
 		root := rootCommand()
 		root.AddCommand(cmd)
@@ -148,7 +154,7 @@ func sick(kind string) *load.Result {
 	traffic := load.Default(kind)
 	r := &load.Result{
 		Target: "db1.example:5432", Traffic: traffic, Start: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC), Took: 13.2, Ended: "time",
-		Attempts: 100, OK: 97, Failed: 3, Connect: &load.Histogram{}, FirstByte: &load.Histogram{}, Response: &load.Histogram{},
+		Attempts: 100, OK: 97, Failed: 3, Connect: &load.Histogram{}, Handshake: &load.Histogram{}, FirstByte: &load.Histogram{}, Response: &load.Histogram{},
 		Failures: []load.Failure{{Step: "connect", Error: "timeout", Count: 2, First: 5.1, Last: 9.3}, {Step: "read", Error: "x\x1b[2J", Count: 1, First: 3}},
 		TCP:      load.TCP{Connections: 100, SYNAgain: 12, SYNsAgain: 15, DataOut: 1000, DataAgain: 31, RTO: 4, RTT: 312, MinRTT: 201, CwndMin: 1, CwndMax: 10},
 	}
@@ -210,11 +216,46 @@ func TestShowLoad(t *testing.T) {
 			t.Errorf("%q is missing:\n%s", want, text)
 		}
 	}
+	secure := sick(load.Connect)
+	secure.TLS = &load.TLS{Handshakes: 97, Version: "TLS 1.3", Cipher: "TLS_AES_128_GCM_SHA256", Name: "db1.example", Subject: "CN=db1.example", Until: "2027-01-01T00:00:00Z"}
+	secure.Failures = []load.Failure{{Step: "handshake", Error: "ECONNRESET", Count: 3, First: 1, Last: 9}}
+	untrusted := *secure
+	untrusted.TLS = &load.TLS{Handshakes: 97, Untrusted: 2, Why: "x509: certificate signed by unknown authority", Name: "db1.example", Subject: "CN=db1.example"}
+	for r, wants := range map[*load.Result][]string{
+		secure:     {"97 handshakes, each a full one", "and is good: CN=db1.example", "3 reset (ECONNRESET) during the TLS handshake"},
+		&untrusted: {"and NOT trusted in 2 of 97 handshakes", "Most clients would refuse it"},
+	} {
+		text := strings.Join(strings.Fields(drawn(t, 80, func(s *sheet) { showLoad(s, r) })), " ")
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is missing:\n%s", want, text)
+			}
+		}
+	}
 	text = drawn(t, 80, func(s *sheet) { showLoad(s, sick(load.Idle)) })
 	for _, want := range []string{"     5 s  alive", "    60 s  ended by itself after 30.1 s: ECONNRESET", "   350 s  dead when it was used: ETIMEDOUT"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing:\n%s", want, text)
 		}
+	}
+}
+
+// What failed leads on to what names the cause, and what is well to nothing.
+func TestShowNext(t *testing.T) {
+	for _, c := range []struct {
+		diagnosed, compared bool
+		has, lacks          string
+	}{
+		{false, false, "--diagnose", "'whydrop apply'"}, {true, false, "'whydrop plan' and 'whydrop apply'", "--diagnose"}, {false, true, "run whydrop", "--json"},
+	} {
+		text := drawn(t, 80, func(s *sheet) { showNext(s, sick(load.Connect), c.diagnosed, c.compared) })
+		if !strings.Contains(text, c.has) || strings.Contains(text, c.lacks) {
+			t.Errorf("%+v:\n%s", c, text)
+		}
+	}
+	well := &load.Result{Attempts: 100, OK: 100, TCP: load.TCP{DataOut: 1000, DataAgain: 1}}
+	if text := drawn(t, 80, func(s *sheet) { showNext(s, well, false, false) }); text != "" {
+		t.Errorf("where all is well:\n%s", text)
 	}
 }
 

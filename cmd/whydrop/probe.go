@@ -78,6 +78,7 @@ func probe(cmd *cobra.Command, args []string, o probeOptions) error {
 	if o.duration < minProbeDuration || o.duration > maxDuration {
 		return usageError{fmt.Errorf("--duration %v: expected %v to %v", o.duration, minProbeDuration, maxDuration)}
 	}
+	recoverChanges(cmd.ErrOrStderr())
 	dir, err := cmd.Flags().GetString("content")
 	if err != nil {
 		return err

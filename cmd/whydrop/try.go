@@ -19,6 +19,7 @@ import (
 	"whydrop/probes"
 	"whydrop/probes/apply"
 	"whydrop/probes/fact"
+	"whydrop/probes/load"
 )
 
 // Bounds of a trial. With fewer than two rounds there is nothing to compare; more
@@ -35,6 +36,7 @@ type tryOptions struct {
 	yes     bool
 	value   string
 	measure string
+	traffic string
 	lasts   time.Duration
 	rounds  int
 }
@@ -56,15 +58,20 @@ drops, a process of its own sets it back.
 Then it says whether the change made a difference, by how much, and how often
 chance alone would show as much. That holds for traffic that drifts and comes in
 bursts, too: nothing but the lot decided which block was which. Six rounds are the
-fewest that can tell; with more, or longer ones, smaller differences show. A trial
-is judged by its first measure, or by the one that --measure names.
+fewest that can tell anything, and seven with some certainty; with more, or longer
+ones, smaller differences show. A difference of less than 2 % is told as such. A trial
+is judged by the first of its measures that counts anything before it begins, or by
+the one that --measure names.
 
-It needs traffic: let the load of every day run meanwhile. Without a terminal it
-needs --yes, and else only shows what it would do.`,
+It needs traffic: let the load of every day run meanwhile, or send some of a known
+shape: --reproduce repeats that of a file which 'whydrop reproduce --json' wrote.
+Bulk data stays on its connections: for what only new ones take up, send requests.
+Without a terminal it needs --yes, and else only shows what it would do.`,
 		Example: `  whydrop try
   whydrop try mtu-probing
   whydrop try segmentation-offload eth0 --rounds 12
-  whydrop try congestion-control --value cubic --for 5m --yes --json`,
+  whydrop try congestion-control --value cubic --for 5m --yes --json
+  whydrop try mtu-probing --reproduce before.json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 2 {
 				return usageError{fmt.Errorf("%q: expected the name of a trial, and what it is on", args[2])}
@@ -79,6 +86,7 @@ needs --yes, and else only shows what it would do.`,
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	f.StringVar(&o.value, "value", "", "the `value` to try instead of the one proposed")
 	f.StringVar(&o.measure, "measure", "", "judge by this measure, by its `id`")
+	f.StringVar(&o.traffic, "reproduce", "", "send traffic meanwhile: that of a `file` of 'reproduce --json', or connections to HOST:PORT")
 	f.DurationVar(&o.lasts, "for", 0, "how long the trial may take in all (default: as the trial needs)")
 	f.IntVar(&o.rounds, "rounds", checklist.TrialRounds, "how many pairs of blocks to measure")
 	return cmd
@@ -160,7 +168,9 @@ type tryer struct {
 	trial  *checklist.Trial
 	was    apply.State
 	before checklist.TrialBlock
-	alter  *apply.Alternation
+	// instead is the measure by which the trial would be judged if it counted anything.
+	instead *content.Measure
+	alter   *apply.Alternation
 }
 
 // observe looks at the host with the probes of the given names alone.
@@ -203,8 +213,23 @@ func (t *tryer) plan(trial *content.Trial, of string) error {
 	if worked.Change.Reached(t.was) {
 		return usageError{fmt.Errorf("%s is %s already: choose another value with --value (%s)", content.Show(worked.Change.Name()), content.Show(t.was.Text), trial.Takes)}
 	}
-	return t.measureBefore()
+	return nil
 }
+
+// send begins to send the traffic that is wanted, and returns what ends it.
+func (t *tryer) send() (end func() (*load.Result, error), err error) {
+	if t.o.traffic == "" {
+		return func() (*load.Result, error) { return nil, nil }, nil
+	}
+	b, err := newBeside(t.cmd, t.o.traffic, t.trial.Block+t.trial.Lasts()+consentTime, t.o.yes)
+	if err != nil {
+		return nil, err
+	}
+	return b.start(t.cmd.Context()), nil
+}
+
+// consentTime is for how long traffic goes on beside what the trial itself takes.
+const consentTime = time.Minute
 
 func (t *tryer) measureBefore() error {
 	fmt.Fprintf(t.cmd.ErrOrStderr(), "measuring for %v before anything is changed ...\n", t.trial.Block)
@@ -212,9 +237,13 @@ func (t *tryer) measureBefore() error {
 	if err := t.cmd.Context().Err(); err != nil {
 		return errors.New("interrupted before anything was changed")
 	}
+	first := t.trial.Measures[0]
+	if t.o.measure == "" && t.trial.JudgeWhatCounts(t.book.Facts, t.before) {
+		t.instead = first
+	}
 	judged := t.trial.Measures[0]
 	if now, known := t.before.Values[judged.ID]; !known || now == 0 && judged.Better == content.MoreIsBetter {
-		return fmt.Errorf("there is nothing to compare: %q is nothing now, or cannot be read here. Let the load run, or choose another measure with --measure: %s",
+		return fmt.Errorf("there is nothing to compare: %q is nothing now, or cannot be read here. Let the load run, send some with --reproduce, or choose another measure with --measure: %s",
 			judged.Title, strings.Join(measureIDs(t.trial.Measures[1:]), ", "))
 	}
 	return nil
@@ -231,6 +260,14 @@ func measureIDs(measures []*content.Measure) []string {
 func (t *tryer) run(trial *content.Trial, of string) error {
 	recoverChanges(t.cmd.ErrOrStderr())
 	if err := t.plan(trial, of); err != nil {
+		return err
+	}
+	sent, err := t.send()
+	if err != nil {
+		return err
+	}
+	defer sent()
+	if err := t.measureBefore(); err != nil {
 		return err
 	}
 	if !t.o.json {
@@ -252,6 +289,12 @@ func (t *tryer) run(trial *content.Trial, of string) error {
 		return t.refused(err)
 	}
 	r := t.result(blocks, err)
+	if r.Sent, err = sent(); err != nil {
+		return err
+	}
+	if r.Sent != nil && t.pseudonyms != nil {
+		withoutNames(r.Sent)
+	}
 	if t.o.json {
 		return errors.Join(writeJSON(t.out, r), r.failed)
 	}
@@ -280,7 +323,7 @@ func (t *tryer) consent() bool {
 func (t *tryer) refused(err error) error {
 	if errors.Is(err, os.ErrPermission) {
 		w := t.trial.Change.Words(&t.was).With(t.trial.Change, t.was)
-		return fmt.Errorf("%w\nWho may can do it by hand: %s; and take it back: %s", err, content.Show(w.Run), content.Show(w.Undo))
+		return fmt.Errorf("%w\nIt takes %s.\nWho may can do it by hand: %s; and take it back: %s", err, t.trial.Of.Takes, content.Show(w.Run), content.Show(w.Undo))
 	}
 	return err
 }
@@ -297,7 +340,12 @@ func (t *tryer) alternate() (blocks []checklist.TrialBlock, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, t.alter.End()) }()
+	defer func() {
+		end := t.alter.End()
+		if end != nil && (err == nil || !strings.Contains(err.Error(), end.Error())) { // Off has said it
+			err = errors.Join(err, end)
+		}
+	}()
 	for _, turn := range []func() error{t.alter.On, t.alter.Off} { // who may not change it shall learn that now
 		if err := turn(); err != nil {
 			return nil, err

@@ -15,6 +15,7 @@ import (
 	"whydrop/checklist/redact"
 	"whydrop/content"
 	"whydrop/probes/apply"
+	"whydrop/probes/load"
 )
 
 // Schemas of the command's JSON.
@@ -170,6 +171,9 @@ func (t *tryer) showPlan() {
 	t.line("by hand", w.Run)
 	t.line("take back", w.Undo)
 	t.line("judged by", trial.Measures[0].Title+" ("+trial.Measures[0].Better+" is better)")
+	if t.instead != nil {
+		t.line("not by", t.instead.Title+": it is zero now, or cannot be read here")
+	}
 	if len(trial.Measures) > 1 {
 		t.line("also seen", t.titles(measureIDs(trial.Measures[1:])))
 	}
@@ -183,10 +187,16 @@ func (t *tryer) showPlan() {
 	if t.before.Values[trial.Measures[0].ID] == 0 {
 		t.line("nothing now", "it is zero now: unless that changes, the trial can show no more than whether it gets worse")
 	}
+	if opened, known := t.before.Values[openedMeasure]; known && opened == 0 {
+		t.line("no new ones", "no connection was opened while that was measured, and only new ones take the change up: unless that changes, no difference will show")
+	}
 	if trial.Rounds < leastRounds {
-		t.line("too few", fmt.Sprintf("%d rounds cannot tell a difference from chance, however large it is: %d or more can", trial.Rounds, leastRounds))
+		t.line("too few", fmt.Sprintf("%d rounds cannot tell a difference from chance, however large it is: %d or more can, %d with some certainty", trial.Rounds, leastRounds, leastRounds+1))
 	}
 }
+
+// openedMeasure is the measure of trials that act on new connections alone, by its id.
+const openedMeasure = "opened"
 
 // leastRounds is how many pairs can show that chance alone does so in less than one
 // of 20 trials: 2 of 2^6.
@@ -208,6 +218,8 @@ type trialReport struct {
 	Measures []measureReport        `json:"measures"`
 	Before   checklist.TrialBlock   `json:"before"`
 	Blocks   []checklist.TrialBlock `json:"blocks"`
+	// Sent is how the traffic fared that was sent meanwhile; nil for none.
+	Sent *load.Result `json:"reproduction,omitempty"`
 
 	judged []checklist.TrialMeasure
 	failed error
@@ -288,7 +300,16 @@ func (t *tryer) showResult(r trialReport) {
 		}
 		t.line("says", string(m.Says)+": "+m.Why())
 	}
-	if r.Verdict == checklist.TrialNoDifference || r.Verdict == checklist.TrialTooFew {
+	if r.Sent != nil {
+		fmt.Fprintln(t.out, "\nThe traffic that was sent, with the change and without it")
+		t.line("to", r.Sent.Target+", "+r.Sent.Traffic.Kind)
+		if moved := r.Sent.Moved(); moved > 0 {
+			t.line("moved", load.Size(moved))
+		} else {
+			t.line("fared", attemptsText(r.Sent))
+		}
+	}
+	if r.Verdict == checklist.TrialNoDifference || r.Verdict == checklist.TrialTooSmall || r.Verdict == checklist.TrialTooFew {
 		fmt.Fprintln(t.out, "\nBefore you rule it out")
 		t.line("mind", t.trial.Of.Mind)
 	}

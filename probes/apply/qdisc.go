@@ -14,13 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// qdiscKnob is the root queueing discipline of an interface, or a parameter of a
-// qdisc or class that is there. Field is empty for the root; To is then its kind
-// with parameters, "cake bandwidth 90mbit", or "default" for what the kernel gives
-// by itself. Else Field is handle and parameter, such as "1: rate" or "1:10 ceil".
+// qdiscKnob is the queueing discipline at a place, or a parameter of a qdisc or class
+// that is there. Field is empty for the root of the interface and "1:10 leaf" for what
+// queues in a class; To is then its kind with parameters, "cake bandwidth 90mbit", or
+// "default" for what the kernel gives by itself. Else Field is handle and parameter,
+// such as "1: rate" or "1:10 ceil".
 //
-// A root is only replaced where all of it can be set back: the kernel's own, or one
-// without classes.
+// A qdisc is only replaced where all of it can be set back: the kernel's own where it
+// comes again, or one without classes.
 var qdiscKnob = knob{
 	title:   "qdisc",
 	check:   checkQdisc,
@@ -28,7 +29,7 @@ var qdiscKnob = knob{
 	write:   writeQdisc,
 	restore: restoreQdisc,
 	reached: func(c Change, now State) bool {
-		if c.Field != "" {
+		if !whole(c.Field) {
 			a, err := parameterValue(c.Field, c.To)
 			b, err2 := parameterValue(c.Field, now.Text)
 			return err == nil && err2 == nil && a == b
@@ -41,7 +42,7 @@ var qdiscKnob = knob{
 		if kind != nowKind || parameters == "" {
 			return kind == nowKind && !strings.HasSuffix(now.Text, defaultMark)
 		}
-		return rootWords(c.To) == rootWords(kind+" "+nowParameters)
+		return queueWords(c.To) == queueWords(kind+" "+nowParameters)
 	},
 	// The kernel makes its own by a setting that can have changed since: then the one
 	// of before is there again, only not as the kernel's own.
@@ -55,22 +56,35 @@ const defaultMark = " by default"
 
 func checkQdisc(c Change) error {
 	if c.Field != "" {
-		handle, parameter, _ := strings.Cut(c.Field, " ")
-		if _, err := parseHandle(handle); err != nil {
+		name, parameter, _ := strings.Cut(c.Field, " ")
+		handle, err := parseHandle(name)
+		if err != nil {
 			return err
 		}
-		if !slices.Contains([]string{"rate", "ceil", "limit"}, parameter) {
-			return fmt.Errorf("qdisc %s: expected a handle and rate, ceil or limit", c.Field)
+		if !slices.Contains([]string{leafOf, "rate", "ceil", "limit"}, parameter) {
+			return fmt.Errorf("qdisc %s: expected a handle and leaf, rate, ceil or limit", c.Field)
 		}
-		if _, err := parameterValue(c.Field, c.To); err != nil {
-			return err
+		if whole(c.Field) && (handle&0xffff == 0 || handle == tcRoot) {
+			return fmt.Errorf("qdisc %s: expected a class, such as 1:10", c.Field)
 		}
-		return checkDevice(c)
 	}
-	if _, _, err := newRoot(c.To); err != nil && c.To != "default" {
+	if whole(c.Field) {
+		if _, _, err := newQueue(c.To); err != nil && c.To != "default" {
+			return err
+		}
+	} else if _, err := parameterValue(c.Field, c.To); err != nil {
 		return err
 	}
 	return checkDevice(c)
+}
+
+// leafOf is the parameter of a class that stands for what queues in it.
+const leafOf = "leaf"
+
+// whole tells whether a field stands for a qdisc, rather than for a number of one.
+func whole(field string) bool {
+	_, parameter, _ := strings.Cut(field, " ")
+	return field == "" || parameter == leafOf
 }
 
 // parseHandle reads "1:" and "1:10", hexadecimal as tc writes them.
@@ -85,94 +99,6 @@ func parseHandle(s string) (uint32, error) {
 		return 0, fmt.Errorf("%q is not a handle: expected one such as 1: or 1:10", s)
 	}
 	return uint32(a<<16 | b), nil
-}
-
-// The units of rates and sizes as tc(8) reads and writes them: rates in bits a
-// second by thousands, sizes in bytes by 1024.
-var (
-	rateUnits = []unit{{"gbit", 1e9}, {"mbit", 1e6}, {"kbit", 1e3}, {"bit", 1}}
-	sizeUnits = []unit{{"mb", 1 << 20}, {"kb", 1 << 10}, {"b", 1}, {"", 1}}
-)
-
-type unit struct {
-	name string
-	is   uint64
-}
-
-func parseUnits(s string, units []unit) (uint64, error) {
-	for _, u := range units {
-		if digits, ok := strings.CutSuffix(strings.ToLower(s), u.name); ok {
-			if n, err := strconv.ParseUint(digits, 10, 64); err == nil && n < 1<<62/u.is {
-				return n * u.is, nil
-			}
-		}
-	}
-	return 0, fmt.Errorf("%q: expected a number with a unit such as %s", s, units[0].name)
-}
-
-// parameterValue is a rate in bytes a second, or a limit as the qdisc counts it.
-func parameterValue(field, s string) (uint64, error) {
-	if strings.HasSuffix(field, "limit") {
-		return parseUnits(strings.TrimSuffix(s, "p"), sizeUnits)
-	}
-	bits, err := parseUnits(s, rateUnits)
-	return bits / 8, err
-}
-
-func rateText(bytesPerSecond uint64) string {
-	bits := bytesPerSecond * 8
-	for _, u := range rateUnits {
-		if bits%u.is == 0 && bits >= u.is {
-			return strconv.FormatUint(bits/u.is, 10) + u.name
-		}
-	}
-	return "0bit"
-}
-
-// newRoot is the message of a root qdisc in words.
-func newRoot(words string) (kind string, options []byte, err error) {
-	w := strings.Fields(words)
-	if len(w) == 0 {
-		return "", nil, errors.New("expected the kind of a qdisc")
-	}
-	kind = w[0]
-	switch {
-	case len(w) == 1 && slices.Contains([]string{"fq_codel", "fq", "pfifo_fast", "sfq", "cake"}, kind):
-		return kind, nil, nil
-	case len(w) == 3 && kind == "cake" && w[1] == "bandwidth":
-		bits, err := parseUnits(w[2], rateUnits)
-		return kind, appendAttribute(nil, tcaCakeBaseRate64, binary.NativeEndian.AppendUint64(nil, bits/8)), err
-	case len(w) == 3 && (kind == "pfifo" || kind == "bfifo") && w[1] == "limit":
-		n, err := parseUnits(w[2], sizeUnits)
-		return kind, binary.NativeEndian.AppendUint32(nil, uint32(n)), err
-	}
-	return "", nil, fmt.Errorf("qdisc %q: expected fq_codel, fq, sfq, pfifo_fast, cake [bandwidth RATE], pfifo limit N, bfifo limit BYTES or default", words)
-}
-
-const tcaCakeBaseRate64 = 2 // include/uapi/linux/pkt_sched.h
-
-// rootWords brings the words of a root into one form: 0.5gbit and 500mbit are the
-// same.
-func rootWords(words string) string {
-	kind, options, err := newRoot(words)
-	if err != nil {
-		return words
-	}
-	return rootText(kind, options)
-}
-
-// rootText is a root in words, with the parameter that whydrop sets.
-func rootText(kind string, options []byte) string {
-	switch kind {
-	case "pfifo", "bfifo":
-		return kind + " limit " + plain(word32(options, 0))
-	case "cake":
-		o := object{Attributes: splitAttributes(options)}
-		if rate := o.get(tcaCakeBaseRate64); len(rate) == 8 && binary.NativeEndian.Uint64(rate) > 0 {
-			return kind + " bandwidth " + rateText(binary.NativeEndian.Uint64(rate))
-		}
-	}
-	return kind
 }
 
 const (
@@ -191,116 +117,16 @@ func parentOf(o object) uint32 { return binary.NativeEndian.Uint32(o.Header[12:]
 func deviceOf(o object) uint32 { return binary.NativeEndian.Uint32(o.Header[4:]) }
 func kindOf(o object) string   { return string(bytes.TrimRight(o.get(unix.TCA_KIND), "\x00")) }
 
-// queueState is what sets a queue back.
-type queueState struct {
-	Default bool   // the kernel's own: it comes back when the other one goes
-	Queue   object // kind and options as the kernel sent them
-	Class   bool
-	// Fifo is one that somebody put below a tbf. Whatever is changed of the tbf, the
-	// kernel gives it the tbf's limit, too (tbf_change() in net/sched/sch_tbf.c).
-	Fifo *object `json:",omitempty"`
-}
-
-// findQueue returns the root, or the qdisc or class with the handle.
-func findQueue(c Change) (queueState, error) {
-	device, err := index(c.Of)
-	if err != nil {
-		return queueState{}, err
-	}
-	handle := uint32(0)
-	if c.Field != "" {
-		name, _, _ := strings.Cut(c.Field, " ")
-		if handle, err = parseHandle(name); err != nil {
-			return queueState{}, err
-		}
-	}
-	request := uint16(unix.RTM_GETQDISC)
-	class := handle&0xffff != 0
-	if class {
-		request = unix.RTM_GETTCLASS
-	}
-	all, err := dumpObjects(request, queueHeader(device))
-	if err != nil {
-		return queueState{}, err
-	}
-	for _, o := range all {
-		if deviceOf(o) != device || handle == 0 && parentOf(o) != tcRoot || handle != 0 && handleOf(o) != handle {
-			continue
-		}
-		q := queueState{Default: handleOf(o) == 0, Queue: o.only(unix.TCA_KIND, unix.TCA_OPTIONS), Class: class}
-		if handle == 0 {
-			err = replaceable(o, all)
-		}
-		binary.NativeEndian.PutUint32(q.Queue.Header[16:], 0) // tcm_info
-		q.Fifo = fifoBelow(o, all)
-		return q, err
-	}
-	if handle == 0 {
-		return queueState{Default: true, Queue: object{Header: rootHeader(device)}}, nil
-	}
-	return queueState{}, fmt.Errorf("%s has no queue %s", c.Of, c.Field)
-}
-
-// fifoBelow is the fifo with a handle below a tbf, nil for none.
-func fifoBelow(tbf object, all []object) *object {
-	if kindOf(tbf) != "tbf" {
-		return nil
-	}
-	for _, o := range all {
-		if deviceOf(o) == deviceOf(tbf) && parentOf(o) != tcRoot && parentOf(o)>>16 == handleOf(tbf)>>16 && handleOf(o) != 0 &&
-			slices.Contains([]string{"pfifo", "bfifo", "pfifo_head_drop"}, kindOf(o)) {
-			fifo := o.only(unix.TCA_KIND, unix.TCA_OPTIONS)
-			binary.NativeEndian.PutUint32(fifo.Header[16:], 0)
-			return &fifo
-		}
-	}
-	return nil
-}
-
-// wholeRoots are the kinds of qdiscs that their own message describes wholly: they
-// have no classes that somebody configures, and no tables that are not told.
-var wholeRoots = []string{"pfifo", "bfifo", "pfifo_fast", "pfifo_head_drop", "fq_codel", "codel", "fq", "fq_pie", "pie", "sfq", "cake", "tbf", "noqueue"}
-
-// replaceable finds fault with a root that could not be made again from its own
-// message: one with classes, with others below it, or with filters. The kernel's own
-// comes again by itself, but what somebody hung below it (as below mq) does not.
-func replaceable(root object, all []object) error {
-	own := handleOf(root) == 0
-	kind := kindOf(root)
-	if !own && !slices.Contains(wholeRoots, kind) {
-		return fmt.Errorf("the qdisc %s can have classes and tables, which would be lost: whydrop does not replace it", kind)
-	}
-	for _, o := range all {
-		below := deviceOf(o) == deviceOf(root) && parentOf(o) != tcRoot && parentOf(o)>>16 == handleOf(root)>>16
-		if below && (!own || handleOf(o) != 0) {
-			return fmt.Errorf("the qdisc %s has others below it, which would be lost: whydrop does not replace it", kind)
-		}
-	}
-	if root.get(unix.TCA_STAB) != nil {
-		return fmt.Errorf("the qdisc %s has a table of sizes, which could not be made again: whydrop does not replace it", kind)
-	}
-	if own {
-		return nil
-	}
-	header := queueHeader(deviceOf(root))
-	binary.NativeEndian.PutUint32(header[12:], handleOf(root))
-	filters, err := dumpObjects(unix.RTM_GETTFILTER, header)
-	if err == nil && len(filters) > 0 {
-		err = fmt.Errorf("the qdisc %s has filters, which would be lost: whydrop does not replace it", kind)
-	}
-	return err
-}
-
 func readQdisc(c Change) (State, error) {
 	q, err := findQueue(c)
 	if err != nil {
 		return State{}, err
 	}
-	s := State{Text: rootText(kindOf(q.Queue), q.Queue.get(unix.TCA_OPTIONS))}
+	s := State{Text: queueText(kindOf(q.Queue), q.Queue.get(unix.TCA_OPTIONS))}
 	if q.Default {
 		s.Text = strings.TrimSpace(s.Text + defaultMark)
 	}
-	if c.Field != "" {
+	if !whole(c.Field) {
 		p, err := q.parameter(c)
 		if err != nil {
 			return State{}, err
@@ -316,24 +142,8 @@ func writeQdisc(c Change) error {
 	if err != nil {
 		return err
 	}
-	if c.Field == "" {
-		device, err := index(c.Of)
-		if err != nil {
-			return err
-		}
-		if c.To == "default" {
-			return deleteRoot(device)
-		}
-		kind, options, err := newRoot(c.To)
-		if err != nil {
-			return err
-		}
-		o := object{Header: rootHeader(device)}
-		o.Attributes = []attribute{{unix.TCA_KIND, append([]byte(kind), 0)}}
-		if options != nil {
-			o.Attributes = append(o.Attributes, attribute{unix.TCA_OPTIONS, options})
-		}
-		return sendQueue(o, false, netlink.Create|netlink.Replace)
+	if whole(c.Field) {
+		return writeWhole(c)
 	}
 	p, err := q.parameter(c)
 	if err != nil {
@@ -351,6 +161,27 @@ func writeQdisc(c Change) error {
 	return q.change()
 }
 
+// writeWhole puts a qdisc of its own into a place, or the kernel's.
+func writeWhole(c Change) error {
+	at, err := spotOf(c)
+	if err != nil {
+		return err
+	}
+	if c.To == "default" {
+		return at.clear()
+	}
+	kind, options, err := newQueue(c.To)
+	if err != nil {
+		return err
+	}
+	o := object{Header: at.header()}
+	o.Attributes = []attribute{{unix.TCA_KIND, append([]byte(kind), 0)}}
+	if options != nil {
+		o.Attributes = append(o.Attributes, attribute{unix.TCA_OPTIONS, options})
+	}
+	return sendQueue(o, false, netlink.Create|netlink.Replace)
+}
+
 func restoreQdisc(c Change, was State) error {
 	before, err := decodeQueue(was)
 	if err != nil {
@@ -360,42 +191,89 @@ func restoreQdisc(c Change, was State) error {
 	if err != nil {
 		return err
 	}
-	if before.sameAs(now) {
-		return nil
-	}
-	device, err := index(c.Of) // which another boot numbers otherwise
+	at, err := spotOf(c) // another boot numbers the interface otherwise
 	if err != nil {
 		return err
 	}
-	o := before.Queue.on(device)
-	if kindOf(o) == "tbf" {
-		o = o.with(unix.TCA_OPTIONS, withBurst(o.get(unix.TCA_OPTIONS), o.get(unix.TCA_OPTIONS)))
-	}
+	same := before.sameAs(now)
+	before.Queue = sendableQueue(before.Queue.on(at.device))
 	switch {
-	case c.Field != "":
-		before.Queue = o
-		if before.Fifo != nil {
-			fifo := before.Fifo.on(device)
-			before.Fifo = &fifo
-		}
-		return before.change()
-	case !before.Default:
-		return sendQueue(o, false, netlink.Create|netlink.Replace)
-	case !now.Default:
-		if err := deleteRoot(device); err != nil {
-			return err
-		}
+	case whole(c.Field):
+		return at.restore(c, before, now, same)
+	case same:
+		return nil
 	}
-	// What comes by itself depends on net.core.default_qdisc at this moment.
-	if now, err = findQueue(c); err != nil || before.sameAs(now) || kindOf(o) == kindOf(now.Queue) || !slices.Contains(wholeRoots, kindOf(o)) || kindOf(o) == "noqueue" {
+	if before.Fifo != nil {
+		fifo := before.Fifo.on(at.device)
+		before.Fifo = &fifo
+	}
+	return before.change()
+}
+
+// restore puts what was at a place before there again.
+func (s spot) restore(c Change, before, now queueState, same bool) error {
+	var err error
+	switch {
+	case before.Default && s.parent != tcRoot:
+		return s.refill(c.Of, before, now)
+	case same:
+	case !before.Default:
+		err = sendQueue(before.Queue, false, netlink.Create|netlink.Replace)
+	case !now.Default:
+		err = s.clear()
+	}
+	if err == nil {
+		err = keepLength(c.Of, before, now.Length)
+	}
+	if err != nil || same || !before.Default {
 		return err
 	}
-	return sendQueue(o, false, netlink.Create|netlink.Replace)
+	// What comes by itself depends on net.core.default_qdisc at this moment.
+	kind := kindOf(before.Queue)
+	if now, err = findQueue(c); err != nil || kind == kindOf(now.Queue) || !slices.Contains(wholeQueues, kind) || kind == "noqueue" {
+		return err
+	}
+	return sendQueue(before.Queue, false, netlink.Create|netlink.Replace)
+}
+
+// defaultLength is what the kernel makes of a txqueuelen of 0 when an interface
+// without a queue of its own gets a qdisc (DEFAULT_TX_QUEUE_LEN, qdisc_create() in
+// net/sched/sch_api.c).
+const defaultLength = 1000
+
+// keepLength sets the txqueuelen back that the kernel changed with the root.
+func keepLength(device string, before queueState, now int) error {
+	if before.Length != 0 || now != defaultLength {
+		return nil
+	}
+	return setTxqueuelen(device, "0")
+}
+
+// refill has the kernel make a class's own fifo again, with the limit that it had. It
+// takes the txqueuelen of that moment, which may have changed since the class was made.
+func (s spot) refill(device string, before, now queueState) error {
+	limit, length := int(word32(before.Queue.get(unix.TCA_OPTIONS), 0)), now.Length
+	if length == limit && before.Length >= 0 { // so it is left if whydrop is killed below
+		length = before.Length
+	}
+	set := func(is, to int) error {
+		if is == to || to < 0 {
+			return nil
+		}
+		return setTxqueuelen(device, strconv.Itoa(to))
+	}
+	if now.Default {
+		return set(now.Length, length)
+	}
+	if err := set(now.Length, limit); err != nil {
+		return err
+	}
+	return errors.Join(s.clear(), set(limit, length))
 }
 
 // decodeQueue reads the state of a queue from a record.
 func decodeQueue(was State) (queueState, error) {
-	var q queueState
+	q := queueState{Length: -1}
 	if err := json.Unmarshal(was.Raw, &q); err != nil {
 		return q, fmt.Errorf("the value before cannot be read: %w", err)
 	}
@@ -410,7 +288,12 @@ func decodeQueue(was State) (queueState, error) {
 // change gives a queue that is there its parameters, and the fifo below it those that
 // it has.
 func (q *queueState) change() error {
-	err := sendQueue(q.Queue, q.Class, 0)
+	o := q.Queue
+	if kind, alone := limitAlone[kindOf(o)]; alone {
+		options := object{Attributes: splitAttributes(o.get(unix.TCA_OPTIONS))}.only(kind)
+		o = o.with(unix.TCA_OPTIONS, options.message())
+	}
+	err := sendQueue(o, q.Class, 0)
 	if err == nil && q.Fifo != nil {
 		err = sendQueue(*q.Fifo, false, 0)
 	}
@@ -424,8 +307,9 @@ func (q *queueState) sameAs(o queueState) bool {
 		}
 		return q.Fifo.get(unix.TCA_OPTIONS)
 	}
+	ownRoot := q.Default && parentOf(q.Queue) == tcRoot
 	return q.Default == o.Default && bytes.Equal(fifo(q), fifo(&o)) && kindOf(q.Queue) == kindOf(o.Queue) &&
-		(q.Default || bytes.Equal(q.Queue.get(unix.TCA_OPTIONS), o.Queue.get(unix.TCA_OPTIONS)))
+		(ownRoot || bytes.Equal(q.Queue.get(unix.TCA_OPTIONS), o.Queue.get(unix.TCA_OPTIONS)))
 }
 
 // on is a queue on another interface.
@@ -435,14 +319,9 @@ func (o object) on(device uint32) object {
 	return out
 }
 
-func rootHeader(device uint32) []byte {
-	h := queueHeader(device)
-	binary.NativeEndian.PutUint32(h[12:], tcRoot)
-	return h
-}
-
-func deleteRoot(device uint32) error {
-	_, err := exchange(unix.RTM_DELQDISC, 0, rootHeader(device))
+// clear takes what stands at a place away; the kernel's own comes in its stead.
+func (s spot) clear() error {
+	_, err := exchange(unix.RTM_DELQDISC, 0, s.header())
 	return err
 }
 

@@ -4,8 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // parameter is a number in the options of a qdisc or class.
@@ -49,6 +52,38 @@ func (q *queueState) parameter(c Change) (parameter, error) {
 		}}, nil
 	}
 	return parameter{}, fmt.Errorf("whydrop does not set %s of %s", name, kind)
+}
+
+// limitAlone are the kinds of which whydrop changes the limit and nothing else, with
+// its attribute: it is sent alone, for fq_codel takes no number of flows once it has
+// one (fq_codel_change() in net/sched/sch_fq_codel.c).
+var limitAlone = map[string]uint16{"fq_codel": fqCodelLimit, "codel": fqCodelLimit, "fq": fqLimit}
+
+// sendableQueue is a qdisc as it must be sent for the kernel to make it as it told it.
+func sendableQueue(o object) object {
+	options := o.get(unix.TCA_OPTIONS)
+	switch kindOf(o) {
+	case "tbf":
+		return o.with(unix.TCA_OPTIONS, withBurst(options, options))
+	case "fq_codel":
+		return o.with(unix.TCA_OPTIONS, withTimes(options, 1, 3, 7)) // target, interval, ce_threshold
+	case "codel":
+		return o.with(unix.TCA_OPTIONS, withTimes(options, 1, 3, 5))
+	}
+	return o
+}
+
+// withTimes adds a microsecond to times of codel. It keeps them in units of 1024 ns
+// and rounds down what it takes and what it tells: sent as told, they would be less
+// by one (codel_time_to_us() in include/net/codel.h).
+func withTimes(options []byte, times ...uint16) []byte {
+	o := object{Attributes: splitAttributes(options)}
+	for i, a := range o.Attributes {
+		if v := word32(a.Data, 0); slices.Contains(times, a.Type&typeMask) && len(a.Data) == 4 && v < math.MaxUint32 {
+			o.Attributes[i].Data = binary.NativeEndian.AppendUint32(nil, uint32(v+1))
+		}
+	}
+	return o.message()
 }
 
 func plain(v uint64) string { return strconv.FormatUint(v, 10) }

@@ -177,10 +177,10 @@ func (c Change) undo(was State) string {
 		switch {
 		case err != nil:
 			return ""
-		case c.Field != "":
+		case !whole(c.Field):
 			return queueCommand("change", dev, q)
 		case q.Default:
-			return "tc qdisc del dev " + dev + " root"
+			return c.clearCommand(q)
 		}
 		return queueCommand("replace", dev, q)
 	case "route":
@@ -214,10 +214,10 @@ func (c Change) qdiscWords() Words {
 	dev := Quote(c.Of)
 	w := Words{Show: "tc qdisc show dev " + dev}
 	switch {
-	case c.Field == "" && c.To == "default":
-		w.Run = "tc qdisc del dev " + dev + " root"
-	case c.Field == "":
-		w.Run = "tc qdisc replace dev " + dev + " root " + c.To
+	case whole(c.Field) && c.To == "default":
+		w.Run = "tc qdisc del dev " + dev + " " + c.place()
+	case whole(c.Field):
+		w.Run = "tc qdisc replace dev " + dev + " " + c.place() + " " + c.To
 	case strings.Contains(strings.SplitN(c.Field, " ", 2)[0], ":") && !strings.Contains(c.Field, ": "):
 		w.Show = "tc class show dev " + dev
 	}
@@ -232,7 +232,7 @@ func (w Words) With(c Change, was State) Words {
 		if o, err := decode(was.Raw, rtmsgSize); err == nil {
 			w.Run = c.routeCommand(withMetric(o, c.Field, c.To))
 		}
-	case c.Knob == "qdisc" && c.Field != "":
+	case c.Knob == "qdisc" && !whole(c.Field):
 		q, err := decodeQueue(was)
 		if err != nil {
 			break

@@ -15,6 +15,7 @@ import (
 type Conntrack struct {
 	Count       *float64 `json:",omitempty"` // flows
 	Max         *float64 `json:",omitempty"` // flows; the limit is the host's, the count the namespace's
+	Buckets     *float64 `json:",omitempty"` // nf_conntrack_buckets, of the host's hash table
 	Liberal     *float64 `json:",omitempty"` // nf_conntrack_tcp_be_liberal
 	Established *float64 `json:",omitempty"` // nf_conntrack_tcp_timeout_established, s
 	// CPUs are the counters of each CPU, 32 bits wide, in the order of ctColumns.
@@ -58,6 +59,7 @@ func readConntrack(procRoot string) Conntrack {
 	c := Conntrack{
 		Count:       sysctl("nf_conntrack_count"),
 		Max:         sysctl("nf_conntrack_max"),
+		Buckets:     sysctl("nf_conntrack_buckets"),
 		Liberal:     sysctl("nf_conntrack_tcp_be_liberal"),
 		Established: sysctl("nf_conntrack_tcp_timeout_established"),
 	}

@@ -31,7 +31,7 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 func conntrackFacts(looks []*Reading, f *fact.Facts) {
 	last := looks[len(looks)-1].Conntrack
 	for name, v := range map[string]*float64{
-		"conntrack.count": last.Count, "conntrack.max": last.Max,
+		"conntrack.count": last.Count, "conntrack.max": last.Max, "conntrack.buckets": last.Buckets,
 		"conntrack.be_liberal": last.Liberal, "conntrack.timeout_established": last.Established,
 	} {
 		if v != nil {

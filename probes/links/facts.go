@@ -2,6 +2,7 @@ package links
 
 import (
 	"fmt"
+	"slices"
 
 	"whydrop/probes/fact"
 )
@@ -34,6 +35,9 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	}
 	if last.Cut {
 		f.CannotSee(probe, fmt.Sprintf("links beyond the first %d or queues beyond the first %d", maxLinks, maxQueues), "")
+	}
+	for _, d := range disciplines {
+		f.Flag("qdisc.lacks_"+d, slices.Contains(last.Lacks, d))
 	}
 	runs := nicRuns(looks)
 	linkFacts(looks, runs, f)

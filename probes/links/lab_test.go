@@ -241,3 +241,53 @@ func BenchmarkManyLinksFacts(b *testing.B) {
 		s.Facts([]fact.Reading{{At: time.Now(), Data: first}, {At: time.Now(), Data: last}}, f)
 	}
 }
+
+// TestFifoOfClass follows what stands in a class: the fifo that the kernel made with
+// it, a queue of somebody's, and the fifo that came back by itself, which no dump
+// shows.
+func TestFifoOfClass(t *testing.T) {
+	a, _ := pair(t)
+	if err := netlink.LinkSetTxQLen(a, 24); err != nil {
+		t.Fatal(err)
+	}
+	index := a.Attrs().Index
+	root := netlink.NewHtb(netlink.QdiscAttrs{LinkIndex: index, Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT})
+	class := netlink.NewHtbClass(netlink.ClassAttrs{LinkIndex: index, Handle: netlink.MakeHandle(1, 16), Parent: netlink.MakeHandle(1, 0)}, netlink.HtbClassAttrs{Rate: 8e6})
+	own := netlink.NewHtbClass(netlink.ClassAttrs{LinkIndex: index, Handle: netlink.MakeHandle(1, 17), Parent: netlink.MakeHandle(1, 0)}, netlink.HtbClassAttrs{Rate: 8e6})
+	if err := errors.Join(netlink.QdiscAdd(root), netlink.ClassAdd(class), netlink.ClassAdd(own)); err != nil {
+		t.Skip("no htb here: ", err)
+	}
+	leaf := func(minor uint16) netlink.Qdisc {
+		return &netlink.GenericQdisc{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: index, Handle: netlink.MakeHandle(minor, 0), Parent: netlink.MakeHandle(1, minor)}, QdiscType: "pfifo"}
+	}
+	if err := netlink.QdiscAdd(leaf(17)); err != nil {
+		t.Fatal(err)
+	}
+	s := New(nil)
+	look := func() *fact.Facts {
+		t.Helper()
+		r, err := s.Look(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := fact.New(time.Now(), 0)
+		s.Facts([]fact.Reading{{At: time.Now(), Data: r}}, f)
+		return f
+	}
+	f := look()
+	want(t, row(t, f, "qdisc", "lab0 htb 1:10"), fact.Row{"default_fifo_packets": 24.0, "parent": nil})
+	want(t, row(t, f, "qdisc", "lab0 htb 1:11"), fact.Row{"default_fifo_packets": 0.0})
+	want(t, row(t, f, "qdisc", "lab0 pfifo parent 1:10"), fact.Row{"parent": "1:10", "limit_packets": 24.0, "by_default": true, "leaf": true})
+	if err := errors.Join(netlink.LinkSetTxQLen(a, 7), netlink.QdiscAdd(leaf(16)), netlink.QdiscDel(leaf(16))); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		f = look()
+		want(t, row(t, f, "qdisc", "lab0 htb 1:10"), fact.Row{"default_fifo_packets": 7.0})
+		want(t, row(t, f, "qdisc", "lab0 pfifo parent 1:10"), fact.Row{"limit_packets": 7.0, "by_default": true, "leaf": true, "drops": nil})
+	}
+	if err := netlink.QdiscAdd(leaf(16)); err != nil {
+		t.Fatal(err)
+	}
+	want(t, row(t, look(), "qdisc", "lab0 htb 1:10"), fact.Row{"default_fifo_packets": 0.0})
+}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,8 @@ type Reading struct {
 	Silent string `json:",omitempty"`
 	// Unasked are the links whose drivers could not be asked any more.
 	Unasked int `json:",omitempty"`
+	// Lacks are qdiscs that a plan may ask for and that this kernel is known not to have.
+	Lacks []string `json:",omitempty"`
 	// Cut says that there were more links or queues than a reading holds.
 	Cut bool `json:",omitempty"`
 }
@@ -56,12 +59,17 @@ type Source struct {
 	pending atomic.Bool // a look is still under way in the kernel
 	usage   usage
 	drivers drivers
+	limits  map[handleAt]uint32 // of fifos that no dump shows
+	lacks   func() []string
 }
 
 // New returns the source for the network namespace of the calling thread. The
 // dictionary tells what drivers' statistics mean; with nil they are not read.
 func New(dictionary Dictionary) *Source {
-	return &Source{now: time.Now, drivers: drivers{dictionary: dictionary}}
+	return &Source{
+		now: time.Now, drivers: drivers{dictionary: dictionary},
+		lacks: sync.OnceValue(func() []string { return lacking("") }),
+	}
 }
 
 // Name is "links".
@@ -69,7 +77,7 @@ func (s *Source) Name() string { return probe }
 
 // Reads says what is read.
 func (s *Source) Reads() string {
-	return "rtnetlink (links, addresses, routes, qdiscs, classes), ethtool ioctl"
+	return "rtnetlink (links, addresses, routes, qdiscs, classes), ethtool ioctl, once the kernel's modules and options"
 }
 
 // Look reads the links and queues once. A driver that hangs holds the kernel's
@@ -135,6 +143,10 @@ func (s *Source) look(conn *dump.Conn) (*Reading, error) {
 	if err := r.readQueues(conn); err != nil {
 		return nil, err
 	}
+	if err := s.unlisted(conn, r); err != nil {
+		return nil, err
+	}
+	r.Lacks = s.lacks()
 	// Last, because a dump of the routes that is cut short spoils the socket.
 	if now := s.now(); s.usage.at.IsZero() || now.Sub(s.usage.at) >= usageEvery {
 		u, err := readUsage(conn)

@@ -2,6 +2,7 @@ package links
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -92,6 +93,62 @@ func (r *Reading) readQueues(c *dump.Conn) error {
 		}
 	}
 	return nil
+}
+
+// maxUnlisted is for how many classes a look asks what stands in them.
+const maxUnlisted = 64
+
+// unlisted adds the fifos of classes that a dump does not show: one that came back
+// when somebody's queue was deleted is in no list of the kernel (htb_graft() and others
+// give it to no list), though a request by the class tells it. Each is asked for once,
+// for the request wakes who listens to changes of queues; it stays for as long as
+// nothing else is seen in its class. What it drops its class counts.
+func (s *Source) unlisted(c *dump.Conn, r *Reading) error {
+	full := map[handleAt]bool{}
+	for _, q := range r.Queues {
+		full[handleAt{q.Link, q.Parent}] = true
+	}
+	before := s.limits
+	s.limits = map[handleAt]uint32{}
+	asked := 0
+	for _, q := range r.Queues {
+		at := handleAt{q.Link, q.Handle}
+		if !q.Class || full[at] || len(r.Queues) >= maxQueues {
+			continue
+		}
+		limit, known := before[at]
+		if !known {
+			if asked++; asked > maxUnlisted {
+				continue
+			}
+			var err error
+			if limit, err = fifoIn(c, at); err != nil {
+				return err
+			}
+		}
+		s.limits[at] = limit
+		if limit > 0 {
+			r.Queues = append(r.Queues, Queue{Link: q.Link, Kind: "pfifo", Parent: q.Handle, LimitPackets: limit})
+		}
+	}
+	return nil
+}
+
+// fifoIn is the limit of the fifo that the kernel made in a class, 0 for none.
+func fifoIn(c *dump.Conn, class handleAt) (limit uint32, err error) {
+	request := make([]byte, tcmsgSize)
+	binary.NativeEndian.PutUint32(request[4:], uint32(class.link))
+	binary.NativeEndian.PutUint32(request[12:], class.handle)
+	err = c.Get(unix.RTM_GETQDISC, request, func(b []byte) bool {
+		if q, ok := parseQueue(b, false); ok && q.Parent == class.handle && q.Handle == 0 && q.Kind == "pfifo" {
+			limit = q.LimitPackets
+		}
+		return true
+	})
+	if errno := unix.Errno(0); errors.As(err, &errno) && errno != unix.EAGAIN {
+		err = nil // nothing stands in it, the class went, or the kernel does not tell
+	}
+	return limit, err
 }
 
 // parseQueue reads the payload of an RTM_NEWQDISC or RTM_NEWTCLASS message.

@@ -83,6 +83,9 @@ func queueFacts(looks []*Reading, seconds float64, f *fact.Facts) {
 		w := flows[q.key()]
 		row := queueRow(q, l)
 		t.place(i, row)
+		if q.Class {
+			row["default_fifo_packets"] = t.defaultFifo(i)
+		}
 		if q.Counted {
 			w.totals(row)
 			row["own_drops_total"] = t.own(i, func(q *Queue) float64 { return float64(q.Drops) })
@@ -130,6 +133,14 @@ func queueRow(q *Queue, l *Link) fact.Row {
 		name = l.Name + " " + q.Kind + " parent " + handleText(q.Parent)
 	}
 	row["name"] = name
+	row["place"] = l.Name + " root"
+	if q.Parent != rootHandle {
+		row["parent"] = handleText(q.Parent)
+		row["place"] = l.Name + " parent " + handleText(q.Parent)
+	}
+	if q.Class {
+		row["place"] = l.Name + " class " + handleText(q.Handle)
+	}
 	if q.Rate > 0 {
 		row["rate_bps"] = 8 * float64(q.Rate)
 	}
@@ -189,6 +200,17 @@ func (t *tree) place(i int, row fact.Row) {
 	if lowest > 0 {
 		row["shaper_rate_bps"] = 8 * float64(lowest)
 	}
+}
+
+// defaultFifo is the limit of the fifo that the kernel made with a class, 0 where
+// something else stands in it.
+func (t *tree) defaultFifo(i int) float64 {
+	if len(t.children[i]) == 1 {
+		if q := t.queues[t.children[i][0]]; q.Handle == 0 && !q.Class && q.Kind == "pfifo" {
+			return float64(q.LimitPackets)
+		}
+	}
+	return 0
 }
 
 // hold is for how many milliseconds of its rate a shaper, or a leaf below one,

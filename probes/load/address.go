@@ -107,6 +107,11 @@ func refuse(a netip.Addr) error {
 	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return fmt.Errorf("%s is the broadcast address", a)
 	}
+	if zone := a.Zone(); zone != "" {
+		if _, err := zoneIndex(zone); err != nil {
+			return err
+		}
+	}
 	// What cannot be listed cannot be refused; TCP refuses broadcasts itself.
 	own, _ := net.InterfaceAddrs()
 	for _, o := range own {

@@ -83,6 +83,9 @@ func Compare(before, after *Result) []Line {
 		}
 	}
 	share("failed", before.FailedShare(), after.FailedShare())
+	for _, f := range kindsOfFailure(before, after) {
+		share("failed by "+f.Error+" ("+f.Step+")", before.failedBy(f), after.failedBy(f))
+	}
 	share("connections that sent their SYN again", NewShare(before.TCP.SYNAgain, before.TCP.Connections), NewShare(after.TCP.SYNAgain, after.TCP.Connections))
 	if before.TCP.DataOut > 0 && after.TCP.DataOut > 0 {
 		share("data segments sent again", before.TCP.again(), after.TCP.again())
@@ -92,6 +95,7 @@ func Compare(before, after *Result) []Line {
 		before, after *Histogram
 	}{
 		{"time to connect", before.Connect, after.Connect},
+		{"time of the TLS handshake", before.Handshake, after.Handshake},
 		{"time to first byte", before.FirstByte, after.FirstByte},
 		{"time to the whole answer", before.Response, after.Response},
 	} {
@@ -110,6 +114,37 @@ func Compare(before, after *Result) []Line {
 		lines = append(lines, compareShares("seconds without a byte", zeros(b), zeros(a)))
 	}
 	return lines
+}
+
+// mostKinds of failures are compared.
+const mostKinds = 6
+
+// kindsOfFailure are the ways in which attempts failed in either result, if there are
+// several: one may be gone where another is left.
+func kindsOfFailure(before, after *Result) []Failure {
+	var kinds []Failure
+	for _, f := range slices.Concat(before.Failures, after.Failures) {
+		if !slices.ContainsFunc(kinds, f.same) {
+			kinds = append(kinds, f)
+		}
+	}
+	if len(kinds) < 2 {
+		return nil
+	}
+	return kinds[:min(len(kinds), mostKinds)]
+}
+
+func (f Failure) same(o Failure) bool { return f.Step == o.Step && f.Error == o.Error }
+
+// failedBy is the share of the finished attempts that failed in one way.
+func (r *Result) failedBy(f Failure) Share {
+	of := r.OK + r.Failed
+	for _, o := range r.Failures {
+		if o.same(f) {
+			return NewShare(max(0, min(o.Count, of)), of)
+		}
+	}
+	return NewShare(0, of)
 }
 
 // FailedShare is the share of the finished attempts that failed.

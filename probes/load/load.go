@@ -55,6 +55,8 @@ type Traffic struct {
 	Gaps     []int   `json:"gaps_seconds,omitempty"` // Idle
 	Data     bool    `json:"data,omitempty"`         // Idle: requests instead of keepalive probes
 	HTTP     string  `json:"http,omitempty"`         // the path of GET requests; "": speak to a counterpart
+	Host     string  `json:"host,omitempty"`         // to ask for by TLS and HTTP; "": that of the target
+	TLS      bool    `json:"tls,omitempty"`          // a TLS handshake on each connection, and all else within
 }
 
 // Default is little traffic of a kind: nothing that a service would feel.
@@ -121,7 +123,13 @@ func (t *Traffic) Check() error {
 	if err := t.checkKind(); err != nil {
 		return err
 	}
-	return checkPath(t.HTTP)
+	if t.TLS && t.HTTP == "" && (t.Kind == Up || t.Kind == Down || t.Kind == Request || t.Data) {
+		return errors.New("a counterpart does not speak TLS: expected connections alone, or HTTP")
+	}
+	if t.Host != "" && !t.TLS && t.HTTP == "" {
+		return errors.New("a name to ask for, and nothing to ask it by: expected TLS or HTTP")
+	}
+	return errors.Join(checkPath(t.HTTP), checkHost(t.Host))
 }
 
 func (t *Traffic) longest() time.Duration {
@@ -192,10 +200,7 @@ func contains(all []string, s string) bool {
 func (t *Traffic) Says() []string {
 	var say []string
 	says := func(format string, args ...any) { say = append(say, fmt.Sprintf(format, args...)) }
-	closing := "in order"
-	if t.Reset {
-		closing = "by a reset"
-	}
+	closing := map[bool]string{false: "in order", true: "by a reset"}[t.Reset]
 	switch t.Kind {
 	case Connect:
 		says("opens %.4g connections a second for %v s, %d altogether, at most %d at a time, and closes each at once %s; sends no data", t.Rate, t.Duration, t.attempts(), t.Open, closing)
@@ -210,7 +215,7 @@ func (t *Traffic) Says() []string {
 		says("sends data on %s at once for up to %v s, at most %v Mbit/s together; the target must be a service that reads and discards, or a counterpart (--serve)", count(t.Open), t.Duration, t.Mbit)
 	case Down:
 		if t.HTTP != "" {
-			says("gets %s on %s again and again for up to %v s, as fast as it comes", t.HTTP, count(t.Open), t.Duration)
+			says("sends on %s again and again for up to %v s, as fast as answers come: %s", count(t.Open), t.Duration, t.request())
 		} else {
 			says("asks a counterpart (--serve) for data on %s at once for up to %v s, at most %v Mbit/s together", count(t.Open), t.Duration, t.Mbit)
 		}
@@ -221,6 +226,9 @@ func (t *Traffic) Says() []string {
 		} else {
 			says("sends on each, after the rest, a keepalive probe: a segment without data that every host answers by itself")
 		}
+	}
+	if t.TLS {
+		says("makes a TLS handshake on each connection; the certificate is checked, and the traffic goes on if it is not trusted")
 	}
 	if t.Kind != Connect && (t.Kind != Idle || t.Data || t.HTTP != "") {
 		says("moves at most %s, both ways together", Size(t.Bytes))
@@ -239,7 +247,7 @@ func count(connections int) string {
 // request describes one request.
 func (t *Traffic) request() string {
 	if t.HTTP != "" {
-		return "GET " + t.HTTP + " (HTTP/1.1, without TLS)"
+		return "GET " + t.HTTP + " (HTTP/1.1, " + map[bool]string{false: "without TLS", true: "over TLS"}[t.TLS] + ")"
 	}
 	text := fmt.Sprintf("%d bytes, for an answer of %d from a counterpart (--serve)", t.Body+headerSize, t.Reply)
 	if t.Think > 0 {
@@ -257,6 +265,9 @@ func (t *Traffic) end() time.Duration {
 			d = max(d, Seconds(g)*timerSlack)
 		}
 		d += t.Timeout // for the connection
+	}
+	if t.TLS {
+		d += t.Timeout
 	}
 	return (d + 2*t.Timeout + t.Think).Duration() + time.Second
 }
@@ -278,7 +289,7 @@ func (t *Traffic) Uses(flag string) bool {
 	kinds, special := map[string][]string{
 		"rate": {Connect, Request}, "keep": {Request}, "connections": {Connect, Request, Up, Down},
 		"request-bytes": {Request, Idle}, "answer-bytes": {Request, Idle}, "think": {Request, Idle},
-		"mbit": {Up, Down}, "idle": {Idle}, "data": {Idle}, "http": {Request, Down, Idle}, "for": {Connect, Request, Up, Down},
+		"mbit": {Up, Down}, "idle": {Idle}, "data": {Idle}, "http": {Request, Down, Idle}, "host": {Connect, Request, Down, Idle}, "tls": {Connect, Request, Down, Idle}, "for": {Connect, Request, Up, Down},
 	}[flag]
 	return !special || contains(kinds, t.Kind)
 }

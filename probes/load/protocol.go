@@ -93,6 +93,17 @@ func checkPath(path string) error {
 	return nil
 }
 
+// checkHost keeps a name from becoming another header.
+func checkHost(name string) error {
+	odd := strings.IndexFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._:", r))
+	})
+	if odd >= 0 || len(name) > 253 {
+		return fmt.Errorf("name %q: expected that of a host", name)
+	}
+	return nil
+}
+
 // answer reads the answer of a counterpart up to its body.
 func answer(r *bufio.Reader) (body int64, err error) {
 	var b [answerSize]byte

@@ -46,21 +46,24 @@ type Result struct {
 	NotBegun int `json:"not_begun"`
 
 	Failures []Failure `json:"failures,omitempty"`
-	// Connect is the time until the connection is there, FirstByte that from the
-	// request to the first byte of the answer, Response that until its last, with the
-	// time to connect where each request has a connection of its own.
+	// Connect is the time until the connection is there, Handshake that of the TLS
+	// handshake on it, FirstByte that from the request to the first byte of the answer,
+	// Response that until its last, with all before it where each request has a
+	// connection of its own.
 	Connect   *Histogram `json:"connect"`
+	Handshake *Histogram `json:"tls_handshake"`
 	FirstByte *Histogram `json:"first_byte"`
 	Response  *Histogram `json:"response"`
 	Timeline  []Second   `json:"timeline"`
 	Stalls    []Stall    `json:"stalls,omitempty"`
 	Rests     []Rest     `json:"rests,omitempty"`
+	TLS       *TLS       `json:"tls,omitempty"`
 	TCP       TCP        `json:"tcp"`
 }
 
 // Failure is one way in which attempts failed.
 type Failure struct {
-	Step  string  `json:"step"`  // connect, send, wait or read
+	Step  string  `json:"step"`  // connect, handshake, send, wait, read, rest or use
 	Error string  `json:"error"` // errno, timeout (of Traffic.Timeout), closed, ...
 	Count int     `json:"count"`
 	First Seconds `json:"first"` // since the start
@@ -123,21 +126,21 @@ func newRecorder(t *Target, traffic Traffic) *recorder {
 	start := time.Now()
 	return &recorder{start: start, r: &Result{
 		Schema: Schema, Target: t.Name, Traffic: traffic, Start: start.UTC().Round(0), Ended: "time",
-		Connect: &Histogram{}, FirstByte: &Histogram{}, Response: &Histogram{}, Timeline: []Second{},
+		Connect: &Histogram{}, Handshake: &Histogram{}, FirstByte: &Histogram{}, Response: &Histogram{}, Timeline: []Second{},
 	}}
 }
 
 // attempt is one thing that was tried. Times that were not reached are negative.
 type attempt struct {
-	begin                    time.Time // when it should have begun, if it began late
-	late                     bool
-	connect, first, response time.Duration
-	step                     string
-	err                      error
+	begin                               time.Time // when it should have begun, if it began late
+	late                                bool
+	connect, handshake, first, response time.Duration
+	step                                string
+	err                                 error
 }
 
 func (r *recorder) begin(intended, now time.Time, late bool) *attempt {
-	a := &attempt{begin: now, late: late, connect: -1, first: -1, response: -1}
+	a := &attempt{begin: now, late: late, connect: -1, handshake: -1, first: -1, response: -1}
 	if late {
 		a.begin = intended
 	}
@@ -164,7 +167,7 @@ func (r *recorder) add(a *attempt, interrupted bool) {
 	for _, m := range []struct {
 		d time.Duration
 		h *Histogram
-	}{{a.connect, r.r.Connect}, {a.first, r.r.FirstByte}, {a.response, r.r.Response}} {
+	}{{a.connect, r.r.Connect}, {a.handshake, r.r.Handshake}, {a.first, r.r.FirstByte}, {a.response, r.r.Response}} {
 		if m.d >= 0 {
 			m.h.Record(m.d)
 			slowest = max(slowest, m.d)
@@ -314,7 +317,7 @@ func nameOf(err error) string {
 	case errors.As(err, &status):
 		return status.Error()
 	default:
-		return fact.Clean(err.Error(), 60)
+		return cmp.Or(tlsName(err), fact.Clean(err.Error(), 60))
 	}
 }
 
@@ -339,6 +342,16 @@ func (r *Result) Moved() int64 {
 	return n
 }
 
+// Faulty says whether anything went wrong: an attempt failed, stood still or had to
+// send its SYN again, or data got lost.
+func (r *Result) Faulty() bool {
+	return r.Failed > 0 || len(r.Stalls) > 0 || r.TCP.SYNAgain > 0 || r.TCP.RTO > 0 || r.TCP.DataAgain > 0 && r.TCP.again().Low > lossShare
+}
+
+// lossShare of data segments sent again is worth a look: more than the internet's
+// usual loss of some in a thousand.
+const lossShare = 0.005
+
 // Read reads a result that was written as JSON. It fails for another schema, and for
 // numbers that no result has.
 func Read(text []byte) (*Result, error) {
@@ -349,7 +362,7 @@ func Read(text []byte) (*Result, error) {
 	if r.Schema != Schema {
 		return nil, fmt.Errorf("schema %q: expected %s", fact.Clean(r.Schema, 60), Schema)
 	}
-	for _, h := range []**Histogram{&r.Connect, &r.FirstByte, &r.Response} {
+	for _, h := range []**Histogram{&r.Connect, &r.Handshake, &r.FirstByte, &r.Response} {
 		if *h == nil {
 			*h = &Histogram{}
 		}
@@ -357,7 +370,7 @@ func Read(text []byte) (*Result, error) {
 	if err := r.Traffic.Check(); err != nil {
 		return nil, fmt.Errorf("its traffic: %w", err)
 	}
-	if err := r.adds(); err != nil {
+	if err := errors.Join(r.adds(), r.TLS.adds()); err != nil {
 		return nil, err
 	}
 	return &r, nil

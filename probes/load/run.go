@@ -2,7 +2,9 @@ package load
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/netip"
 	"sync"
@@ -16,7 +18,7 @@ type run struct {
 	ctx     context.Context // ends when the operator interrupts
 	traffic Traffic
 	to      netip.AddrPort
-	host    string // for HTTP
+	name    string // HOST:PORT of the target
 	message []byte // one request
 
 	left    atomic.Int64 // bytes that may still pass
@@ -38,11 +40,11 @@ func Run(ctx context.Context, t *Target, traffic Traffic) (*Result, error) {
 		return nil, err
 	}
 	to, tried := t.choose(ctx, traffic.Timeout.Duration())
-	r := &run{recorder: newRecorder(t, traffic), ctx: ctx, traffic: traffic, to: to, host: t.Name, stop: make(chan struct{})}
+	r := &run{recorder: newRecorder(t, traffic), ctx: ctx, traffic: traffic, to: to, name: t.Name, stop: make(chan struct{})}
 	r.left.Store(traffic.Bytes)
 	r.message = traffic.message()
 	if traffic.HTTP != "" {
-		r.message = traffic.get(t.Name)
+		r.message = traffic.get(cmp.Or(traffic.Host, t.Name))
 	}
 	r.r.Address, r.r.Tried = to, tried
 	switch {
@@ -173,16 +175,26 @@ func (r *run) alone(a *attempt) {
 // line is a connection with what the traffic has to know about it.
 type line struct {
 	*conn
-	r    *run
-	in   *bufio.Reader
-	syns uint32 // SYNs that it sent again
-	keep bool   // it can carry another request
+	r      *run
+	in     *bufio.Reader
+	secure *tls.Conn // nil without TLS
+	syns   uint32    // SYNs that it sent again
+	keep   bool      // it can carry another request
+}
+
+// Write sends bytes, within TLS where that is there.
+func (l *line) Write(b []byte) (int, error) {
+	if l.secure != nil {
+		return l.secure.Write(b)
+	}
+	return l.conn.Write(b)
 }
 
 // readers are used again: each holds a buffer.
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 16<<10) }}
 
-// open connects and tells the attempt how long that took.
+// open connects, and makes the TLS handshake if that is wanted. It tells the attempt
+// how long each took.
 func (r *run) open(a *attempt) (*line, error) {
 	now := time.Now()
 	c, err := dial(r.ctx, r.to, now.Add(r.traffic.Timeout.Duration()))
@@ -203,11 +215,20 @@ func (r *run) open(a *attempt) (*line, error) {
 	a.connect = took
 	l.in = readers.Get().(*bufio.Reader)
 	l.in.Reset(c)
+	if r.traffic.TLS {
+		if err := r.shake(l, a); err != nil {
+			l.close(true)
+			return nil, a.fail("handshake", err)
+		}
+	}
 	return l, nil
 }
 
 // close closes the connection and counts what it did.
 func (l *line) close(reset bool) {
+	if l.secure != nil && !reset {
+		l.farewell()
+	}
 	if info, err := l.info(); err == nil {
 		l.r.closed(info, l.syns)
 	}
@@ -237,6 +258,9 @@ func (r *run) exchange(l *line, a *attempt) error {
 	}
 	first := time.Since(begin)
 	err := r.readAnswer(l)
+	if !errors.Is(err, errForeign) {
+		a.first = first
+	}
 	switch {
 	case errors.Is(err, errForeign):
 		if r.foreign.Add(1) == mostForeign {
@@ -248,7 +272,6 @@ func (r *run) exchange(l *line, a *attempt) error {
 	if err != nil {
 		return a.fail("read", err)
 	}
-	a.first = first
 	return nil
 }
 

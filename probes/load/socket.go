@@ -127,17 +127,24 @@ func sockaddr(to netip.AddrPort) (family int, address unix.Sockaddr, err error) 
 	}
 	six := &unix.SockaddrInet6{Port: int(to.Port()), Addr: a.As16()}
 	if zone := a.Zone(); zone != "" {
-		n, err := strconv.ParseUint(zone, 10, 32)
-		if err != nil {
-			link, err := net.InterfaceByName(zone)
-			if err != nil {
-				return 0, nil, fmt.Errorf("interface %q of %s: %w", zone, a, err)
-			}
-			n = uint64(link.Index)
+		if six.ZoneId, err = zoneIndex(zone); err != nil {
+			return 0, nil, err
 		}
-		six.ZoneId = uint32(n)
 	}
 	return unix.AF_INET6, six, nil
+}
+
+// zoneIndex is the index of the interface that a zone names, by its name or as a
+// number (RFC 4007, 11.2).
+func zoneIndex(zone string) (uint32, error) {
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n), nil
+	}
+	link, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0, fmt.Errorf("there is no interface %q here", zone)
+	}
+	return uint32(link.Index), nil
 }
 
 // portRange reads net.ipv4.ip_local_port_range (IPv6 uses it, too): how many ports

@@ -88,18 +88,18 @@ func TestApply(t *testing.T) {
 		did   string
 		says  []string
 	}{
-		{"kept", []string{"apply 2", "y", "keep", "quit"}, "[make keep false]", []string{"net.core.somaxconn 128 -> 4096.", "sysctl -w net.core.somaxconn=128\n", "Apply it, y or n:", "Nothing is changed yet", "(applied, back in 2:00)", "kept: whydrop rollback"}},
-		{"kept over a reboot", []string{"apply 2", "yes", "keep reboot", "quit"}, "[make keep true]", []string{"Written: net.core.somaxconn = 4096 in"}},
-		{"taken back", []string{"apply 2", "y", "undo", "undo", "quit"}, "[make undo]", []string{"taken back.", "No change waits"}},
-		{"not agreed to", []string{"apply 2", "n", "keep", "quit"}, "[]", []string{"Nothing was changed.", "No change waits to be kept."}},
-		{"an answer is no consent", []string{"apply 2", "1", "quit"}, "[]", []string{"Nothing was changed."}},
-		{"an empty line is no consent", []string{"apply 2", "", "quit"}, "[]", []string{"Nothing was changed."}},
-		{"ended without a word", []string{"apply 2", "y", "quit", ""}, "[make undo]", []string{"The change is not kept.", "taken back", "Ended."}},
-		{"ended and kept", []string{"apply 2", "y", "quit", "keep"}, "[make keep false]", []string{"Ended."}},
-		{"not ended after all", []string{"apply 2", "y", "quit", "stay", "undo", "quit"}, "[make undo]", []string{"Not ended."}},
-		{"two at a time", []string{"apply 2", "y", "apply 2", "undo", "quit"}, "[make undo]", []string{"One change at a time"}},
+		{"kept", []string{"apply 1", "y", "keep", "quit"}, "[make keep false]", []string{"net.core.somaxconn 128 -> 4096.", "sysctl -w net.core.somaxconn=128\n", "Apply it, y or n:", "Nothing is changed yet", "(applied, back in 2:00)", "kept: whydrop rollback"}},
+		{"kept over a reboot", []string{"apply 1", "yes", "keep reboot", "quit"}, "[make keep true]", []string{"Written: net.core.somaxconn = 4096 in"}},
+		{"taken back", []string{"apply 1", "y", "undo", "undo", "quit"}, "[make undo]", []string{"taken back.", "No change waits"}},
+		{"not agreed to", []string{"apply 1", "n", "keep", "quit"}, "[]", []string{"Nothing was changed.", "No change waits to be kept."}},
+		{"an answer is no consent", []string{"apply 1", "1", "quit"}, "[]", []string{"Nothing was changed."}},
+		{"an empty line is no consent", []string{"apply 1", "", "quit"}, "[]", []string{"Nothing was changed."}},
+		{"ended without a word", []string{"apply 1", "y", "quit", ""}, "[make undo]", []string{"The change is not kept.", "taken back", "Ended."}},
+		{"ended and kept", []string{"apply 1", "y", "quit", "keep"}, "[make keep false]", []string{"Ended."}},
+		{"not ended after all", []string{"apply 1", "y", "quit", "stay", "undo", "quit"}, "[make undo]", []string{"Not ended."}},
+		{"two at a time", []string{"apply 1", "y", "apply 1", "undo", "quit"}, "[make undo]", []string{"One change at a time"}},
 		{"no such step", []string{"apply 9", "apply x", "apply", "quit"}, "[]", []string{"There is no step 9.", "There is no step x.", "apply needs the number of a step"}},
-		{"somebody else's step", []string{"apply 1", "y", "quit"}, "[]", []string{"Step 1 is yours to take"}},
+		{"somebody else's step", []string{"apply 2", "y", "quit"}, "[]", []string{"Step 2 is yours to take"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := &fakeAttempt{}
@@ -120,7 +120,7 @@ func TestApply(t *testing.T) {
 // TestApplyFails says why, and how to do it by hand.
 func TestApplyFails(t *testing.T) {
 	f := &fakeAttempt{makes: errors.New("net.core.somaxconn is 512 by now")}
-	out := typing(t, f, nil, "apply 2", "y", "keep", "quit")
+	out := typing(t, f, nil, "apply 1", "y", "keep", "quit")
 	if !strings.Contains(out, "Not applied: net.core.somaxconn is 512 by now.") || !strings.Contains(out, "No change waits") {
 		t.Error(out)
 	}
@@ -128,11 +128,11 @@ func TestApplyFails(t *testing.T) {
 		o.Apply = func(context.Context, checklist.PlanStep) (checklist.Attempt, error) {
 			return nil, errors.New("the right is missing")
 		}
-	}, "apply 2", "y", "quit")
+	}, "apply 1", "y", "quit")
 	if !strings.Contains(out, "Not applied: the right is missing.") || !strings.Contains(out, "By hand:\nsysctl -w net.core.somaxconn=4096\n") {
 		t.Error(out)
 	}
-	out = typing(t, f, func(o *Options) { o.Apply = nil }, "apply 2", "quit")
+	out = typing(t, f, func(o *Options) { o.Apply = nil }, "apply 1", "quit")
 	if !strings.Contains(out, "Nothing can be applied here") {
 		t.Error(out)
 	}
@@ -144,7 +144,7 @@ func TestItGoesBackByItself(t *testing.T) {
 	out := typing(t, f, func(o *Options) {
 		n := 0
 		o.now = func() time.Time { n++; return began.Add(15*time.Second + time.Duration(n)*time.Minute) }
-	}, "apply 2", "y", "keep", "quit")
+	}, "apply 1", "y", "keep", "quit")
 	flat := strings.Join(strings.Fields(out), " ")
 	if !strings.Contains(flat, "went back by itself: nobody kept it within 2:00") || strings.Contains(fmt.Sprint(f.did), "keep") {
 		t.Errorf("did %v:\n%s", f.did, out)
@@ -154,7 +154,7 @@ func TestItGoesBackByItself(t *testing.T) {
 // TestPipedInputAppliesNothing whatever it says.
 func TestPipedInputAppliesNothing(t *testing.T) {
 	f := &fakeAttempt{}
-	out, _, err := talk(t, limitedHost, bytes.NewReader([]byte("apply 2\ny\nkeep\n")), func(o *Options) {
+	out, _, err := talk(t, limitedHost, bytes.NewReader([]byte("apply 1\ny\nkeep\n")), func(o *Options) {
 		o.Apply = func(context.Context, checklist.PlanStep) (checklist.Attempt, error) { return f, nil }
 	})
 	if err != nil || len(f.did) > 0 || !strings.Contains(out, "piped applies nothing") {

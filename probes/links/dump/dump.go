@@ -52,12 +52,22 @@ func (c *Conn) Close() { _ = unix.Close(c.fd) }
 // which is only valid during the call. It returns ErrCut when each returns
 // false, and an error that wraps the kernel's errno when it refuses.
 func (c *Conn) Dump(request uint16, body []byte, each func(payload []byte) bool) error {
+	return c.ask(request, netlink.Dump, body, each)
+}
+
+// Get asks for one object and calls each with what the kernel answers, as Dump does.
+// The kernel tells some requests apart by whether an echo is wanted: it is.
+func (c *Conn) Get(request uint16, body []byte, each func(payload []byte) bool) error {
+	return c.ask(request, netlink.Echo|netlink.Acknowledge, body, each)
+}
+
+func (c *Conn) ask(request uint16, flags netlink.HeaderFlags, body []byte, each func(payload []byte) bool) error {
 	c.seq++
 	m := netlink.Message{
 		Header: netlink.Header{
 			Length:   uint32(unix.NLMSG_HDRLEN + len(body)),
 			Type:     netlink.HeaderType(request),
-			Flags:    netlink.Request | netlink.Dump,
+			Flags:    netlink.Request | flags,
 			Sequence: c.seq,
 		},
 		Data: body,
