@@ -110,6 +110,29 @@ func TestEffectOfARow(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.name, e.Says(), c.want)
 		}
 	}
+	refused := func(n float64, routes ...string) *fact.Facts {
+		return lasting(5, func(f *fact.Facts) {
+			f.Count("Ip.OutNoRoutes", n, 1e6)
+			f.Table("route")
+			for _, r := range routes {
+				f.Add("route", fact.Row{"name": r, "type": "blackhole", "refused": 0.0})
+			}
+		})
+	}
+	before = refused(50, "blackhole 10.9.0.0/16")
+	s = stepOf(t, "ip.blackhole-route", "remove-blackhole", before)
+	for _, c := range []struct {
+		name  string
+		since *fact.Facts
+		want  Outcome
+	}{
+		{"the route is gone, and others are refused as before", refused(50), Unchanged},
+		{"the route is gone, and nothing is refused", refused(0), Stopped},
+	} {
+		if e := EffectOf(s, before, c.since); e.Outcome != c.want {
+			t.Errorf("%s: %s, want %s", c.name, e.Says(), c.want)
+		}
+	}
 	if e := EffectOf(PlanStep{Remedy: &content.Remedy{}}, before, before); e.Outcome != TooFew {
 		t.Errorf("a step that stops nothing it can name: %s", e.Outcome)
 	}

@@ -159,7 +159,7 @@ var (
 func (a *applier) run() error {
 	var err error
 	if a.o.traffic != "" {
-		if a.beside, err = newBeside(a.cmd, a.o.traffic, max(a.o.duration, a.o.watch)+besideSlack, a.o.yes); err != nil {
+		if a.beside, err = newBeside(a.cmd, a.o.traffic, max(a.o.duration, a.o.confirm)+besideSlack, a.o.yes); err != nil {
 			return err
 		}
 	}
@@ -259,6 +259,9 @@ func (a *applier) step(n, of int, s checklist.PlanStep) (end bool, err error) {
 	case a.o.yes && a.o.step == 0 && s.Advice():
 		a.say("  Advice for a calmer hour, not applied: --step %d applies it.", n)
 		return false, nil
+	case a.o.yes && a.o.step == 0 && s.Decision():
+		a.say("  Somebody may have set this on purpose, so it is not applied unasked: --step %d applies it.", n)
+		return false, nil
 	case a.o.yes:
 	default:
 		switch a.wanted() {
@@ -350,8 +353,9 @@ func (a *applier) apply(s checklist.PlanStep, todo []apply.Change) (end bool, er
 			return false, back(err.Error())
 		}
 	}
-	a.say("  Applied. Observing for %v ...", a.o.watch)
-	now, _ := a.observe(a.o.watch) // where nothing is seen, nothing helped
+	watch := a.watchFor(s)
+	a.say("  Applied. Observing for %v ...", watch)
+	now, _ := a.observe(watch) // where nothing is seen, nothing helped
 	if a.cmd.Context().Err() != nil {
 		return true, errors.Join(back("Interrupted"), context.Cause(a.cmd.Context()))
 	}
@@ -382,6 +386,12 @@ func (a *applier) apply(s checklist.PlanStep, todo []apply.Change) (end bool, er
 	}
 	a.before, a.done[s.Cause.ID] = a.c.Facts, solved || s.Needs != ""
 	return false, nil
+}
+
+// watchFor is how long to observe after a step: longer than is usual where it shows
+// later, and no longer than the guard waits.
+func (a *applier) watchFor(s checklist.PlanStep) time.Duration {
+	return max(a.o.watch, min(s.Takes, a.o.confirm-minConfirm).Round(time.Second))
 }
 
 // ended tells whether the guard has ended.
