@@ -42,6 +42,10 @@ type ExportStep struct {
 	Instead int
 }
 
+// OnRequest says that the step is only taken by its number: it is another way than one
+// before it, or a person's decision.
+func (s ExportStep) OnRequest() bool { return s.Instead > 0 || s.Decision() }
+
 // Setting is a change of a step, with what it changes.
 type Setting struct {
 	Change  apply.Change
@@ -49,6 +53,8 @@ type Setting struct {
 	Unread  string       // why not
 	Reached bool         // it has the value already
 	Words   apply.Words
+	// Beside are the other parameters of the same queue that the plan sets.
+	Beside []beside
 }
 
 // Export makes the plan of a diagnosis ready to be written. read returns the value
@@ -68,6 +74,7 @@ func (c *Case) Export(d *Diagnosis, made time.Time, read func(apply.Change) (app
 		}
 		e.Steps = append(e.Steps, step)
 	}
+	e.together()
 	return e
 }
 
@@ -147,6 +154,9 @@ func (s ExportStep) texts() []stepText {
 	}
 	if s.Instead > 0 {
 		all = append(all, stepText{"Mind", fmt.Sprintf("another way than step %d, which sets the same: take one of them", s.Instead)})
+	}
+	if s.Decision() {
+		all = append(all, stepText{"Mind", "somebody may have set this on purpose: it is for a person to decide, and only taken where it is chosen by its number"})
 	}
 	all = append(all, stepText{"Change", s.Change}, stepText{"Why", s.Why}, stepText{"Computed", s.Calculation},
 		stepText{"Effect", s.Effect}, stepText{"Risk", s.Risk}, stepText{"Scope", s.Scope}, stepText{"Needs", s.Needs})
@@ -269,6 +279,7 @@ type jsonAction struct {
 	Title       string        `json:"title"`
 	Unchecked   bool          `json:"unchecked,omitempty"`  // its condition could not be judged
 	InsteadOf   int           `json:"instead_of,omitempty"` // the number of a step that sets the same to another value
+	Decision    bool          `json:"decision,omitempty"`   // for a person to choose: somebody may have set it on purpose
 	Current     string        `json:"current,omitempty"`    // as observed
 	Value       string        `json:"value,omitempty"`
 	Calculation string        `json:"calculation,omitempty"`
@@ -314,7 +325,7 @@ func (e *Export) json() ([]byte, error) {
 	for _, s := range e.Steps {
 		a := jsonAction{
 			Number: s.Number, Cause: s.Cause.ID, Remedy: s.Remedy.ID, Kind: s.Remedy.Kind, Title: s.Remedy.Title,
-			Unchecked: s.Unchecked, InsteadOf: s.Instead, Current: s.Current, Value: s.Value, Calculation: s.Calculation,
+			Unchecked: s.Unchecked, InsteadOf: s.Instead, Decision: s.Decision(), Current: s.Current, Value: s.Value, Calculation: s.Calculation,
 			Change: s.Change, Why: s.Why, Effect: s.Effect, Risk: s.Risk, Scope: s.Scope, Needs: s.Needs,
 			Runtime: s.Runtime, Persist: s.Persist, Keep: s.Keep, Rollback: s.Rollback, Verify: s.Verify, Ask: s.Ask,
 			Settings: []jsonSetting{},

@@ -13,9 +13,9 @@ import (
 )
 
 // ansible writes the plan as a file of tasks for Ansible (import_tasks). Each step
-// is a block of its own tag; a step that sets what an earlier one sets has the tag
-// never, so that it runs only where its own is asked for. The tasks look first and
-// change what differs, now and over a reboot.
+// is a block of its own tag; a step that is only taken on request has the tag never,
+// so that it runs only where its own is asked for. The tasks look first and change
+// what differs, now and over a reboot.
 func (e *Export) ansible() ([]byte, error) {
 	var b strings.Builder
 	fmt.Fprintln(&b, "---")
@@ -47,7 +47,7 @@ func (e *Export) ansible() ([]byte, error) {
 		}
 		any = true
 		tags := sequence(text("whydrop"), text(fmt.Sprint("whydrop_step_", s.Number)))
-		if s.Instead > 0 {
+		if s.OnRequest() {
 			tags = sequence(text("never"), text(fmt.Sprint("whydrop_step_", s.Number)))
 		}
 		block := mapping("name", text(s.heading()), "become", word("true"), "tags", tags, "block", tasks)
@@ -206,8 +206,19 @@ func queueParameter(x Setting) (show, run *yaml.Node, reached string, ok bool) {
 	if x.Was == nil || err != nil || len(words) == 0 {
 		return nil, nil, "", false
 	}
-	const keepFifo = "of=$1 handle=$2; shift 2; fifo=$(" + fifoBelow + `) && "$@" && { [ -z "$fifo" ] || tc qdisc change dev "$of" $fifo; }`
-	words = append([]string{"sh", "-c", keepFifo, "sh", x.Change.Of, handle}, words...)
+	if parameter == "burst" { // tc rounds what it shows of it
+		return nil, nil, "", false
+	}
+	look := func(b beside) string {
+		says := "now=$(tc -r " + kind + ` show dev "$of" | awk -v handle="$handle" '{ sub(/\[[0-9a-f]+\]/, "", $3) } $3 == handle { print; exit }'); `
+		for _, v := range b.Values {
+			says += `if printf '%s\n' "$now" | grep -Eiq ` + apply.Quote(" "+b.Name+" ("+quantities(v)+")( |$)") + "; then echo " + apply.Quote(v) + "; exit; fi; "
+		}
+		return says + "exit 1"
+	}
+	x.Beside = slices.DeleteFunc(slices.Clone(x.Beside), func(b beside) bool { return b.Name == "burst" })
+	keepFifo := "of=$1 handle=$2; fifo=$(" + fifoBelow + `) && ` + asHeld(x.Words.Run, x.Beside, look) + ` && { [ -z "$fifo" ] || tc qdisc change dev "$of" $fifo; }`
+	words = []string{"sh", "-c", keepFifo, "sh", x.Change.Of, handle}
 	return argv("tc", "-r", kind, "show", "dev", x.Change.Of), argv(words...),
 		`(?im)^` + kind + ` \S+ ` + regexp.QuoteMeta(handle) + `(\[[0-9a-f]+\])? .*\b` + parameter + ` (` + quantities(x.Change.To) + `)\b`, true
 }

@@ -24,7 +24,7 @@ func (e *Export) script() ([]byte, error) {
 	var order, instead []string
 	for _, step := range e.Steps {
 		s.step(step)
-		if step.Instead > 0 {
+		if step.OnRequest() {
 			instead = append(instead, fmt.Sprint(step.Number))
 		} else {
 			order = append(order, fmt.Sprint(step.Number))
@@ -42,7 +42,7 @@ type shell struct {
 	Settings       []string // cases of setting()
 	Commands       []string // cases of queue_command()
 	Steps          []shellStep
-	Order, Instead string // numbers of the steps to take, and of those that are another way
+	Order, Instead string // numbers of the steps to take, and of those that are only taken on request
 	numbers        map[apply.Change]int
 	has            map[string]bool
 }
@@ -115,22 +115,7 @@ func (s *shell) kind(x Setting) (words, why string) {
 			c.Field = map[string]string{"rps": "rx-", "xps": "tx-"}[c.Knob]
 		}
 	case "qdisc":
-		if c.Field == "" {
-			kind = "root"
-			break
-		}
-		if x.Was == nil || x.Words.Run == "" || x.Words.Undo == "" {
-			return "", "its value could not be read when the plan was made"
-		}
-		handle, parameter, _ := strings.Cut(c.Field, " ")
-		if parameter == "leaf" {
-			return "", "the script replaces no queues of classes"
-		}
-		what := "qdisc"
-		if strings.HasPrefix(x.Words.Run, "tc class ") {
-			what = "class"
-		}
-		kind, more, c.Field = "parameter", fmt.Sprintf(" type=%s handle=%s before=%s", what, quote(handle), quote(x.Was.Text)), parameter
+		return s.queueKind(x)
 	case "route":
 		r := routeOf(c.Of)
 		more = fmt.Sprintf(" family=%s type=%s table=%s", r.family, quote(r.kind), quote(r.table))
@@ -139,12 +124,46 @@ func (s *shell) kind(x Setting) (words, why string) {
 		return "", "the script does not set it"
 	}
 	s.has[kind] = true
-	words = fmt.Sprintf("kind=%s of=%s field=%s%s", kind, quote(c.Of), quote(c.Field), more)
-	if kind == "parameter" {
-		n := s.number(x.Change, words)
-		s.command(n, c.To, x.Words.Run)
-		s.command(n, "back", x.Words.Undo)
+	return fmt.Sprintf("kind=%s of=%s field=%s%s", kind, quote(c.Of), quote(c.Field), more), ""
+}
+
+// queueKind is kind of a queue or one of its parameters.
+func (s *shell) queueKind(x Setting) (words, why string) {
+	c := x.Change
+	if c.Field == "" {
+		s.has["root"] = true
+		return fmt.Sprintf("kind=root of=%s field=''", quote(c.Of)), ""
 	}
+	if x.Was == nil || x.Words.Run == "" || x.Words.Undo == "" {
+		return "", "its value could not be read when the plan was made, or no command of tc tells all of it"
+	}
+	handle, parameter, _ := strings.Cut(c.Field, " ")
+	if parameter == "leaf" {
+		s.has["leaf"] = true
+		before, _, _ := strings.Cut(x.Was.Text, " ")
+		if strings.HasSuffix(x.Was.Text, " by default") {
+			before = "default"
+		}
+		words = fmt.Sprintf("kind=leaf of=%s field=%s before=%s", quote(c.Of), quote(handle), quote(before))
+		s.command(s.number(c, words), "back", x.Words.Undo)
+		return words, ""
+	}
+	s.has["parameter"] = true
+	what := "qdisc"
+	if strings.HasPrefix(x.Words.Run, "tc class ") {
+		what = "class"
+	}
+	words = fmt.Sprintf("kind=parameter of=%s field=%s type=%s handle=%s before=%s", quote(c.Of), quote(parameter), what, quote(handle), quote(x.Was.Text))
+	n := s.number(c, words)
+	look := func(b beside) string {
+		words := "held " + quote(b.Name)
+		for _, v := range b.Values {
+			words += " " + quote(v)
+		}
+		return words
+	}
+	s.command(n, c.To, asHeld(x.Words.Run, x.Beside, look))
+	s.command(n, "back", asHeld(x.Words.Undo, x.Beside, look))
 	return words, ""
 }
 

@@ -35,15 +35,15 @@ func (e *Export) sysctls() []byte {
 			}
 		}
 		for _, x := range lines {
-			b.WriteString(sysctlLine(x, s.Instead > 0))
+			b.WriteString(sysctlLine(x, s.OnRequest()))
 		}
 	}
 	return []byte(b.String())
 }
 
 // sysctlLine is a line of the file with what to know about it. What such a file
-// cannot say, and what another step sets already, is a comment.
-func sysctlLine(x Setting, instead bool) string {
+// cannot say, and what is only taken on request, is a comment.
+func sysctlLine(x Setting, onRequest bool) string {
 	c := x.Change
 	var b strings.Builder
 	say := func(head, text string) { fmt.Fprintln(&b, comments("  ", stepText{head, text})) }
@@ -66,7 +66,7 @@ func sysctlLine(x Setting, instead bool) string {
 		say("", "not set here, for its blanks would be lost: "+line)
 	case single(line) != line:
 		say("", "not set here, for not all of it can be shown: "+line)
-	case instead:
+	case onRequest:
 		say("", line)
 	default:
 		b.WriteString(line + "\n")

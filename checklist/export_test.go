@@ -32,6 +32,7 @@ func exportOf(read func(apply.Change) (apply.State, error), changes ...apply.Cha
 		s.Instead = e.sets(c)
 		e.Steps = append(e.Steps, s)
 	}
+	e.together()
 	return e
 }
 
@@ -65,7 +66,9 @@ func knobChanges(device string) []apply.Change {
 		{Knob: "qdisc", Of: device, Field: "5: limit", To: "300"},
 		{Knob: "qdisc", Of: "fifo0", To: "default"},
 		{Knob: "qdisc", Of: "shaped0", Field: "1: limit", To: "70000"},
+		{Knob: "qdisc", Of: "shaped0", Field: "1: rate", To: "24mbit"},
 		{Knob: "qdisc", Of: "classy0", Field: "1:10 ceil", To: "80mbit"},
+		{Knob: "qdisc", Of: "classy0", Field: "1:10 leaf", To: "bfifo limit 300000"},
 		{Knob: "qdisc", Of: "nested0", Field: "1: rate", To: "12mbit"},
 		{Knob: "qdisc", Of: "nested0", Field: "2: limit", To: "60"},
 		{Knob: "qdisc", Of: "bare0", To: "pfifo limit 500"},
@@ -275,8 +278,8 @@ func TestExportOfACase(t *testing.T) {
 	}
 }
 
-// TestQueueOfAClass looks at what the exports make of a queue in a class: Ansible puts
-// it there unless it is there; the script says that it does not.
+// TestQueueOfAClass looks at what Ansible makes of a queue in a class: it is put there
+// unless it is there.
 func TestQueueOfAClass(t *testing.T) {
 	x := Setting{Change: apply.Change{Knob: "qdisc", Of: "eth0", Field: "1:10 leaf", To: "pfifo limit 500"}}
 	_, run, reached, ok := queueCommands(x)
@@ -300,6 +303,6 @@ func TestQueueOfAClass(t *testing.T) {
 		}
 	}
 	if words, why := (&shell{}).kind(x); words != "" || why == "" {
-		t.Errorf("the script: %q, %q", words, why)
+		t.Errorf("the script of a queue that could not be read: %q, %q", words, why)
 	}
 }

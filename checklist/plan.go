@@ -36,6 +36,9 @@ type PlanStep struct {
 	Verify      string
 	Ask         string
 	Needs       string // what has to happen before it acts
+	// Takes is for how long at least to look before the step is judged, at most
+	// mostTakes; 0 for no longer than otherwise.
+	Takes time.Duration
 	// Changes are what whydrop can set itself, with consent.
 	Changes []apply.Change
 	// row is the row that the remedy speaks of, nil for none.
@@ -196,7 +199,7 @@ func (p *planner) workOut(cause *content.Cause, r *content.Remedy, env *content.
 	s.Risk, s.Scope, s.Runtime = text(r.Risk), text(r.Scope), text(r.Runtime)
 	s.Persist, s.Keep = text(r.Persist), text(r.Keep)
 	s.Rollback, s.Verify, s.Ask, s.Needs = text(r.Rollback), text(r.Verify), text(r.Ask), text(r.Needs)
-	s.Changes = changesOf(r, env)
+	s.Changes, s.Takes = changesOf(r, env), takes(r, env)
 	if r.Each != "" {
 		s.row = env
 	}
@@ -221,6 +224,21 @@ func valueOf(r *content.Remedy, env *content.Env) string {
 		return content.Show(v)
 	}
 	return content.Unknown
+}
+
+// mostTakes bounds for how long a step may want to be looked at.
+const mostTakes = time.Minute
+
+func takes(r *content.Remedy, env *content.Env) time.Duration {
+	if r.Takes.Empty() {
+		return 0
+	}
+	v, _ := r.Takes.Eval(env)
+	seconds, _ := v.(float64)
+	if !(seconds > 0) { // not known, or no number
+		return 0
+	}
+	return min(time.Duration(min(seconds, mostTakes.Seconds())*float64(time.Second)), mostTakes)
 }
 
 // changesOf are the settings that a remedy changes, nil if one of the values is not

@@ -99,6 +99,9 @@ type Remedy struct {
 	// Stops is what the step is to stop: a number of the observation, of the row
 	// that the remedy speaks of.
 	Stops *Expr `yaml:"stops"`
+	// Takes is for how many seconds at least to look before the step is judged, where
+	// what it mends goes on only with the next of its timers.
+	Takes *Expr `yaml:"takes"`
 	// Needs is what has to happen before it acts, such as a restart.
 	Needs *Text `yaml:"needs"`
 	// Unless names remedies of the same cause, before this one, that do better: it is

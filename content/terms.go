@@ -13,6 +13,7 @@ import (
 // it is what is known of the facts in it.
 type Term struct {
 	ID    string `yaml:"id"`
+	Each  string `yaml:"each"` // the table of whose rows it speaks, "" for none
 	Is    *Expr  `yaml:"is"`
 	Means string `yaml:"means"`
 	Place `yaml:"-"`
@@ -43,7 +44,7 @@ func (l *loader) settleTerms() {
 		case t.Is.Empty() || t.Means == "":
 			l.problem(t.Place, "term %s lacks something: expected is and means", t.ID)
 		default:
-			l.expression(t.Is, scope{}, t.Place)
+			l.expression(t.Is, scope{table: t.Each}, t.Place)
 			v.terms[t.ID] = "(" + v.spellOut(t.Is.Source) + ")"
 		}
 	}

@@ -92,6 +92,7 @@ func (l *loader) remedy(r *Remedy) {
 	l.condition(r.When, r.Each, r.Place)
 	l.number(r.Order, r.Each, r.Place)
 	l.number(r.Stops, r.Each, r.Place)
+	l.number(r.Takes, r.Each, r.Place)
 	// A capital letter stands for something to fill in: INTERFACE.
 	if r.Kind == "sysctl" && r.Setting == strings.ToLower(r.Setting) && r.Setting != "" && len(r.Sets) == 0 {
 		r.Sets = []*Set{{Knob: "sysctl", Of: &Text{Source: r.Setting}, To: &Text{Source: "{value}"}, Place: r.Place}}

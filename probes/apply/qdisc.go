@@ -32,7 +32,7 @@ var qdiscKnob = knob{
 		if !whole(c.Field) {
 			a, err := parameterValue(c.Field, c.To)
 			b, err2 := parameterValue(c.Field, now.Text)
-			return err == nil && err2 == nil && a == b
+			return err == nil && err2 == nil && (a == b || strings.HasSuffix(c.Field, " burst") && sameBurst(a, b))
 		}
 		if c.To == "default" {
 			return strings.HasSuffix(now.Text, defaultMark)
@@ -61,8 +61,8 @@ func checkQdisc(c Change) error {
 		if err != nil {
 			return err
 		}
-		if !slices.Contains([]string{leafOf, "rate", "ceil", "limit"}, parameter) {
-			return fmt.Errorf("qdisc %s: expected a handle and leaf, rate, ceil or limit", c.Field)
+		if !slices.Contains([]string{leafOf, "rate", "ceil", "limit", "burst"}, parameter) {
+			return fmt.Errorf("qdisc %s: expected a handle and leaf, rate, ceil, limit or burst", c.Field)
 		}
 		if whole(c.Field) && (handle&0xffff == 0 || handle == tcRoot) {
 			return fmt.Errorf("qdisc %s: expected a class, such as 1:10", c.Field)

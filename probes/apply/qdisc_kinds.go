@@ -32,9 +32,10 @@ func parseUnits(s string, units []unit) (uint64, error) {
 	return 0, fmt.Errorf("%q: expected a number with a unit such as %s", s, units[0].name)
 }
 
-// parameterValue is a rate in bytes a second, or a limit as the qdisc counts it.
+// parameterValue is a rate in bytes a second, a burst in bytes, or a limit as the
+// qdisc counts it.
 func parameterValue(field, s string) (uint64, error) {
-	if strings.HasSuffix(field, "limit") {
+	if strings.HasSuffix(field, "limit") || strings.HasSuffix(field, "burst") {
 		return parseUnits(strings.TrimSuffix(s, "p"), sizeUnits)
 	}
 	bits, err := parseUnits(s, rateUnits)

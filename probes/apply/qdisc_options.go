@@ -38,6 +38,8 @@ func (q *queueState) parameter(c Change) (parameter, error) {
 		return nested(tbfParms, tbfSize, 8, tbfRate64, rateText, withBurst), nil
 	case "tbf limit":
 		return nested(tbfParms, tbfSize, 24, 0, plain, withBurst), nil
+	case "tbf burst":
+		return burstOfTbf(), nil
 	case "htb rate":
 		return nested(htbParms, htbSize, 8, htbRate64, rateText, fitHtb(24)), nil
 	case "htb ceil":
@@ -136,16 +138,48 @@ const tick = 64e-9
 // the second: the options themselves hold it only as the time that it takes to fill,
 // rounded down, and a bucket that is one byte too small passes no full packet.
 func withBurst(of, to []byte) []byte {
-	old := object{Attributes: splitAttributes(of)}
-	parms := old.get(tbfParms)
-	rate := word32(parms, 8)
-	if v := old.get(tbfRate64); len(v) == 8 {
-		rate = binary.NativeEndian.Uint64(v)
-	}
-	bytes := math.Ceil(float64(rate) * float64(word32(parms, 28)) * tick)
 	next := object{Attributes: splitAttributes(to)}
-	next = next.with(tbfBurst, binary.NativeEndian.AppendUint32(nil, uint32(min(bytes, math.MaxUint32))))
+	next = next.with(tbfBurst, binary.NativeEndian.AppendUint32(nil, uint32(bucket(of))))
 	return next.message()
+}
+
+// bucket is the size of the bucket of a tbf with these options, in bytes.
+func bucket(options []byte) uint64 {
+	o := object{Attributes: splitAttributes(options)}
+	if v := o.get(tbfBurst); len(v) == 4 { // the kernel does not tell it, a command does
+		return word32(v, 0)
+	}
+	return min(burstBytes(tbfRate(options), word32(o.get(tbfParms), 28)), math.MaxUint32)
+}
+
+// tbfRate is the rate of a tbf in bytes a second.
+func tbfRate(options []byte) uint64 {
+	return nested(tbfParms, tbfSize, 8, tbfRate64, nil, nil).read(options)
+}
+
+// burstOfTbf is the bucket of a tbf. The kernel takes it in bytes, and tells it as the
+// time that it takes to fill (tbf_change() in net/sched/sch_tbf.c).
+func burstOfTbf() parameter {
+	return parameter{text: plain, read: bucket, write: func(options []byte, v uint64) ([]byte, error) {
+		rate := tbfRate(options)
+		if rate == 0 || v > math.MaxUint32 {
+			return nil, fmt.Errorf("a burst of %d bytes is none that a tbf takes", v)
+		}
+		ticks := math.Ceil(float64(v) / float64(rate) / tick)
+		next, err := nested(tbfParms, tbfSize, 28, 0, nil, nil).write(options, uint64(ticks))
+		if err != nil {
+			return nil, err
+		}
+		o := object{Attributes: splitAttributes(next)}
+		o = o.with(tbfBurst, binary.NativeEndian.AppendUint32(nil, uint32(v)))
+		return o.message(), nil
+	}}
+}
+
+// sameBurst tells whether two sizes of a bucket are the same but for the rounding of
+// the time that it takes to fill.
+func sameBurst(a, b uint64) bool {
+	return max(a, b)-min(a, b) <= 1+max(a, b)/1000
 }
 
 // fitHtb keeps the burst or cburst, in bytes, where rate or ceil change: the options

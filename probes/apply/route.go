@@ -18,7 +18,8 @@ import (
 // routeKnob is a metric of a route that is there (Field mtu, advmss, initcwnd,
 // congctl or rto_min), or, with an empty Field and To "gone", a route that discards
 // or refuses packets. Of is the route as ip(8) shows it: "10.0.0.0/8",
-// "default table 100", "blackhole 10.2.0.0/16".
+// "default table 100", "blackhole 10.2.0.0/16", "10.66.1.0/24 metric 77" where there
+// are several of different metrics.
 var routeKnob = knob{
 	title:   "route",
 	check:   checkRoute,
@@ -44,7 +45,8 @@ type routeName struct {
 	kind   byte
 	to     netip.Prefix // invalid for default, of both families
 	table  uint32
-	family byte // 0 for both
+	metric string // a number; empty for whatever it is
+	family byte   // 0 for both
 }
 
 func parseRoute(s string) (routeName, error) {
@@ -55,18 +57,13 @@ func parseRoute(s string) (routeName, error) {
 			r.kind, w = k, w[1:]
 		}
 	}
-	for len(w) >= 3 && w[1] == "table" {
-		t, err := strconv.ParseUint(w[2], 10, 32)
-		if named, ok := map[string]uint64{"main": unix.RT_TABLE_MAIN, "local": unix.RT_TABLE_LOCAL, "default": unix.RT_TABLE_DEFAULT}[w[2]]; ok {
-			t, err = named, nil
-		}
-		if err != nil || len(w) != 3 {
-			return r, fmt.Errorf("route %q: expected table and its number", s)
-		}
-		r.table, w = uint32(t), w[:1]
+	if len(w)%2 != 1 {
+		return r, fmt.Errorf("route %q: expected [TYPE] DESTINATION [metric N] [table N]", s)
 	}
-	if len(w) != 1 {
-		return r, fmt.Errorf("route %q: expected [TYPE] DESTINATION [table N]", s)
+	for more := w[1:]; len(more) > 0; more = more[2:] {
+		if err := r.more(more[0], more[1]); err != nil {
+			return r, fmt.Errorf("route %q: %w", s, err)
+		}
 	}
 	switch w[0] {
 	case "default":
@@ -92,6 +89,26 @@ func parseRoute(s string) (routeName, error) {
 		r.to = netip.Prefix{}
 	}
 	return r, nil
+}
+
+// more reads what follows the destination.
+func (r *routeName) more(word, value string) error {
+	n, err := strconv.ParseUint(value, 10, 32)
+	switch word {
+	case "metric":
+		r.metric = strconv.FormatUint(n, 10)
+	case "table":
+		if named, ok := map[string]uint64{"main": unix.RT_TABLE_MAIN, "local": unix.RT_TABLE_LOCAL, "default": unix.RT_TABLE_DEFAULT}[value]; ok {
+			n, err = named, nil
+		}
+		r.table = uint32(n)
+	default:
+		return fmt.Errorf("expected metric or table, not %q", word)
+	}
+	if err != nil {
+		return fmt.Errorf("expected %s and its number", word)
+	}
+	return nil
 }
 
 func checkRoute(c Change) error {
@@ -146,6 +163,9 @@ func findRoute(name routeName) (*object, error) {
 	case 1:
 		return &found[0], nil
 	}
+	if name.metric != "" {
+		return nil, fmt.Errorf("there are %d such routes: whydrop does not choose among them", len(found))
+	}
 	return nil, fmt.Errorf("there are %d such routes, of different metrics: whydrop does not choose among them", len(found))
 }
 
@@ -155,6 +175,9 @@ func (r routeName) is(o object) bool {
 		table = binary.NativeEndian.Uint32(t)
 	}
 	if table != r.table || o.Header[7] != r.kind || o.Header[0] != r.family || binary.NativeEndian.Uint32(o.Header[8:])&unix.RTM_F_CLONED != 0 {
+		return false
+	}
+	if r.metric != "" && r.metric != strconv.FormatUint(word32(o.get(unix.RTA_PRIORITY), 0), 10) {
 		return false
 	}
 	if !r.to.IsValid() {

@@ -269,13 +269,11 @@ func queueCommand(verb, dev string, q queueState) string {
 	var words string
 	switch kind {
 	case "tbf":
-		b := options.get(tbfParms)
-		rate := word32(b, 8)
-		burst := burstBytes(rate, word32(b, 28))
-		if v := options.get(tbfBurst); v != nil {
-			burst = word32(v, 0)
+		b, told := options.get(tbfParms), options.message()
+		if word32(b, ratespecSize+8) != 0 {
+			return "" // the command would lose the peakrate
 		}
-		words = fmt.Sprintf(" rate %s burst %d limit %d", rateText(rate), burst, word32(b, 24))
+		words = fmt.Sprintf(" rate %s burst %d limit %d", rateText(tbfRate(told)), bucket(told), word32(b, 24))
 	case "htb":
 		b := options.get(htbParms)
 		if !q.Class {
@@ -311,14 +309,18 @@ func (c Change) family() string {
 	return ""
 }
 
+// routeFilter selects the route for ip route show, which knows no metric.
 func (c Change) routeFilter() string {
 	w := strings.Fields(c.Of)
+	if i := slices.Index(w, "metric"); i >= 0 && i+1 < len(w) {
+		w = slices.Delete(w, i, i+2)
+	}
 	if len(w) > 0 {
 		if _, ok := discarding[w[0]]; ok {
-			return "type " + c.Of
+			w = slices.Insert(w, 0, "type")
 		}
 	}
-	return c.Of
+	return strings.Join(w, " ")
 }
 
 // routeCommand is the command of ip(8) that makes a route as it is; none for one that

@@ -132,6 +132,9 @@ func TestKept(t *testing.T) {
 		{Knob: "qdisc", Of: "eth0", To: "netem loss 5%"},
 		{Knob: "qdisc", Of: "eth0", Field: "0: rate", To: "1mbit"},
 		{Knob: "route", Of: "10.0.0.0/8", To: "gone"},
+		{Knob: "route", Of: "10.0.0.0/8 metric", Field: "mtu", To: "1400"},
+		{Knob: "route", Of: "10.0.0.0/8 metric x", Field: "mtu", To: "1400"},
+		{Knob: "route", Of: "10.0.0.0/8 via 10.0.0.1", Field: "mtu", To: "1400"},
 		{Knob: "route", Of: "10.0.0.0/8 table", Field: "mtu", To: "1400"},
 		{Knob: "firewall", Of: "x", To: "y"},
 	} {

@@ -39,6 +39,9 @@ func (*Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	} {
 		countMIB(rs, part, grown, f)
 	}
+	if v := f.Values["Ip.ForwDatagrams"]; v.Total != nil {
+		f.Flag("host.forwarded", *v.Total > 0)
+	}
 	countVanished(rs, grown, f)
 	tellEndings(readings, f)
 	for name, v := range last.Sockets {

@@ -235,6 +235,7 @@ func (e ethtoolSockets) features(name string, row fact.Row) {
 	}{
 		{"rx_csum", unix.ETHTOOL_GRXCSUM, math.MaxUint32},
 		{"tso", unix.ETHTOOL_GTSO, math.MaxUint32},
+		{"gso", unix.ETHTOOL_GGSO, math.MaxUint32},
 		{"gro", unix.ETHTOOL_GGRO, math.MaxUint32},
 		{"lro", unix.ETHTOOL_GFLAGS, flagLRO},
 	} {

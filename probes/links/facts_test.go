@@ -293,3 +293,25 @@ func TestTreeCycle(t *testing.T) {
 		t.Errorf("rows %v", f.Tables["qdisc"])
 	}
 }
+
+// TestPackets says how large packets for a queue are: several segments in one, unless
+// the device is known to get them cut.
+func TestPackets(t *testing.T) {
+	for name, c := range map[string]struct {
+		link Link
+		want fact.Row
+	}{
+		"neither":         {Link{MTU: 1500, GSOMax: 65536, Settings: fact.Row{"tso": false, "gso": false}}, fact.Row{"frame_bytes": 1514.0, "packet_bytes": 1514.0}},
+		"GSO alone":       {Link{MTU: 1500, GSOMax: 65536, Settings: fact.Row{"tso": false, "gso": true}}, fact.Row{"frame_bytes": 1514.0, "packet_bytes": 65536.0}},
+		"BIG TCP":         {Link{MTU: 9000, GSOMax: 185000, Settings: fact.Row{"tso": true}}, fact.Row{"frame_bytes": 9014.0, "packet_bytes": 185000.0}},
+		"not known":       {Link{MTU: 1500}, fact.Row{"packet_bytes": 65536.0}},
+		"less than one":   {Link{MTU: 65521, GSOMax: 4096, Settings: fact.Row{"gso": true}}, fact.Row{"packet_bytes": 65535.0}},
+		"MTU not known":   {Link{GSOMax: 65536}, fact.Row{"frame_bytes": nil, "packet_bytes": nil}},
+		"GSO not told":    {Link{MTU: 1500, GSOMax: 65536, Settings: fact.Row{"tso": false}}, fact.Row{"packet_bytes": 1514.0}},
+		"absurd, no wrap": {Link{MTU: 1<<32 - 1}, fact.Row{"frame_bytes": float64(1<<32 + 13)}},
+	} {
+		row := fact.Row{}
+		c.link.packets(row)
+		t.Run(name, func(t *testing.T) { want(t, row, c.want) })
+	}
+}

@@ -124,7 +124,7 @@ func TestLabShaper(t *testing.T) {
 		}
 	})
 	tbf := row(t, f, "qdisc", "lab0 tbf 1:")
-	want(t, tbf, fact.Row{"kind": "tbf", "shaper": true, "rate_bps": 100_000.0, "limit_bytes": 3000.0, "ingress": false})
+	want(t, tbf, fact.Row{"kind": "tbf", "shaper": true, "rate_bps": 100_000.0, "limit_bytes": 3000.0, "frame_bytes": 1514.0, "ingress": false})
 	if n, _ := tbf["drops"].(float64); n < 20 {
 		t.Errorf("tbf drops %v, want 20 or more of 50", tbf["drops"])
 	}

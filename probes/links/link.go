@@ -26,6 +26,7 @@ type Link struct {
 
 	MTU    uint32
 	TxQLen uint32
+	GSOMax uint32 `json:",omitempty"` // IFLA_GSO_MAX_SIZE, Linux 4.10, in bytes; 0: unknown
 	Qdisc  string // root qdisc
 
 	// Changes is IFLA_CARRIER_CHANGES (Linux 3.15); nil on older kernels.
@@ -103,6 +104,8 @@ func (l *Link) attribute(kind uint16, v []byte) {
 		l.MTU = u32(v)
 	case unix.IFLA_TXQLEN:
 		l.TxQLen = u32(v)
+	case unix.IFLA_GSO_MAX_SIZE:
+		l.GSOMax = u32(v)
 	case unix.IFLA_QDISC:
 		l.Qdisc = text(v)
 	case unix.IFLA_MASTER:

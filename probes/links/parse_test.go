@@ -128,6 +128,10 @@ func TestParseQueue(t *testing.T) {
 		{"fq", false, options(attr(1, words(10000)...), attr(2, words(100)...)), with("fq", func(q *Queue) { q.LimitPackets = 10000 })},
 		{"tbf", false, options(attr(1, slices.Concat(rate(1_250_000), rate(0), words(30720, 0, 0))...)),
 			with("tbf", func(q *Queue) { q.Rate, q.LimitBytes = 1_250_000, 30720 })},
+		{"tbf", false, options(attr(1, slices.Concat(rate(750_000), rate(0), words(30720, 63078, 0))...)), // the bucket is rounded down to 3027.7
+			with("tbf", func(q *Queue) { q.Rate, q.LimitBytes, q.Burst = 750_000, 30720, 3028 })},
+		{"tbf", false, options(attr(1, slices.Concat(rate(1<<32-1), rate(0), words(1, 1<<32-1, 0))...), attr(4, quads(1<<63)...)),
+			with("tbf", func(q *Queue) { q.Rate, q.LimitBytes, q.Burst = 1<<63, 1, 1<<32-1 })},
 		{"tbf", false, options(attr(1, slices.Concat(rate(1<<32-1), rate(0), words(1, 0, 0))...), attr(4, quads(5_000_000_000)...)),
 			with("tbf", func(q *Queue) { q.Rate, q.LimitBytes = 5_000_000_000, 1 })},
 		{"htb", true, options(attr(1, slices.Concat(rate(1000), rate(2000), words(0, 0, 0, 0, 0))...)),

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"golang.org/x/sys/unix"
 
@@ -32,6 +33,7 @@ type Queue struct {
 	Rate         uint64 `json:",omitempty"` // bytes/s it is limited to, 0 for none
 	LimitPackets uint32 `json:",omitempty"` // 0: unknown
 	LimitBytes   uint32 `json:",omitempty"` // 0: unknown
+	Burst        uint64 `json:",omitempty"` // bytes in the bucket of a tbf, 0: unknown
 	Loss         bool   `json:",omitempty"` // netem with a loss model
 }
 
@@ -273,16 +275,21 @@ func (q *Queue) hfsc(v []byte) {
 	})
 }
 
+// tbf reads rate, limit and the bucket, which the kernel tells as the time that it
+// takes to fill, in units of 64 ns, rounded down (PSCHED_SHIFT in
+// include/net/pkt_sched.h).
 func (q *Queue) tbf(v []byte) {
+	ticks := uint32(0)
 	dump.Attributes(v, func(kind uint16, v []byte) {
 		switch {
-		case kind == 1 && len(v) >= 36: // TCA_TBF_PARMS: rate, peakrate, limit
-			q.LimitBytes = u32(v[24:])
+		case kind == 1 && len(v) >= 36: // TCA_TBF_PARMS: rate, peakrate, limit, buffer
+			q.LimitBytes, ticks = u32(v[24:]), u32(v[28:])
 			q.Rate = max(q.Rate, uint64(u32(v[8:])))
 		case kind == 4: // TCA_TBF_RATE64, when 32 bits do not hold it
 			q.Rate = u64(v)
 		}
 	})
+	q.Burst = uint64(math.Ceil(min(float64(q.Rate)*float64(ticks)*64e-9, math.MaxUint32)))
 }
 
 // htb reads the ceil of a class; the qdisc itself has no rate.

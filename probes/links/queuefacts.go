@@ -1,6 +1,7 @@
 package links
 
 import (
+	"cmp"
 	"sort"
 
 	"whydrop/probes/fact"
@@ -154,8 +155,32 @@ func queueRow(q *Queue, l *Link) fact.Row {
 	if q.LimitBytes > 0 {
 		row["limit_bytes"] = float64(q.LimitBytes)
 	}
+	if q.Burst > 0 {
+		row["burst_bytes"] = float64(q.Burst)
+	}
+	l.packets(row)
 	return row
 }
+
+// packets says how large a packet on the link is, and how large the ones are that its
+// queue gets: senders leave it to the device or to the last moment to cut them.
+func (l *Link) packets(row fact.Row) {
+	if l.MTU == 0 {
+		return
+	}
+	frame := float64(l.MTU) + ethernetHeader
+	row["frame_bytes"], row["packet_bytes"] = frame, frame
+	tso, knownTSO := l.Settings["tso"].(bool)
+	gso, knownGSO := l.Settings["gso"].(bool)
+	if whole := tso || gso || !knownTSO && !knownGSO; whole {
+		row["packet_bytes"] = max(frame, float64(cmp.Or(l.GSOMax, gsoLegacyMax)))
+	}
+}
+
+const (
+	ethernetHeader = 14
+	gsoLegacyMax   = 65536 // GSO_LEGACY_MAX_SIZE in include/linux/netdevice.h
+)
 
 // totals are what it counted since it exists.
 func (w *flow) totals(row fact.Row) {

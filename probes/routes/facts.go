@@ -37,6 +37,7 @@ func (s *Source) Facts(readings []fact.Reading, f *fact.Facts) {
 			"NETLINK_SOCK_DIAG: the kernel module tcp_diag, or a seccomp profile that allows it")
 	} else {
 		f.Gauge("route.unroutable_flows", float64(last.Unroutable))
+		tellUsed(looks, f)
 	}
 	if missing := (*fib.Missing)(nil); errors.As(last.NoWatch, &missing) {
 		f.CannotSee("routes", fib.What, missing.Needs)
@@ -118,17 +119,24 @@ func refusals(looks []*Reading, f *fact.Facts) {
 		}
 	}
 	last := looks[len(looks)-1]
+	ofFamily := map[bool]int{}
+	for i := range last.Refusals {
+		ofFamily[last.Refusals[i].Destination.Addr().Is6()]++
+	}
 	for i := range last.Refusals {
 		r := &last.Refusals[i]
 		row := fact.Row{
 			"name": r.name(), "type": r.Type, "destination": r.Destination.String(), "rule": r.Rule,
 			"default": r.Destination.Bits() == 0 && !r.Source.IsValid() && !r.Partial,
+			"only":    ofFamily[r.Destination.Addr().Is6()] == 1,
 		}
 		if last.NoSockets == "" {
 			row["sockets"], row["peers_seen"] = float64(r.Sockets), float64(len(peers[r.name()]))
 		}
-		if !r.Rule {
-			row["table"] = float64(r.Table)
+		if r.Rule {
+			row["priority"] = float64(r.Priority)
+		} else {
+			row["table"], row["wider"] = float64(r.Table), r.Wider
 		}
 		if last.Watched && !r.Rule {
 			r.tellRefused(row, looks)

@@ -353,3 +353,51 @@ func TestWithoutBPF(t *testing.T) {
 	_, told := f.Tables["route"][0]["refused_total"]
 	expect(t, "refused", f.Tables["route"], !told && s.watch == nil && len(f.Blind) == 0)
 }
+
+// TestStalledConnectionsRoute: the entry that a stuck connection uses is told, of several
+// metrics and of another table, as ip route has it.
+func TestStalledConnectionsRoute(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		route      *netlink.Route
+	}{
+		{"on the link", "10.9.0.0/24", nil},
+		{"with a metric and an MTU", "10.9.0.2 metric 77", &netlink.Route{Priority: 77, MTU: 1400}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := twoHosts(t)
+			fd := h.connected(t)
+			link, err := netlink.LinkByName("va")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.route != nil {
+				c.route.LinkIndex, c.route.Scope = link.Attrs().Index, netlink.SCOPE_LINK
+				_, c.route.Dst, _ = net.ParseCIDR("10.9.0.2/32")
+				if err := netlink.RouteAdd(c.route); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h.on(t, h.there, func() {
+				there, err := netlink.LinkByName("vb")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := netlink.LinkSetARPOff(there); err != nil {
+					t.Fatal(err)
+				}
+				if err := netlink.AddrDel(there, &netlink.Addr{IPNet: &net.IPNet{IP: net.IPv4(10, 9, 0, 2), Mask: net.CIDRMask(24, 32)}}); err != nil {
+					t.Fatal(err)
+				}
+			})
+			unix.Write(fd, []byte("hello"))
+			time.Sleep(800 * time.Millisecond) // two timeouts
+			f := observe(t, 2, 20*time.Millisecond)
+			rows := f.Tables["flow_route"]
+			expect(t, "flow_route", rows, len(rows) == 1 && rows[0]["name"] == c.want && rows[0]["stalled"] == 1.0 && rows[0]["link"] == "va")
+			if len(rows) == 1 && c.route != nil {
+				expect(t, "its MTU", rows[0], rows[0]["mtu"] == 1400.0 && rows[0]["table"] == 254.0)
+			}
+		})
+	}
+}

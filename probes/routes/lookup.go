@@ -140,9 +140,8 @@ func (s *Source) ask(ctx context.Context, t *inetdiag.Pair) (routing, error) {
 	return answer, err
 }
 
-// lookup is RTM_GETROUTE, as `ip route get` sends it.
-func (s *Source) lookup(ctx context.Context, to, from netip.Addr, uid uint32) (routing, error) {
-	order := binary.NativeEndian
+// question is the body of RTM_GETROUTE for one destination.
+func question(to, from netip.Addr, uid uint32) []byte {
 	request := make([]byte, unix.SizeofRtMsg, 64)
 	request[0], request[1] = unix.AF_INET, uint8(to.BitLen())
 	if to.Is6() {
@@ -153,9 +152,13 @@ func (s *Source) lookup(ctx context.Context, to, from netip.Addr, uid uint32) (r
 		request[2] = uint8(from.BitLen())
 		request = attribute(request, unix.RTA_SRC, from.AsSlice())
 	}
-	request = attribute(request, unix.RTA_UID, order.AppendUint32(nil, uid))
+	return attribute(request, unix.RTA_UID, binary.NativeEndian.AppendUint32(nil, uid))
+}
+
+// lookup is RTM_GETROUTE, as `ip route get` sends it.
+func (s *Source) lookup(ctx context.Context, to, from netip.Addr, uid uint32) (routing, error) {
 	var answer routing
-	err := s.conn.get(ctx, unix.RTM_GETROUTE, request, func(b []byte) error {
+	err := s.conn.get(ctx, unix.RTM_GETROUTE, question(to, from, uid), func(b []byte) error {
 		r, ok := parseRoute(b)
 		if !ok {
 			return errors.New("rtnetlink: a route that can't be read")

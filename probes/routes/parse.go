@@ -84,6 +84,9 @@ type Refusal struct {
 	Source   netip.Prefix `json:"source"`
 	Priority uint32       `json:"priority,omitempty"`
 	Partial  bool         `json:"partial,omitempty"` // the rule has further conditions
+	// Wider: a route to somewhere catches its destinations once it is gone, of the same
+	// table or, where that is not the main one, of the main one.
+	Wider bool `json:"wider,omitempty"`
 	// Sockets are TCP sockets that the kernel refuses to route and that it
 	// covers; Addrs their remote addresses, at most maxLookups.
 	Sockets int          `json:"sockets"`
@@ -103,6 +106,8 @@ type route struct {
 	oif         int
 	metric      uint32
 	cloned      bool
+	mtu         uint32 // of its own (RTAX_MTU), 0 for none
+	learned     bool   // from a router advertisement, or it expires
 }
 
 // parseRoute reads an rtmsg with its attributes.
@@ -112,7 +117,7 @@ func parseRoute(b []byte) (r route, ok bool) {
 	}
 	order := binary.NativeEndian
 	family, bits := b[0], int(b[1])
-	r = route{kind: b[7], table: uint32(b[4]), cloned: order.Uint32(b[8:])&unix.RTM_F_CLONED != 0}
+	r = route{kind: b[7], table: uint32(b[4]), cloned: order.Uint32(b[8:])&unix.RTM_F_CLONED != 0, learned: b[5] == unix.RTPROT_RA}
 	addr := anywhere(family)
 	for kind, value := range attributes(b[unix.SizeofRtMsg:]) {
 		switch {
@@ -128,10 +133,28 @@ func parseRoute(b []byte) (r route, ok bool) {
 			r.metric = order.Uint32(value)
 		case kind == unix.RTA_GATEWAY, kind == unix.RTA_VIA, kind == unix.RTA_MULTIPATH:
 			r.gateways = append(r.gateways, gateways(kind, value)...)
+		case kind == unix.RTA_METRICS:
+			r.mtu = metricMTU(value)
+		case kind == unix.RTA_CACHEINFO:
+			r.learned = r.learned || expires(value)
 		}
 	}
 	r.destination = netip.PrefixFrom(addr, bits)
 	return r, r.destination.IsValid()
+}
+
+// expires reads rta_expires of a struct rta_cacheinfo.
+func expires(cache []byte) bool {
+	return len(cache) >= 12 && binary.NativeEndian.Uint32(cache[8:]) != 0
+}
+
+func metricMTU(metrics []byte) (mtu uint32) {
+	for kind, value := range attributes(metrics) {
+		if kind == unix.RTAX_MTU && len(value) >= 4 {
+			mtu = binary.NativeEndian.Uint32(value)
+		}
+	}
+	return mtu
 }
 
 // gateways reads the next hops of a route: one address, one of another family

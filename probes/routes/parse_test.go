@@ -101,6 +101,68 @@ func TestFactsOverLooks(t *testing.T) {
 	}
 }
 
+// TestUsedRoutes: of each route the look with most stalled connections counts, under
+// the name that ip route takes.
+func TestUsedRoutes(t *testing.T) {
+	used := func(prefix string, table, metric uint32, stalled int, rto uint32) Used {
+		return Used{Destination: netip.MustParsePrefix(prefix), Table: table, Metric: metric, Stalled: stalled, RTO: rto, To: netip.MustParseAddr("10.0.0.9")}
+	}
+	first, second := &Reading{}, &Reading{}
+	first.Used = []Used{used("0.0.0.0/0", 254, 0, 2, 400_000), used("10.66.1.0/24", 254, 77, 5, 0)}
+	second.Used = []Used{used("0.0.0.0/0", 254, 0, 3, 1_600_000), used("10.66.1.0/24", 254, 77, 1, 200_000), used("::/0", 100, 1024, 1, 0), used("10.9.9.9/32", 254, 0, 1, 0)}
+	f := fact.New(fact.Reading{}.At, 5)
+	New(nil, true).Facts([]fact.Reading{{Data: first}, {Data: second}}, f)
+	want := []fact.Row{
+		{"name": "default", "stalled": 3.0, "rto_ms": 1600.0, "table": 254.0, "ipv6": false, "mtu": 0.0, "on_link": true},
+		{"name": "10.66.1.0/24 metric 77", "stalled": 5.0, "rto_ms": nil},
+		{"name": "::/0 metric 1024 table 100", "stalled": 1.0, "ipv6": true},
+		{"name": "10.9.9.9", "stalled": 1.0},
+	}
+	rows := f.Tables["flow_route"]
+	if len(rows) != len(want) {
+		t.Fatalf("rows: %v", rows)
+	}
+	for i, row := range want {
+		for field, v := range row {
+			if rows[i][field] != v {
+				t.Errorf("%s of %v: %v, want %v", field, row["name"], rows[i][field], v)
+			}
+		}
+	}
+	unseen := fact.New(fact.Reading{}.At, 5)
+	New(nil, true).Facts([]fact.Reading{{Data: &Reading{NoSockets: "denied"}}}, unseen)
+	if _, looked := unseen.Tables["flow_route"]; looked {
+		t.Error("the sockets were not seen, yet their routes are told")
+	}
+}
+
+// TestWider: whether a removed route leaves a way.
+func TestWider(t *testing.T) {
+	ways := map[way]bool{
+		{254, netip.MustParsePrefix("10.0.0.0/8")}: true, {100, netip.MustParsePrefix("0.0.0.0/0")}: true, {254, netip.MustParsePrefix("192.0.2.0/24")}: true,
+	}
+	for _, c := range []struct {
+		kind, to string
+		table    uint32
+		want     bool
+	}{
+		{"blackhole", "10.1.0.0/16", 254, true},
+		{"blackhole", "11.1.0.0/16", 254, false},
+		{"unreachable", "11.1.0.0/16", 100, true},
+		{"unreachable", "10.1.0.0/16", 77, true}, // the main table is asked next
+		{"throw", "10.1.0.0/16", 77, false},      // it has been asked already
+		{"throw", "10.1.0.0/16", 254, true},
+		{"prohibit", "192.0.2.0/24", 254, true}, // of a higher metric
+		{"prohibit", "192.0.0.0/16", 254, false},
+		{"unreachable", "2001:db8::/32", 254, false},
+	} {
+		r := Refusal{Type: c.kind, Destination: netip.MustParsePrefix(c.to), Table: c.table}
+		if got := r.wider(ways); got != c.want {
+			t.Errorf("%s %s table %d: %v", c.kind, c.to, c.table, got)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(message(routeHeader(unix.AF_INET, 24, 254, unix.RTN_UNICAST), attribute(nil, unix.RTA_DST, []byte{10, 0, 0, 0})))
 	f.Add(message(routeHeader(unix.AF_INET6, 200, 0, 6), attribute(nil, unix.RTA_MULTIPATH, []byte{9, 0, 0, 0, 1, 0, 0, 0, 4})))

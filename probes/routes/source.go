@@ -38,6 +38,7 @@ type Reading struct {
 	Links      map[int]string `json:"links"` // names by interface index
 	Refusals   []Refusal      `json:"refusals"`
 	Unroutable int            `json:"unroutable"` // sockets whose destination is refused
+	Used       []Used         `json:"used"`       // the routes of connections that stand still
 	// Default4 and Default6 say whether some table has a default route. Two halves
 	// of the address space, as VPNs set them up, count as one.
 	Default4  bool   `json:"default4"`
@@ -56,6 +57,7 @@ const (
 	maxRefusals   = 256
 	maxRoutes     = 50_000
 	maxLookups    = 64
+	maxStalled    = 32 // destinations of connections that stand still, whose route is asked for
 	// A part of the look that took long is not repeated before this many times
 	// as long have passed.
 	restFactor = 50
@@ -152,6 +154,9 @@ func (s *Source) look(ctx context.Context) (*Reading, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.askForStalled(ctx, r); err != nil {
+		return nil, err
+	}
 	return r, s.readNeighbours(ctx, r, hops)
 }
 
@@ -234,12 +239,16 @@ func (s *Source) readRoutes(ctx context.Context) error {
 	s.refusals, s.gateways = nil, map[netip.Addr]bool{}
 	s.default4, s.default6, s.ipv6, s.truncated = false, false, false, false
 	n := 0
+	ways := map[way]bool{}
 	err := s.conn.dump(ctx, unix.RTM_GETROUTE, make([]byte, unix.SizeofRtMsg), func(b []byte) error {
 		if n++; n > maxRoutes {
 			return errEnough
 		}
 		if r, ok := parseRoute(b); ok {
 			s.addRoute(&r)
+			if r.kind == unix.RTN_UNICAST && !r.cloned {
+				ways[way{r.table, r.destination}] = true
+			}
 		}
 		return nil
 	})
@@ -250,6 +259,9 @@ func (s *Source) readRoutes(ctx context.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("list routes: %w", err)
+	}
+	for i := range s.refusals {
+		s.refusals[i].Wider = s.refusals[i].wider(ways)
 	}
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
 		request := make([]byte, ruleHeader)
@@ -271,6 +283,24 @@ func (s *Source) readRoutes(ctx context.Context) error {
 var refusalTypes = map[uint8]string{
 	unix.RTN_BLACKHOLE: "blackhole", unix.RTN_UNREACHABLE: "unreachable",
 	unix.RTN_PROHIBIT: "prohibit", unix.RTN_THROW: "throw",
+}
+
+// way is a route to somewhere, as far as it tells what it catches.
+type way struct {
+	table uint32
+	to    netip.Prefix
+}
+
+// wider says whether one of the ways catches what the refusal does once it is gone. A
+// throw has let the lookup go on to other tables already.
+func (r *Refusal) wider(ways map[way]bool) bool {
+	for bits := r.Destination.Bits(); bits >= 0; bits-- {
+		to := netip.PrefixFrom(r.Destination.Addr(), bits).Masked()
+		if ways[way{r.Table, to}] || r.Type != "throw" && ways[way{unix.RT_TABLE_MAIN, to}] {
+			return true
+		}
+	}
+	return false
 }
 
 // isIPv6Network says whether the route leads further than link-local addresses do.

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -25,7 +26,7 @@ var (
 		"net.ipv4.tcp_max_reordering", "net.ipv4.tcp_slow_start_after_idle", "net.ipv6.conf.all.forwarding",
 		"net.ipv4.tcp_tw_recycle", "net.ipv4.tcp_low_latency", "net.ipv4.tcp_adv_win_scale", "net.ipv4.icmp_ratelimit",
 		"net.ipv4.ipfrag_high_thresh", "net.ipv6.ip6frag_high_thresh", "net.netfilter.nf_conntrack_tcp_loose",
-		"vm.min_free_kbytes",
+		"net.ipv4.ip_default_ttl", "net.ipv4.tcp_ecn_fallback", "net.ipv4.tcp_syn_linear_timeouts", "vm.min_free_kbytes",
 	}
 	texts = []string{
 		"net.core.default_qdisc", "net.core.flow_limit_cpu_bitmap", "net.ipv4.tcp_congestion_control",
@@ -101,6 +102,7 @@ func (*Source) Facts(readings []fact.Reading, f *fact.Facts) {
 	}
 	r.memory(f)
 	r.forwards(f)
+	r.synGivesUp(f)
 	r.ports(f)
 	r.rpFilterRows(f)
 	r.unseen(f)
@@ -131,6 +133,24 @@ func (r *Reading) forwards(f *fact.Facts) {
 	if v6 := r.Values["net.ipv6.conf.all.forwarding"]; known {
 		f.Flag("host.forwards", v4 == "1" || v6 == "1" || v6 == "2")
 	}
+}
+
+// synGivesUp tells for how long connect() tries where nobody answers: after the first
+// second, tcp_syn_linear_timeouts more of a second each (Linux 6.5), then
+// tcp_syn_retries that double, up to TCP_RTO_MAX of 120 s (tcp_write_timeout() and
+// tcp_retransmit_timer() in net/ipv4/tcp_timer.c).
+func (r *Reading) synGivesUp(f *fact.Facts) {
+	const linearKey = "net.ipv4.tcp_syn_linear_timeouts"
+	retries, err := strconv.Atoi(r.Values["net.ipv4.tcp_syn_retries"])
+	linear, err2 := strconv.Atoi(cmp.Or(r.Values[linearKey], "0"))
+	if err != nil || err2 != nil || retries < 0 || linear < 0 || slices.Contains(r.Refused, linearKey) {
+		return
+	}
+	seconds := float64(linear)
+	for i := range min(retries, 255) + 1 {
+		seconds += float64(min(1<<min(i, 7), 120))
+	}
+	f.Gauge("tcp.syn_gives_up_s", seconds)
 }
 
 // ports counts the ephemeral ports: the range without those reserved.

@@ -61,6 +61,13 @@ func TestSettings(t *testing.T) {
 		{"an old kernel's settings", map[string]string{"net.ipv4.tcp_tw_recycle": "1", "vm.min_free_kbytes": "67584"}, map[string]any{
 			"sysctl.net.ipv4.tcp_tw_recycle": 1.0, "sysctl.vm.min_free_kbytes": 67584.0, "sysctl.net.ipv4.tcp_low_latency": nil,
 		}, 1},
+		{"attempts of a kernel of today", map[string]string{"net.ipv4.tcp_syn_retries": "6", "net.ipv4.tcp_syn_linear_timeouts": "4", "net.ipv4.ip_default_ttl": "64"}, map[string]any{
+			"tcp.syn_gives_up_s": 131.0, "sysctl.net.ipv4.ip_default_ttl": 64.0,
+		}, 1},
+		{"attempts before Linux 6.5", map[string]string{"net.ipv4.tcp_syn_retries": "6"}, map[string]any{"tcp.syn_gives_up_s": 127.0}, 1},
+		{"one attempt", map[string]string{"net.ipv4.tcp_syn_retries": "1", "net.ipv4.tcp_syn_linear_timeouts": "4"}, map[string]any{"tcp.syn_gives_up_s": 7.0}, 1},
+		{"attempts up to the longest timeout", map[string]string{"net.ipv4.tcp_syn_retries": "9"}, map[string]any{"tcp.syn_gives_up_s": 487.0}, 1},
+		{"attempts that are no number", map[string]string{"net.ipv4.tcp_syn_retries": "x"}, map[string]any{"tcp.syn_gives_up_s": nil}, 1},
 		{"forwards IPv6 only", map[string]string{"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "1"}, map[string]any{"host.forwards": true}, 1},
 		{"receive buffers", map[string]string{"net.ipv4.tcp_rmem": "4096 131072 6291456", "net.ipv4.tcp_wmem": "4096 16384"}, map[string]any{
 			"tcp_rmem.min": 4096.0, "tcp_rmem.max": 6291456.0, "tcp_wmem.max": nil,

@@ -99,6 +99,7 @@ func (w *window) states(f *fact.Facts) {
 		return n
 	}
 	f.Gauge("tcp.established", of(inetdiag.Established))
+	f.Gauge("tcp.keepalive_armed", w.most(func(r *Reading) uint32 { return r.KeepaliveArmed }))
 	f.Gauge("tcp.time_wait", of(inetdiag.TimeWait))
 	f.Gauge("tcp.close_wait", of(inetdiag.CloseWait))
 	f.Gauge("tcp.fin_wait", of(inetdiag.FinWait1, inetdiag.FinWait2, inetdiag.LastAck, inetdiag.Closing))
@@ -218,6 +219,9 @@ func (w *window) trouble(f *fact.Facts) {
 		small += when(stuck.Small, n)
 		onlyLarge += when(stuck.FullSize && stuck.SmallBefore, n)
 		idle += when(stuck.AfterIdle, n)
+	}
+	if all > 0 {
+		f.Gauge("tcp.stalled_rto_max_ms", float64(w.last().StuckRTO)/1000)
 	}
 	f.Gauge("tcp.flows_stalled", all)
 	f.Gauge("tcp.flows_stalled_full_size", full)

@@ -57,6 +57,10 @@ type Reading struct {
 	// looks in a row; the last entry also holds those beyond.
 	Unread []uint32 `json:"unread,omitempty"`
 	Stuck  []Stuck  `json:"stuck,omitempty"`
+	// StuckRTO is the longest retransmission timeout of those in Stuck, in us.
+	StuckRTO uint32 `json:"stuck_rto"`
+	// KeepaliveArmed counts the established sockets whose keepalive timer runs.
+	KeepaliveArmed uint32 `json:"keepalive_armed"`
 
 	SenderRTTs  []RTT `json:"sender_rtts,omitempty"` // samples
 	RetransRTTs []RTT `json:"retrans_rtts,omitempty"`

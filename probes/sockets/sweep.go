@@ -91,6 +91,9 @@ func (s *sweep) socket(k *inetdiag.Socket) {
 	s.shown++
 	r.HasMem = r.HasMem || k.HasMem
 	r.InfoLen = max(r.InfoLen, k.InfoLen)
+	if k.State == inetdiag.Established && k.Timer == inetdiag.TimerKeepalive {
+		r.KeepaliveArmed++
+	}
 	switch k.State {
 	case inetdiag.Listen:
 		s.listener(k)

@@ -84,6 +84,7 @@ func (s *sweep) lossTrouble(k *inetdiag.Socket, m *remembered, growth *Counters,
 		return
 	}
 	stuck := inFlight(k)
+	s.r.StuckRTO = max(s.r.StuckRTO, i.RTO)
 	s.stuck[Stuck{
 		Looks: s.look - m.progress, Backoff: min(i.Backoff, 4),
 		FullSize: stuck >= uint64(i.SndMSS), Small: stuck < uint64(i.SndMSS)/2 || smallTailStuck(k),

@@ -13,6 +13,8 @@ type Pair struct {
 	UID           uint32 // of the first socket found; policy rules can ask for it
 	Sockets       int    // all of them
 	Sending       int    // those with something to send
+	Stalled       int    // established ones whose data was sent again by a timeout, and is not acknowledged yet
+	RTO           uint32 // the longest retransmission timeout of these, in us; 0 if tcp_info was not asked for
 }
 
 // maxPairs bounds the different pairs kept. A host with more peers is shown in
@@ -55,6 +57,10 @@ func (p *Pairs) Add(s *Socket) {
 	p.list[i].Sockets++
 	if opening || s.WQueue > 0 {
 		p.list[i].Sending++
+	}
+	if !opening && s.Timer == TimerRetransmit && s.Retrans > 0 {
+		p.list[i].Stalled++
+		p.list[i].RTO = max(p.list[i].RTO, s.Info.RTO)
 	}
 }
 
