@@ -260,7 +260,7 @@ func routeCommands(x Setting) (show, run *yaml.Node, reached string, ok bool) {
 		return show, argv("ip", r.family, "route", "del", r.kind, r.to, "table", r.table), `\A\s*\Z`, true
 	}
 	words, err := shellWords(x.Words.Run)
-	if x.Was == nil || err != nil || len(words) == 0 {
+	if x.Was == nil || err != nil || len(words) == 0 || ofSeveral(c.Of) {
 		return nil, nil, "", false
 	}
 	reached = `\b` + c.Field + ` (lock )?` + regexp.QuoteMeta(c.To) + `(ms)?\b`

@@ -117,6 +117,9 @@ func (s *shell) kind(x Setting) (words, why string) {
 	case "qdisc":
 		return s.queueKind(x)
 	case "route":
+		if ofSeveral(c.Of) {
+			return "", "the script does not tell routes of several metrics apart"
+		}
 		r := routeOf(c.Of)
 		more = fmt.Sprintf(" family=%s type=%s table=%s", r.family, quote(r.kind), quote(r.table))
 		c.Of = r.to
@@ -257,6 +260,10 @@ func sysctlFile(key string) string {
 
 // route is a route in the words of ip(8).
 type routeWords struct{ family, kind, to, table string }
+
+// ofSeveral tells whether a route is named by its metric: there are others to the same
+// destination, and ip route show prints them all.
+func ofSeveral(of string) bool { return strings.Contains(of, " metric ") }
 
 // routeOf reads the route that a change names: [TYPE] DESTINATION [table N].
 func routeOf(of string) routeWords {
