@@ -147,6 +147,8 @@ type applier struct {
 	kept, failed, refused, others int
 	// before is the observation with which the next step is compared.
 	before *fact.Facts
+	// first is the diagnosis from which the plan follows.
+	first *checklist.Diagnosis
 	// done are the causes for which a step that was kept did what it is for.
 	done map[string]bool
 }
@@ -169,6 +171,7 @@ func (a *applier) run() error {
 	}
 	a.before = a.c.Facts
 	d := a.c.Diagnose()
+	a.first = d
 	steps := a.c.Plan(d)
 	a.say("%s", strings.ToUpper(string(d.Verdict))+": "+verdictLine(d))
 	if a.note != "" {
@@ -211,8 +214,12 @@ func (a *applier) finish(steps int) error {
 		return fmt.Errorf("step %d is not whydrop's to take", a.o.step)
 	case a.kept > 0:
 		for _, f := range a.c.Diagnose().Named() {
+			head := "New since, perhaps of the change itself"
+			if before := a.first.Finding(f.Cause.ID); before != nil && before.Named() {
+				head = "Still there"
+			}
 			if !a.done[f.Cause.ID] {
-				a.say("\nStill there: %s (%.0f %% likely). whydrop diagnose tells more.", f.Cause.Title, f.Probability*100)
+				a.say("\n%s: %s (%.0f %% likely). whydrop diagnose tells more.", head, f.Cause.Title, f.Probability*100)
 			}
 		}
 	}

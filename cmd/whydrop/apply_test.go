@@ -48,7 +48,7 @@ func TestApplyByHand(t *testing.T) {
 	t.Parallel() // both wait most of the time
 	c := sickConsole(t, "rp-filter")
 	const (
-		apply  = "whydrop apply --duration 2s --watch 2s --step 2 --confirm 12s"
+		apply  = "whydrop apply --duration 2s --watch 2s --step 1 --confirm 12s"
 		value  = "sysctl net.ipv4.conf.backup0.rp_filter"
 		before = "rp_filter = 0"
 	)
@@ -120,15 +120,15 @@ func TestApplyWithoutTerminal(t *testing.T) {
 	c.shows(apply+"--confirm 5s", "end=2")
 	c.shows(apply+"--confirm 11s", "end=2")
 	c.shows(apply+"--step 9 --yes", "end=2")
-	c.shows("mount -o bind,ro /proc/sys /proc/sys; "+apply+"--yes --step 2", "mounted read-only")
-	c.shows(apply+"--yes --step 2", "end=1")
+	c.shows("mount -o bind,ro /proc/sys /proc/sys; "+apply+"--yes --step 1", "mounted read-only")
+	c.shows(apply+"--yes --step 1", "end=1")
 	c.shows("umount /proc/sys; "+apply+"--yes", "end=0")
 	c.shows(value, "rp_filter = 2")
 	c.shows("whydrop rollback --all", "taken back")
 	c.shows(value, "rp_filter = 0")
 
 	// Killed together with its guard, as by a power cut: the next whydrop takes it back.
-	c.shows("whydrop apply --duration 2s --watch 20s --step 2 --yes > /run/out 2>&1 & P=$!; until grep -q Applied /run/out; do sleep 0.1; done; kill -9 $(pgrep -P $P -f guard-changes) $P; "+value, "rp_filter = 2")
+	c.shows("whydrop apply --duration 2s --watch 20s --step 1 --yes > /run/out 2>&1 & P=$!; until grep -q Applied /run/out; do sleep 0.1; done; kill -9 $(pgrep -P $P -f guard-changes) $P; "+value, "rp_filter = 2")
 	c.shows("whydrop diagnose --duration 1s > /run/out", "took back what an earlier run left half done: Set the interface")
 	c.shows(value, "rp_filter = 0")
 }
