@@ -136,11 +136,43 @@ const tick = 64e-9
 
 // withBurst adds the size of the bucket that the first options have, in bytes, to
 // the second: the options themselves hold it only as the time that it takes to fill,
-// rounded down, and a bucket that is one byte too small passes no full packet.
+// rounded down, and a bucket that is one byte too small passes no full packet. Where no
+// number of bytes takes just that time, it was given as a time, and stays one.
 func withBurst(of, to []byte) []byte {
 	next := object{Attributes: splitAttributes(to)}
-	next = next.with(tbfBurst, binary.NativeEndian.AppendUint32(nil, uint32(bucket(of))))
+	given := object{Attributes: splitAttributes(of)}.get(tbfBurst) != nil
+	size, exact := bucket(of), false
+	if !given && tbfRate(of) == tbfRate(to) {
+		if size, exact = filledIn(of); !exact {
+			return next.with(tbfBurst, nil).message()
+		}
+	}
+	next = next.with(tbfBurst, binary.NativeEndian.AppendUint32(nil, uint32(size)))
 	return next.message()
+}
+
+// filledIn is the largest number of bytes for which the kernel computes the time that
+// the options of a tbf have: psched_ratecfg_precompute() and psched_l2t_ns() in
+// net/sched/sch_generic.c and include/net/sch_generic.h.
+func filledIn(options []byte) (size uint64, exact bool) {
+	body := object{Attributes: splitAttributes(options)}.get(tbfParms)
+	rate, ticks := tbfRate(options), word32(body, 28)
+	if rate == 0 || len(body) < tbfSize || body[1]&0xf > 1 { // ATM cells
+		return 0, false
+	}
+	overhead := uint64(binary.NativeEndian.Uint16(body[2:]))
+	factor, shift := uint64(1e9), 0
+	for factor/rate&(1<<31) == 0 && factor>>63 == 0 {
+		factor, shift = factor<<1, shift+1
+	}
+	mult := factor / rate & math.MaxUint32
+	about := burstBytes(rate, ticks)
+	for size = about + 2; size+overhead > overhead && size+4 > about; size-- {
+		if (size+overhead)*mult>>shift>>6 == ticks {
+			return size, size <= math.MaxUint32
+		}
+	}
+	return 0, false
 }
 
 // bucket is the size of the bucket of a tbf with these options, in bytes.
