@@ -391,9 +391,13 @@ func TestStalledConnectionsRoute(t *testing.T) {
 				}
 			})
 			unix.Write(fd, []byte("hello"))
-			time.Sleep(800 * time.Millisecond) // two timeouts
-			f := observe(t, 2, 20*time.Millisecond)
-			rows := f.Tables["flow_route"]
+			var rows []fact.Row
+			for range 20 { // it takes two timeouts, each twice as long as the one before
+				time.Sleep(300 * time.Millisecond)
+				if rows = observe(t, 2, 20*time.Millisecond).Tables["flow_route"]; len(rows) > 0 {
+					break
+				}
+			}
 			expect(t, "flow_route", rows, len(rows) == 1 && rows[0]["name"] == c.want && rows[0]["stalled"] == 1.0 && rows[0]["link"] == "va")
 			if len(rows) == 1 && c.route != nil {
 				expect(t, "its MTU", rows[0], rows[0]["mtu"] == 1400.0 && rows[0]["table"] == 254.0)
