@@ -13,6 +13,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"whydrop/probes/fact"
@@ -34,7 +35,8 @@ type Source struct {
 	sysfs   string // holds module/: /sys
 	layouts layouts
 	files   procfile.Buffer
-	outside []string // /proc/PID of a process in the first namespace; nil: not looked for
+	outside []string          // /proc/PID of a process in the first namespace; nil: not looked for
+	copies  map[string][]byte // read in place of files if it is not nil
 }
 
 // New returns a source that reads the network namespace of the calling thread.
@@ -84,6 +86,20 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	if r.SNMP, err = s.layouts.parsePairs(b); err != nil {
 		return nil, fmt.Errorf("/proc/net/snmp: %w", err)
 	}
+	s.parts(r)
+	if _, err := os.Stat(filepath.Join(s.proc, "sys")); s.proc != "" && err != nil {
+		r.ProcessesOnly = true
+	}
+	for _, m := range []string{"esp4", "esp6", "ah4", "ah6"} {
+		if _, err := os.Stat(filepath.Join(s.sysfs, "module", m)); err == nil {
+			r.IPsec = true
+		}
+	}
+	return r, ctx.Err()
+}
+
+// parts reads the files that not every host has.
+func (s *Source) parts(r *Reading) {
 	s.part(r, "net/netstat", func(b []byte) (err error) { r.Netstat, err = s.layouts.parsePairs(b); return })
 	s.part(r, "net/snmp6", func(b []byte) (err error) { r.SNMP6, err = s.layouts.parseSNMP6(b); return })
 	s.part(r, "net/dev", func(b []byte) error { r.Multicast, r.Sent = parseDevices(b); return nil })
@@ -95,15 +111,24 @@ func (s *Source) Look(ctx context.Context) (any, error) {
 	s.part(r, "net/softnet_stat", func(b []byte) (err error) { r.CPUs, err = parseSoftnet(b); return })
 	s.part(r, "net/sockstat", func(b []byte) error { return r.sockets(b) })
 	s.part(r, "net/sockstat6", func(b []byte) error { return r.sockets(b) })
-	if _, err := os.Stat(filepath.Join(s.proc, "sys")); s.proc != "" && err != nil {
-		r.ProcessesOnly = true
-	}
-	for _, m := range []string{"esp4", "esp6", "ah4", "ah6"} {
-		if _, err := os.Stat(filepath.Join(s.sysfs, "module", m)); err == nil {
-			r.IPsec = true
+}
+
+// From is a reading of copies of the files, by their path below /proc ("net/snmp").
+// A file that is not among them leaves its part nil; the errors are those of files
+// that hold something else than they should.
+func From(files map[string][]byte) (*Reading, []error) {
+	s := &Source{copies: files}
+	r := &Reading{Unread: map[string]string{}}
+	s.part(r, "net/snmp", func(b []byte) (err error) { r.SNMP, err = s.layouts.parsePairs(b); return })
+	s.parts(r)
+	var errs []error
+	for _, file := range slices.Sorted(maps.Keys(r.Unread)) {
+		if why := r.Unread[file]; why != "" {
+			errs = append(errs, fmt.Errorf("/proc/%s: %s", file, why))
 		}
 	}
-	return r, ctx.Err()
+	r.Unread = nil
+	return r, errs
 }
 
 // part reads one file that not every host has, and hands it to parse.
@@ -121,7 +146,7 @@ func (s *Source) part(r *Reading, file string, parse func([]byte) error) {
 // only the machine's first one shows them: they are read by way of a process that is
 // in it, where there is one.
 func (s *Source) table(r *Reading, file string, parse func([]byte) error) {
-	if _, err := os.Stat(filepath.Join(s.root, file)); err != nil && s.outside == nil {
+	if _, err := os.Stat(filepath.Join(s.root, file)); err != nil && s.outside == nil && s.copies == nil {
 		s.outside = []string{}
 		for _, pid := range append([]int{1}, procfile.Ancestors(s.proc)...) {
 			root := filepath.Join(s.proc, strconv.Itoa(pid))
@@ -162,4 +187,13 @@ func (r *Reading) miss(file string, err error) {
 }
 
 // read returns a file's content; it is valid until the next read.
-func (s *Source) read(file string) ([]byte, error) { return s.files.Read(s.root, file, maxFile) }
+func (s *Source) read(file string) ([]byte, error) {
+	if s.copies == nil {
+		return s.files.Read(s.root, file, maxFile)
+	}
+	b, ok := s.copies[file]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return b, nil
+}
