@@ -76,6 +76,9 @@ func (c *Case) Answer(question string, a Answer) error {
 func (c *Case) Copy() *Case {
 	k := *c
 	k.Track = &Track{events: c.Track.Events()}
+	if c.Track != nil {
+		k.Track.last = c.Track.last
+	}
 	k.Answers, k.Applied = maps.Clone(c.Answers), slices.Clone(c.Applied)
 	return &k
 }
@@ -171,7 +174,9 @@ type scene struct {
 func newScene(f *fact.Facts, more map[string]any) *scene {
 	values := make(map[string]any, len(f.Values)+len(more))
 	for name, v := range f.Values {
-		values[name] = v.Now
+		if v.Now != nil { // a total alone is history
+			values[name] = v.Now
+		}
 	}
 	for name, v := range more {
 		values[name] = v

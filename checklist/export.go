@@ -243,20 +243,13 @@ func (x Setting) eachWord(put func(head, text string)) {
 
 // markdown writes the plan as its section of the report stands there.
 func (e *Export) markdown() ([]byte, error) {
-	t, err := (&Case{}).template()
-	if err != nil {
-		return nil, err
-	}
-	data := struct {
-		*Export
-		Plan []PlanStep
-	}{Export: e}
+	var steps []ReportStep
 	for _, s := range e.Steps {
-		data.Plan = append(data.Plan, s.PlanStep)
+		steps = append(steps, s.report())
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Plan for %s\n\n%s. Kernel %s, made at %s.\n", markdown(e.Host), markdown(e.Headline), markdown(e.Kernel), e.Made.UTC().Format("2006-01-02 15:04:05 UTC"))
-	err = t.ExecuteTemplate(&b, "plan", data)
+	fmt.Fprintf(&b, "# Plan for %s\n\n%s. Kernel %s, made at %s.\n", markdown(e.Host), markdown(e.Headline), markdown(e.Kernel), stamp(e.Made))
+	err := planMarkdown(&b, steps)
 	return []byte(b.String()), err
 }
 
@@ -323,24 +316,7 @@ func (e *Export) json() ([]byte, error) {
 		Observed: jsonObserved{e.Host, e.Kernel, e.Start.UTC(), round(e.Seconds, 3)},
 	}
 	for _, s := range e.Steps {
-		a := jsonAction{
-			Number: s.Number, Cause: s.Cause.ID, Remedy: s.Remedy.ID, Kind: s.Remedy.Kind, Title: s.Remedy.Title,
-			Unchecked: s.Unchecked, InsteadOf: s.Instead, Decision: s.Decision(), Current: s.Current, Value: s.Value, Calculation: s.Calculation,
-			Change: s.Change, Why: s.Why, Effect: s.Effect, Risk: s.Risk, Scope: s.Scope, Needs: s.Needs,
-			Runtime: s.Runtime, Persist: s.Persist, Keep: s.Keep, Rollback: s.Rollback, Verify: s.Verify, Ask: s.Ask,
-			Settings: []jsonSetting{},
-		}
-		for _, x := range s.Settings {
-			j := jsonSetting{Change: x.Change, Unread: x.Unread, Reached: x.Reached, Show: x.Words.Show, Run: x.Words.Run, Undo: x.Words.Undo, Keep: []jsonKept{}}
-			if x.Was != nil {
-				j.Was = &x.Was.Text
-			}
-			for _, k := range x.Words.Keep {
-				j.Keep = append(j.Keep, jsonKept(k))
-			}
-			a.Settings = append(a.Settings, j)
-		}
-		out.Steps = append(out.Steps, a)
+		out.Steps = append(out.Steps, s.action())
 	}
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
@@ -351,6 +327,28 @@ func (e *Export) json() ([]byte, error) {
 		high, low := utf16.EncodeRune(r)
 		return fmt.Sprintf(`\u%04x\u%04x`, high, low)
 	})), err
+}
+
+// action is a step as PlanSchema has it.
+func (s ExportStep) action() jsonAction {
+	a := jsonAction{
+		Number: s.Number, Cause: s.Cause.ID, Remedy: s.Remedy.ID, Kind: s.Remedy.Kind, Title: s.Remedy.Title,
+		Unchecked: s.Unchecked, InsteadOf: s.Instead, Decision: s.Decision(), Current: s.Current, Value: s.Value, Calculation: s.Calculation,
+		Change: s.Change, Why: s.Why, Effect: s.Effect, Risk: s.Risk, Scope: s.Scope, Needs: s.Needs,
+		Runtime: s.Runtime, Persist: s.Persist, Keep: s.Keep, Rollback: s.Rollback, Verify: s.Verify, Ask: s.Ask,
+		Settings: []jsonSetting{},
+	}
+	for _, x := range s.Settings {
+		j := jsonSetting{Change: x.Change, Unread: x.Unread, Reached: x.Reached, Show: x.Words.Show, Run: x.Words.Run, Undo: x.Words.Undo, Keep: []jsonKept{}}
+		if x.Was != nil {
+			j.Was = &x.Was.Text
+		}
+		for _, k := range x.Words.Keep {
+			j.Keep = append(j.Keep, jsonKept(k))
+		}
+		a.Settings = append(a.Settings, j)
+	}
+	return a
 }
 
 // escaped is YAML or JSON, whose texts stand in double quotes, without what a

@@ -2,6 +2,7 @@ package checklist
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -14,6 +15,22 @@ import (
 // pageWidth is how wide the page is set: it still reads well in a ticket.
 const pageWidth = 96
 
+// observedBy says which host was observed, when and for how long, as far as that is
+// known: texts of other tools do not always tell.
+func observedBy(f *fact.Facts) string {
+	s := cmp.Or(f.Host, "a host that is not named")
+	if f.Kernel != "" {
+		s += ", kernel " + f.Kernel
+	}
+	if f.Seconds > 0 {
+		s += fmt.Sprintf(", observed for %.1f s", f.Seconds)
+	}
+	if !f.Start.IsZero() {
+		s += " from " + f.Start.UTC().Format("2006-01-02 15:04:05 UTC")
+	}
+	return s
+}
+
 // WritePage writes the diagnosis as plain text for people: the verdict first,
 // then the causes with their reasons, the ledger, what to do first, and what
 // could not be seen.
@@ -24,8 +41,7 @@ func (c *Case) WritePage(w io.Writer, d *Diagnosis) error {
 		f = fact.New(c.Started, 0)
 	}
 	p.line("", "%s", c.Headline(d))
-	p.line("", "%s, kernel %s, observed for %.1f s from %s", content.Show(f.Host), content.Show(f.Kernel), f.Seconds,
-		f.Start.UTC().Format("2006-01-02 15:04:05 UTC"))
+	p.line("", "%s", content.Show(observedBy(f)))
 	p.signs(d)
 	p.causes("Causes", d.Named())
 	if d.Verdict != Healthy {

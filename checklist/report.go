@@ -1,252 +1,280 @@
 package checklist
 
 import (
-	_ "embed"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"text/template"
 	"time"
-	"unicode"
+	"unicode/utf16"
 
 	"whydrop/content"
 	"whydrop/probes/fact"
 )
 
-//go:embed report.md.tmpl
-var reportTemplate string
+// ReportSchema names the format of the incident report as JSON.
+const ReportSchema = "whydrop.report/1"
 
-// reportData is what the template of the incident report sees.
-type reportData struct {
-	Case      *Case
-	Facts     *fact.Facts
-	Diagnosis *Diagnosis
-	Named     []*Finding
-	Suspects  []*Finding // not named, but the most likely of the rest
-	Plan      []PlanStep
-	Way       []Stop
-	Ledger    ledgerView
-	Measured  []Measurement
-	ByHand    []string
-	Further   []*content.InvestigationStep
-	Changes   []fact.Row // the ten newest, the boot's own aside
-	Raised    []fact.Row // history above its usual level
-	Drops     []fact.Row // what the kernel freed, by reason
-	DropFlows []fact.Row
-	Events    []Event
-	Next      []Step // what would tell enough to be worth the time
-	Answered  []*content.Question
-	// Unanswered are the numbers of the questions that nobody answered.
-	Unanswered []string
-	Written    time.Time
+// ReportFormats are the formats in which an incident report can be written.
+var ReportFormats = []string{"markdown", "html", "json"}
+
+// Report is an incident report as plain data: what all formats show, and what a
+// template of one's own sees. Texts are printable, with names from the host in them:
+// whoever shows them escapes what the format gives a meaning. As JSON it is
+// ReportSchema; times are UTC. It is the same for the same case, diagnosis and moment
+// of writing.
+type Report struct {
+	Schema  string    `json:"schema"`
+	Whydrop string    `json:"whydrop,omitempty"` // the version that wrote it
+	Written time.Time `json:"written"`
+	// Source is what the report was made from, where that is not the host itself: a
+	// recording, a case that was kept.
+	Source string `json:"source,omitempty"`
+	Title  string `json:"title"`
+	// Verdict is that of the last observation: fault, healthy or inconclusive.
+	Verdict  Verdict        `json:"verdict"`
+	Headline string         `json:"headline"` // the verdict in one sentence, for engineers
+	Summary  ReportSummary  `json:"summary"`  // for anybody
+	Observed jsonObserved   `json:"observed"` // the last observation
+	Session  *ReportSession `json:"session"`  // from the first observation to the last, null for a single one
+	// History says that there is one sample alone: totals, which do not tell what
+	// happens now. Then nothing is known to be well.
+	History bool `json:"history"`
+	// Symptoms and Notes are sentences: signs that something was wrong, and what is
+	// worth knowing beside the verdict.
+	Symptoms []string       `json:"symptoms"`
+	Notes    []string       `json:"notes"`
+	Timeline ReportTimeline `json:"timeline"`
+	// Raised are records of collectors of statistics that are above their usual
+	// level, Changes what changed on the host before, newest first.
+	Raised      ReportTable   `json:"raised"`
+	Changes     ReportTable   `json:"changes"`
+	Answers     []ReportReply `json:"answers"`
+	Unanswered  []string      `json:"unanswered"` // numbers of questions
+	Environment []ReportPair  `json:"environment"`
+	Way         ReportWay     `json:"way"`
+	Causes      []ReportCause `json:"causes"` // named, the most probable first
+	Gone        []ReportSpell `json:"gone"`   // named during the session, and no longer at its end
+	Suspects    []ReportCause `json:"suspects"`
+	// RuledOut are causes that something speaks against, NotJudged those of which
+	// too little is known; nothing speaks for them.
+	RuledOut     ReportTable  `json:"ruled_out"`
+	NotJudged    ReportTable  `json:"not_judged"`
+	Applied      []ReportDone `json:"applied"`
+	Plan         []ReportStep `json:"plan"`
+	Verification []string     `json:"verification"` // what shows that it is over
+	Open         ReportOpen   `json:"open"`
+	FollowUps    []string     `json:"follow_ups"` // an owner and a day are to be filled in
+	// Evidence are the rows of tables that reasons stand on.
+	Evidence []ReportTable `json:"evidence"`
+	Ledger   ReportLedger  `json:"ledger"`
+	// Drops are the kernel's own reasons, DropFlows the flows that lost most.
+	Drops     ReportTable     `json:"drops"`
+	DropFlows ReportTable     `json:"drop_flows"`
+	Measured  []Measurement   `json:"measured"`
+	Probes    []fact.Status   `json:"probes"`
+	Further   []ReportFurther `json:"further"`
+	ByHand    []string        `json:"by_hand"` // commands
+	Curves    []ReportCurve   `json:"curves"`  // over the session's time
 }
 
-// laneText says what was lost in one direction at a place, in bold if anything
-// was; what nobody could read is not zero.
-func laneText(l Lane) string {
-	switch {
-	case !l.Passes:
-		return ""
-	case l.Lost > 0:
-		return "**" + content.Show(l.Lost) + "**"
-	case l.Maybe > 0:
-		return content.Show(l.Maybe) + " that may be a loss"
-	case l.Unread == len(l.Places) && l.Unread > 0:
-		return "could not be read"
-	case len(l.Places) == 0:
-		return "nobody counts here"
-	case l.Unread > 0:
-		return "0, as far as it could be read"
+// ReportPair is a name and its value.
+type ReportPair struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// ReportSession is the time from the first observation to the last.
+type ReportSession struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// ReportTable is a table of texts. Left is the number of rows that it would have
+// beside those that it has.
+type ReportTable struct {
+	Title   string     `json:"title,omitempty"`
+	Columns []string   `json:"columns"`
+	Rows    [][]string `json:"rows"`
+	Left    int        `json:"left"`
+}
+
+// add appends a row, or counts it where the table has most rows already.
+func (t *ReportTable) add(most int, cells ...string) {
+	if len(t.Rows) >= most {
+		t.Left++
+		return
 	}
-	return "0"
+	t.Rows = append(t.Rows, cells)
 }
 
-// Measurement is one scalar fact with its raw values, for the evidence table.
-type Measurement struct {
-	Name  string
-	Means string
-	Unit  string
-	Now   string
-	Total string
+// table is an empty table.
+func table(columns ...string) ReportTable {
+	return ReportTable{Columns: columns, Rows: [][]string{}}
 }
 
-// template is the report's, with the plan in it as a part of its own.
-func (c *Case) template() (*template.Template, error) {
-	t, err := template.New("report").Funcs(template.FuncMap{
-		"md": markdown, "cell": of(cell), "code": of(codeCell), "command": codeSpan, "prose": content.Show,
-		"percent": func(p float64) string { return Percent(p) },
-		"num":     func(v float64) string { return content.Show(v) },
-		"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-		"title":   c.causeTitle, "join": strings.Join,
-		"answer": c.answerText, "lane": laneText,
-		"total": totalText,
-		"step":  c.stepTitle,
-		"why":   WhyNot,
-		"inc":   func(i int) int { return i + 1 }, "applied": c.applied,
-	}).Parse(reportTemplate)
-	if err != nil {
-		return nil, fmt.Errorf("report template: %w", err)
+// ReportReply is the answer to a question of the checklist, beside what was
+// measured.
+type ReportReply struct {
+	ID       string   `json:"id"`
+	Ask      string   `json:"ask"`
+	Answer   string   `json:"answer"`
+	Note     string   `json:"note,omitempty"`
+	Measured []string `json:"measured"`
+}
+
+// ReportFurther is a step of the investigation that looks for the causes.
+type ReportFurther struct {
+	Number   string   `json:"number"`
+	Title    string   `json:"title"`
+	Do       string   `json:"do"`
+	LookFor  string   `json:"look_for,omitempty"`
+	Commands []string `json:"commands"`
+}
+
+// Bounds of a report: beyond them what is left out is counted.
+const (
+	mostRows   = 40 // of a table
+	mostEvents = 80
+	mostOpen   = 12 // of a list
+)
+
+// Report makes the incident report of the case and its diagnosis, as written at a
+// moment.
+func (c *Case) Report(d *Diagnosis, written time.Time) *Report {
+	if c.Facts == nil {
+		k := *c
+		k.Facts = fact.New(c.Started, 0)
+		c = &k
 	}
-	return t, nil
+	f, places := c.Facts, c.Places(d)
+	r := &Report{
+		Schema: ReportSchema, Written: written.UTC(), Verdict: d.Verdict, Headline: c.Headline(d),
+		Observed: jsonObserved{f.Host, f.Kernel, f.Start.UTC(), round(f.Seconds, 3)},
+		Symptoms: orEmpty(d.Symptoms), Notes: orEmpty(d.Notes), Probes: orEmpty(f.Probes),
+		Unanswered: []string{}, Answers: []ReportReply{},
+	}
+	r.History = historyOnly(f)
+	r.Title = "Incident report: dropped TCP packets on " + r.host()
+	r.Session, r.Timeline = c.session(), c.timeline()
+	r.Raised, r.Changes = raised(f), changed(f)
+	c.replies(d, r)
+	r.Environment = c.environment()
+	r.Ledger = ledgerTables(c, places, d)
+	c.causes(d, r)
+	r.Way = c.way(d, places)
+	r.Plan, r.Applied = c.steps(d, written), c.done()
+	r.Verification = c.verification(r)
+	c.open(d, r)
+	r.FollowUps = r.followUps()
+	r.Evidence = c.evidenceTables(d)
+	r.Drops, r.DropFlows = freedTables(d.facts.facts, f)
+	r.Measured, r.ByHand, r.Further = c.measured(d), orEmpty(c.byHand(d)), c.further(d)
+	r.Curves = c.curves(d, places)
+	r.Summary = c.summary(d, r)
+	r.clean()
+	return r
+}
+
+// Watched tells when the host was watched, and of which part of that the measurements
+// are.
+func (r *Report) Watched() string {
+	o := r.Observed
+	if o.Seconds == 0 {
+		return "a sample or more of " + stamp(o.Start) + ", nobody knows how far apart"
+	}
+	if r.Session == nil || o.Start.Sub(r.Session.From) < 2*time.Second {
+		return fmt.Sprintf("%s s from %s on", content.Show(round(o.Seconds, 1)), stamp(o.Start))
+	}
+	return fmt.Sprintf("%s to %s; what is measured below is of the last %s s of that", stamp(r.Session.From), stamp(r.Session.To), content.Show(round(o.Seconds, 1)))
+}
+
+// historyOnly says whether facts have totals of counters, and of none how it grew.
+func historyOnly(f *fact.Facts) bool {
+	totals := false
+	for _, v := range f.Values {
+		if v.Total != nil && v.Now != nil {
+			return false
+		}
+		totals = totals || v.Total != nil
+	}
+	return totals
+}
+
+// From notes what the report was made from, and what is damaged or missing there.
+func (r *Report) From(source string, notes []string) {
+	r.Source = content.Show(source)
+	for _, n := range notes {
+		r.Open.Doubts = append(r.Open.Doubts, content.Show(n))
+	}
+}
+
+// host is the name of the host, as a text can tell it.
+func (r *Report) host() string {
+	if r.Observed.Host == "" {
+		return "a host"
+	}
+	return r.Observed.Host
 }
 
 // WriteReport writes the incident report as markdown (CommonMark with GFM
 // tables). It is the same for the same case and diagnosis, but for the moment
 // it was written.
 func (c *Case) WriteReport(w io.Writer, d *Diagnosis, written time.Time) error {
-	t, err := c.template()
-	if err != nil {
+	return c.Report(d, written).Write(w, "markdown")
+}
+
+// Write writes the report in one of ReportFormats.
+func (r *Report) Write(w io.Writer, format string) error {
+	switch format {
+	case "markdown":
+		return r.WriteAs(w, format, "report.md.tmpl", reportMarkdown)
+	case "html":
+		return r.WriteAs(w, format, "report.html.tmpl", reportHTML)
+	case "json":
+		return r.writeJSON(w)
+	}
+	return fmt.Errorf("there is no format %q: expected one of %s", format, strings.Join(ReportFormats, ", "))
+}
+
+// writeJSON writes the report in the format of ReportSchema, without a character
+// that a terminal should not get to see.
+func (r *Report) writeJSON(w io.Writer) error {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(r); err != nil {
 		return err
 	}
-	facts := c.Facts
-	if facts == nil {
-		facts = fact.New(c.Started, 0)
-	}
-	places := c.Places(d)
-	data := reportData{
-		Case: c, Facts: facts, Diagnosis: d, Named: d.Named(), Suspects: d.Suspects(3),
-		Plan: c.Plan(d), Way: Way(c.Hops(d), places), Ledger: viewLedger(places), Measured: c.measured(d), ByHand: c.byHand(d), Events: c.Track.Events(), Written: written,
-		Further: c.further(d), Next: worthwhile(d.Next),
-		Changes:   rowsWhere(facts, "change", 10, func(r fact.Row) bool { return r["at_boot"] != true }),
-		Raised:    rowsWhere(facts, "history", 20, func(r fact.Row) bool { return r["raised"] == true && r["trouble"] == true }),
-		Drops:     rowsWhere(d.facts.facts, "drop", 40, func(r fact.Row) bool { n, _ := r["packets"].(float64); return n > 0 }),
-		DropFlows: rowsWhere(facts, "drop_flow", 20, func(r fact.Row) bool { return r["loss"] != "no" }),
-	}
+	_, err := io.WriteString(w, escaped(b.String(), func(c rune) string {
+		high, low := utf16.EncodeRune(c)
+		return fmt.Sprintf(`\u%04x\u%04x`, high, low)
+	}))
+	return err
+}
+
+// replies fills in what the operator said, beside what was measured.
+func (c *Case) replies(d *Diagnosis, r *Report) {
 	for _, q := range c.Book.Questions() {
-		if _, ok := c.Answers[q.ID]; ok {
-			data.Answered = append(data.Answered, q)
-		} else {
-			data.Unanswered = append(data.Unanswered, q.ID)
+		a, ok := c.Answers[q.ID]
+		if !ok {
+			r.Unanswered = append(r.Unanswered, q.ID)
+			continue
 		}
-	}
-	return t.Execute(w, data)
-}
-
-// worthwhile leaves out steps that would tell next to nothing (below a twentieth
-// of a bit), and all but the first five.
-func worthwhile(steps []Step) []Step {
-	n := 0
-	for n < min(len(steps), 5) && steps[n].Bits >= 0.05 {
-		n++
-	}
-	return steps[:n]
-}
-
-// WhyNot says in a few words why a probe did not look: its error without the
-// probe's own name and the words that every such error has.
-func WhyNot(s fact.Status) string {
-	why := strings.TrimPrefix(s.Why, s.Name+": ")
-	return strings.Replace(why, ": "+fact.ErrUnavailable.Error()+":", ":", 1)
-}
-
-// of makes a function of texts one of any value of a fact.
-func of(f func(string) string) func(any) string {
-	return func(v any) string {
-		switch v := v.(type) {
-		case nil:
-			return f("")
-		case string:
-			return f(v)
-		default:
-			return f(content.Show(v))
+		reply := ReportReply{ID: q.ID, Ask: q.Ask, Answer: answerText(q, a), Note: a.Note, Measured: []string{}}
+		for _, e := range d.Evidence(q) {
+			if e.Complete && len(reply.Measured) < 4 {
+				reply.Measured = append(reply.Measured, e.Says)
+			}
 		}
+		r.Answers = append(r.Answers, reply)
 	}
 }
 
-// rowsWhere returns the first rows of a table for which a condition holds.
-func rowsWhere(f *fact.Facts, table string, most int, holds func(fact.Row) bool) []fact.Row {
-	var rows []fact.Row
-	for _, r := range f.Tables[table] {
-		if len(rows) < most && holds(r) {
-			rows = append(rows, r)
-		}
-	}
-	return rows
-}
-
-// ledgerView is the whole ledger as the report tells it.
-type ledgerView struct {
-	Moved, Before, Still []LedgerEntry
-	Unread               []unread
-}
-
-// unread is places that nobody could read for the same reason.
-type unread struct{ Why, Places string }
-
-func viewLedger(places []LedgerEntry) ledgerView {
-	var v ledgerView
-	for _, e := range places {
-		switch {
-		case e.Unknown != "":
-			v.addUnread(e)
-		case e.Drops > 0:
-			v.Moved = append(v.Moved, e)
-		case e.Total != nil && *e.Total > 0:
-			v.Before = append(v.Before, e)
-		default:
-			v.Still = append(v.Still, e)
-		}
-	}
-	return v
-}
-
-func (v *ledgerView) addUnread(e LedgerEntry) {
-	place := e.Hop + " " + e.Direction + ": " + e.Counter
-	for i, u := range v.Unread {
-		if u.Why == e.Unknown {
-			v.Unread[i].Places += "; " + place
-			return
-		}
-	}
-	v.Unread = append(v.Unread, unread{e.Unknown, place})
-}
-
-func totalText(total *float64) string {
-	if total == nil {
-		return content.Unknown
-	}
-	return content.Show(*total)
-}
-
-// Suspects returns the n most probable findings that are not named and that
-// something speaks for. What is very unlikely is told only if there is nothing
-// better.
-func (d *Diagnosis) Suspects(n int) []*Finding {
-	var suspects []*Finding
-	for _, f := range d.Findings {
-		likely := f.Probability >= closed || d.Verdict == Inconclusive
-		if !f.Named() && likely && len(f.For) > 0 && len(suspects) < n {
-			suspects = append(suspects, f)
-		}
-	}
-	return suspects
-}
-
-// Percent shows a probability as people say it: never 0 or 100.
-func Percent(p float64) string {
-	switch {
-	case p > 0.99:
-		return "> 99 %"
-	case p < 0.01:
-		return "< 1 %"
-	default:
-		return fmt.Sprintf("%.0f %%", p*100)
-	}
-}
-
-func (c *Case) causeTitle(id string) string {
-	if cause := c.Book.Cause(id); cause != nil {
-		return cause.Title
-	}
-	return id
-}
-
-func (c *Case) answerText(q *content.Question) string {
-	a, ok := c.Answers[q.ID]
-	if !ok {
-		return "not answered"
-	}
+// answerText is what was ticked, in words.
+func answerText(q *content.Question, a Answer) string {
 	var said []string
 	for _, id := range a.Options {
 		if id == content.DontKnow {
@@ -255,185 +283,59 @@ func (c *Case) answerText(q *content.Question) string {
 			said = append(said, o.Label)
 		}
 	}
-	text := strings.Join(said, "; ")
-	if a.Note != "" {
-		text = strings.TrimPrefix(text+". Note: "+a.Note, ". ")
-	}
-	return text
+	return strings.Join(said, "; ")
 }
 
-// stepTitle says what a suggested step is: the question, or what a probe could
-// not see and what would let it.
-func (c *Case) stepTitle(s Step) string {
-	if q := c.Book.Question(s.ID); s.Kind == "question" && q != nil {
-		return "ask " + q.ID + ": " + q.Ask
-	}
-	if s.Kind == "observe" {
-		return "observe for longer, so that more happens meanwhile: whydrop diagnose --duration " + s.ID
-	}
-	title := ""
-	for _, b := range c.blind() {
-		if b.Probe == s.ID && title == "" {
-			title = "see " + b.What
-			if b.Needs != "" {
-				title += " (needs " + b.Needs + ")"
-			}
+// environment tells what the host is.
+func (c *Case) environment() []ReportPair {
+	pairs := []ReportPair{{"Host", c.Facts.Host}, {"Kernel", c.Facts.Kernel}}
+	add := func(name, fact, unit string) {
+		if v, known := c.Facts.Values[fact]; known && v.Now != nil {
+			pairs = append(pairs, ReportPair{name, strings.TrimSpace(content.Show(v.Now) + " " + unit)})
 		}
 	}
-	if title == "" {
-		title = c.Book.Facts.Suggestion(s.ID)
+	add("Operating system", "host.os", "")
+	add("Up for", "host.uptime", "")
+	add("CPUs", "host.cpus", "")
+	if share, known := c.Facts.Num("memory.available_share"); known {
+		pairs = append(pairs, ReportPair{"Memory available", Percent(share)})
 	}
-	if title != "" {
-		return title
+	add("Container or network namespace", "host.container", "")
+	add("Connections established", "tcp.established", "")
+	add("Congestion control", "sysctl.net.ipv4.tcp_congestion_control", "")
+	add("Default qdisc", "sysctl.net.core.default_qdisc", "")
+	if links := interfaces(c.Facts); links != "" {
+		pairs = append(pairs, ReportPair{"Interfaces", links})
 	}
-	for _, p := range c.statuses() {
-		if p.Name == s.ID && p.Status != "ok" {
-			return "let the probe " + s.ID + " see: " + WhyNot(p)
-		}
-	}
-	return "let the probe " + s.ID + " see more"
+	return slices.DeleteFunc(pairs, func(p ReportPair) bool { return p.Value == "" })
 }
 
-func (c *Case) blind() []fact.Blind {
-	if c.Facts == nil {
-		return nil
-	}
-	return c.Facts.Blind
-}
-
-func (c *Case) statuses() []fact.Status {
-	if c.Facts == nil {
-		return nil
-	}
-	return c.Facts.Probes
-}
-
-// measured lists the scalar facts behind the diagnosis: those that reasons used
-// and every counter that moved.
-func (c *Case) measured(d *Diagnosis) []Measurement {
-	if c.Facts == nil {
-		return nil
-	}
-	used := map[string]bool{}
-	for _, f := range d.Findings {
-		if !f.Named() {
+// interfaces names those with an address, and what drives them.
+func interfaces(f *fact.Facts) string {
+	var names []string
+	left := 0
+	for _, link := range f.Tables["link"] {
+		name, _ := link["name"].(string)
+		if n, _ := link["addresses"].(float64); n == 0 || link["kind"] == "loopback" || name == "" {
 			continue
 		}
-		for _, r := range append(append([]Reason{}, f.For...), f.Against...) {
-			for name := range r.Facts {
-				used[name] = true
-			}
-		}
-	}
-	var rows []Measurement
-	for _, name := range c.Facts.Names() {
-		v := c.Facts.Values[name]
-		def := c.Book.Facts.Fact(name)
-		grew, _ := v.Now.(float64)
-		if def == nil || !used[name] && (v.Total == nil || grew == 0) {
+		if len(names) == 8 {
+			left++
 			continue
 		}
-		m := Measurement{Name: name, Means: def.Means, Unit: def.Unit, Now: content.Show(v.Now)}
-		if v.Total != nil {
-			m.Total = content.Show(*v.Total)
-		}
-		rows = append(rows, m)
-	}
-	return rows
-}
-
-// byHand lists the standard commands that show the same measurements.
-func (c *Case) byHand(d *Diagnosis) []string {
-	var commands []string
-	seen := map[string]bool{}
-	add := func(def *content.FactDef) {
-		if def == nil || def.ByHand == "" || def.Probe == "ledger" || seen[def.ByHand] {
-			return
-		}
-		seen[def.ByHand] = true
-		commands = append(commands, def.ByHand)
-	}
-	for _, f := range d.Named() {
-		for _, r := range f.Cause.For {
-			for _, name := range r.When.Uses() {
-				add(c.Book.Facts.Lookup(name, r.Each))
+		var more []string
+		for _, field := range []string{"kind", "driver"} {
+			if text, _ := link[field].(string); text != "" && !slices.Contains(more, text) {
+				more = append(more, text)
 			}
 		}
-	}
-	for _, m := range c.measured(d) {
-		add(c.Book.Facts.Fact(m.Name))
-	}
-	return commands
-}
-
-// further lists the steps of the investigation that look for the causes which
-// are named or, if none is, for the most likely ones.
-func (c *Case) further(d *Diagnosis) []*content.InvestigationStep {
-	wanted := map[string]bool{}
-	findings := d.Named()
-	if len(findings) == 0 {
-		findings = d.Suspects(3)
-	}
-	for _, f := range findings {
-		wanted[f.Cause.ID] = true
-	}
-	var steps []*content.InvestigationStep
-	for _, step := range c.Book.Investigation {
-		for _, s := range append([]*content.InvestigationStep{step}, step.Parts...) {
-			if slices.ContainsFunc(s.Causes, func(id string) bool { return wanted[id] }) {
-				steps = append(steps, s)
-			}
+		if len(more) > 0 {
+			name += " (" + strings.Join(more, ", ") + ")"
 		}
+		names = append(names, name)
 	}
-	return steps
-}
-
-var markdownSpecial = strings.NewReplacer(
-	`\`, `\\`, "`", "\\`", "*", `\*`, "](", `\](`, "][", `\]\[`,
-	"<", "&lt;", "&", "&amp;", " & ", " & ", "|", `\|`, "#", `\#`, "~", `\~`,
-)
-
-// markdown escapes text so that it is shown as it is, on one line.
-func markdown(s string) string {
-	s = markdownSpecial.Replace(content.Show(strings.Join(strings.Fields(s), " ")))
-	runes := []rune(s)
-	var b strings.Builder
-	for i, r := range runes {
-		if r == '_' && !(i > 0 && wordRune(runes[i-1]) && i+1 < len(runes) && wordRune(runes[i+1])) {
-			b.WriteByte('\\')
-		}
-		if i == 0 && strings.ContainsRune("[>+-=", r) {
-			b.WriteByte('\\') // no link's definition, quotation, list or underline
-		}
-		b.WriteRune(r)
+	if left > 0 {
+		names = append(names, fmt.Sprintf("and %d more", left))
 	}
-	return b.String()
-}
-
-// wordRune says whether an underscore beside it is inside a word, where it
-// cannot begin or end emphasis.
-func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-
-// cell is markdown for a table's cell, never empty.
-func cell(s string) string {
-	if s = markdown(s); s == "" {
-		return "-"
-	}
-	return s
-}
-
-// codeCell is code in a table's cell, where a bar would end the cell.
-func codeCell(s string) string { return strings.ReplaceAll(codeSpan(s), "|", `\|`) }
-
-// codeSpan shows text as code, whatever backticks are in it.
-func codeSpan(s string) string {
-	s = content.Show(s)
-	fence := "`"
-	for strings.Contains(s, fence) {
-		fence += "`"
-	}
-	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
-		s = " " + s + " "
-	}
-	return fence + s + fence
+	return strings.Join(names, ", ")
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // Rewritten returns the case as it stands with other facts, and with the words of
-// the operator, in notes and marks, and of what was changed, as words returns them. Of its Track only the
-// events are there.
+// the operator, in notes and marks, and of what was changed, as words returns them. The curves of
+// its Track are those of the case itself: they name nothing of the host.
 func (c *Case) Rewritten(facts *fact.Facts, words func(string) string) *Case {
 	k := *c
 	k.Facts = facts
@@ -27,6 +27,9 @@ func (c *Case) Rewritten(facts *fact.Facts, words func(string) string) *Case {
 		}
 	}
 	k.Track = &Track{}
+	if c.Track != nil {
+		k.Track.last, k.Track.series = c.Track.last, c.Track.series
+	}
 	for _, e := range c.Track.Events() {
 		if e.Kind.done() {
 			e.Text = words(e.Text)

@@ -64,20 +64,7 @@ func NewTrack() *Track {
 
 // Add remembers an observation that ended at a moment, and what was made of it.
 func (t *Track) Add(at time.Time, f *fact.Facts, d *Diagnosis) {
-	seconds := at.Sub(t.last).Seconds()
-	for name, v := range f.Values {
-		if v.Total == nil {
-			if n, ok := v.Now.(float64); ok {
-				t.point(name, n)
-			}
-			continue
-		}
-		before, known := t.totals[name]
-		t.totals[name] = *v.Total
-		if known && seconds > 0 && *v.Total >= before {
-			t.point(name, (*v.Total-before)/seconds)
-		}
-	}
+	t.numbers(at, f, t.point)
 	for _, finding := range d.Findings {
 		t.point(CauseSeries(finding.Cause.ID), finding.Probability)
 		t.cause(at, finding)
@@ -85,7 +72,27 @@ func (t *Track) Add(at time.Time, f *fact.Facts, d *Diagnosis) {
 	if t.said != d.Verdict && t.said != "" {
 		t.event(Event{At: at, Kind: Changed, Text: fmt.Sprintf("%s, was %s", d.Verdict, t.said)})
 	}
-	t.said, t.last = d.Verdict, at
+	t.said = d.Verdict
+}
+
+// numbers tells each number of an observation that ended at a moment: of a counter by
+// how much it grew a second since the observation before.
+func (t *Track) numbers(at time.Time, f *fact.Facts, each func(name string, v float64)) {
+	seconds := at.Sub(t.last).Seconds()
+	for name, v := range f.Values {
+		if v.Total == nil {
+			if n, ok := v.Now.(float64); ok {
+				each(name, n)
+			}
+			continue
+		}
+		before, known := t.totals[name]
+		t.totals[name] = *v.Total
+		if known && seconds > 0 && *v.Total >= before {
+			each(name, (*v.Total-before)/seconds)
+		}
+	}
+	t.last = at
 }
 
 // cause notes that a cause rose above or fell below the line. To fall it must be
@@ -141,13 +148,16 @@ func (t *Track) Whole(name string) []float64 {
 // CauseSeries is the name under which the probability of a cause is remembered.
 func CauseSeries(id string) string { return "cause " + id }
 
-func (t *Track) point(name string, v float64) {
+func (t *Track) point(name string, v float64) { t.points(name, v, 1) }
+
+// points remembers a number that was the same so many times.
+func (t *Track) points(name string, v float64, times int) {
 	s := t.series[name]
 	if s == nil {
 		s = &series{step: 1}
 		t.series[name] = s
 	}
-	s.add(v)
+	s.add(v, times)
 }
 
 const (
@@ -165,15 +175,28 @@ type series struct {
 	wait int
 }
 
-func (s *series) add(v float64) {
-	if len(s.ring) < recentPoints {
-		s.ring = append(s.ring, float32(v))
-	} else {
+func (s *series) add(v float64, times int) {
+	for range min(times, recentPoints) {
+		if len(s.ring) < recentPoints {
+			s.ring = append(s.ring, float32(v))
+			continue
+		}
 		s.ring[s.head] = float32(v)
 		s.head = (s.head + 1) % recentPoints
 	}
-	s.sum += v
-	if s.wait++; s.wait < s.step {
+	for times > 0 {
+		n := min(times, s.step-s.wait)
+		s.sum += v * float64(n)
+		s.wait += n
+		times -= n
+		s.shorten()
+	}
+}
+
+// shorten ends the step that waits if it is full, and makes steps twice as long when
+// there are too many.
+func (s *series) shorten() {
+	if s.wait < s.step {
 		return
 	}
 	s.long = append(s.long, float32(s.sum/float64(s.wait)))

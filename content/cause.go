@@ -15,7 +15,9 @@ type Hop struct {
 	Short     string `yaml:"short"` // at most nine characters, for narrow screens
 	Means     string `yaml:"means"`
 	Direction string `yaml:"direction"` // rx, tx or both
-	Place     `yaml:"-"`
+	// Plainly is what goes wrong there, in a clause for people who run no servers.
+	Plainly string `yaml:"plainly"`
+	Place   `yaml:"-"`
 }
 
 // Cause is one reason for lost packets that whydrop can name.

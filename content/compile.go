@@ -247,7 +247,11 @@ func (c *collector) names() []string {
 	var names []string
 	for i, chain := range c.chains {
 		longer := i+1 < len(c.chains) && strings.HasPrefix(c.chains[i+1], chain+".")
-		if !longer && !functions[chain] {
+		switch {
+		case longer:
+		case chain == "rate": // which divides by it
+			names = append(names, "window.seconds")
+		case !functions[chain]:
 			names = append(names, chain)
 		}
 	}

@@ -208,6 +208,8 @@ func (r *Redactor) addressPort(s string) (string, bool) {
 	return "", false
 }
 
+func addr4(a, b, c, d byte) netip.Addr { return netip.AddrFrom4([4]byte{a, b, c, d}) }
+
 // parseAddr parses an address, also with the leading zeros that some tools write.
 func parseAddr(s string) (netip.Addr, bool) {
 	a, err := netip.ParseAddr(s)

@@ -19,6 +19,7 @@ const (
 	kindName   kind = "name"
 	kindRule   kind = "fw"
 	kindID     kind = "id"
+	kindWord   kind = "word"
 )
 
 // maxNames is how many names are remembered; those beyond get pseudonyms too, but
@@ -29,16 +30,21 @@ const maxNames = 1 << 14
 const maxOdd = 256
 
 // pseudonym returns what stands for a name: its kind, and letters and digits in
-// turn, so that they make no word. Names that would get the same get longer ones.
+// turn, so that they make no word, the same whatever the kind. Names that would get
+// the same get longer ones; those that are not remembered any more get long ones.
 func (r *Redactor) pseudonym(k kind, text string) string {
 	n := name{k, text}
 	if p, ok := r.names[n]; ok {
 		return p
 	}
 	const letters, digits = "bcdfghjkmnpqrtvwxz", "23456789"
-	sum := r.sum(string(k), text)
+	sum := r.sum("name", text)
 	var p string
-	for length := 4; length <= len(sum); length += 2 {
+	length := 4
+	if len(r.names) >= maxNames {
+		length = 12
+	}
+	for ; length <= len(sum); length += 2 {
 		b := []byte(string(k) + "-")
 		for i, v := range sum[:length] {
 			if i%2 == 0 {
@@ -62,7 +68,7 @@ func (r *Redactor) pseudonym(k kind, text string) string {
 // one of them in whatever order they are seen.
 func (r *Redactor) learn(k kind, text string) {
 	lower := strings.ToLower(text)
-	if len(text) < 2 || knownToAll().words[lower] || len(r.known) >= maxNames || numeric(lower) {
+	if len(text) < 2 || r.means(lower) || len(r.known) >= maxNames || numeric(lower) {
 		return
 	}
 	have, again := r.known[lower]
@@ -70,6 +76,7 @@ func (r *Redactor) learn(k kind, text string) {
 		return
 	}
 	r.known[lower] = name{k, text}
+	r.learned++
 	if again {
 		return
 	}
@@ -82,7 +89,7 @@ func (r *Redactor) learn(k kind, text string) {
 
 // rank orders kinds: what can stand in any sentence comes first.
 func rank(k kind) int {
-	return slices.Index([]kind{kindHost, kindDomain, kindIface, kindApp, kindUser, kindName, kindRule, kindID}, k)
+	return slices.Index([]kind{kindHost, kindDomain, kindIface, kindApp, kindUser, kindName, kindRule, kindID, kindWord}, k)
 }
 
 // named returns the pseudonym of a known name.
@@ -122,7 +129,7 @@ func (r *Redactor) destination(s string) string {
 	if p, ok := r.address(s); ok {
 		return p
 	}
-	if p := r.text(s, false); p != s || strings.ContainsAny(s, " []") {
+	if p := r.text(s, ours); p != s || strings.ContainsAny(s, " []") {
 		return p
 	}
 	h, port, ported := strings.Cut(s, ":")
@@ -266,22 +273,27 @@ func (r *Redactor) sysctl(s string) string {
 }
 
 var (
-	hexID = regexp.MustCompile(`^[0-9a-f]{12,}$`)
-	uuid  = regexp.MustCompile(`[0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}`)
+	hexID = regexp.MustCompile(`^(?:[0-9a-f]{12,}|[0-9A-F]{12,})$`)
+	uuid  = regexp.MustCompile(`(?i)[0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}`)
 )
 
 // isID says whether s is a container's or another thing's random id.
 func isID(s string) bool {
-	return hexID.MatchString(s) && strings.ContainsAny(s, "abcdef") && strings.ContainsAny(s, "0123456789")
+	return hexID.MatchString(s) && strings.ContainsAny(s, "abcdefABCDEF") && strings.ContainsAny(s, "0123456789")
 }
+
+// maxDigits is from how many digits on a number in a name is an id of somebody: a
+// customer's, an account's.
+const maxDigits = 8
 
 // pieces replaces the parts of a name that nobody knows, and leaves the others:
 // acme-blocklist is name-x1y2-blocklist.
 func (r *Redactor) pieces(s string, k kind) string {
-	if s == "" || r.given[s].text != "" || commonName(s) || numeric(s) {
+	if s == "" || r.given[s].text != "" || commonName(s) || numeric(s) && len(s) < maxDigits {
 		return s
 	}
 	s = uuid.ReplaceAllStringFunc(s, func(id string) string { return r.pseudonym(kindID, id) })
+	s = r.hyphenated(s)
 	var b strings.Builder
 	pieces := splitPieces(s)
 	for i := 0; i < len(pieces); i++ {
@@ -291,9 +303,9 @@ func (r *Redactor) pieces(s string, k kind) string {
 		case whole:
 			b.WriteString(p + pieces[i+1] + pieces[i+2])
 			i += 2
-		case i%2 == 1, p == "", numeric(p), commonName(p):
+		case i%2 == 1, p == "", numeric(p) && len(p) < maxDigits, commonName(p):
 			b.WriteString(p)
-		case isID(p):
+		case isID(p), numeric(p):
 			b.WriteString(r.pseudonym(kindID, p))
 		default:
 			r.learn(k, p)

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 	"whydrop/checklist"
 	"whydrop/content"
 	"whydrop/probes/fact"
+	"whydrop/probes/record"
 )
 
 func book(t testing.TB) *content.Book {
@@ -56,7 +58,8 @@ func report(t testing.TB, c *checklist.Case, d *checklist.Diagnosis) string {
 	return b.String()
 }
 
-// TestDiagnosisStays: a redacted host has the diagnosis of the host itself.
+// TestDiagnosisStays: a redacted host has the diagnosis of the host itself, also
+// when it was recorded and read again.
 func TestDiagnosisStays(t *testing.T) {
 	b := book(t)
 	for host, facts := range recordings(t) {
@@ -64,17 +67,68 @@ func TestDiagnosisStays(t *testing.T) {
 		c.Facts = facts
 		want := c.Diagnose()
 		_, d := New(b, nil).Case(c)
-		if d.Verdict != want.Verdict || len(d.Findings) != len(want.Findings) || len(d.Symptoms) != len(want.Symptoms) {
-			t.Errorf("%s: %s, was %s", host, d.Verdict, want.Verdict)
-			continue
+		sameDiagnosis(t, host, d, want)
+		c.Facts = recorded(t, New(b, nil).Facts(facts))
+		sameDiagnosis(t, host+", recorded", c.Diagnose(), want)
+	}
+}
+
+// recorded writes facts into a recording, and returns what is read from it.
+func recorded(t *testing.T, f *fact.Facts) *fact.Facts {
+	t.Helper()
+	var file bytes.Buffer
+	w := record.NewWriter(&file, record.Header{Host: f.Host, Kernel: f.Kernel, Start: f.Start})
+	if err := errors.Join(w.Add(f), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "r.whydrop")
+	if err := os.WriteFile(path, file.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := record.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	again, err := r.Observation(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return again
+}
+
+func sameDiagnosis(t *testing.T, host string, d, want *checklist.Diagnosis) {
+	t.Helper()
+	if d.Verdict != want.Verdict || len(d.Findings) != len(want.Findings) || len(d.Symptoms) != len(want.Symptoms) {
+		t.Errorf("%s: %s, was %s", host, d.Verdict, want.Verdict)
+		return
+	}
+	for i, f := range d.Findings {
+		w := want.Findings[i]
+		if f.Cause.ID != w.Cause.ID || f.Probability != w.Probability || f.Evidence != w.Evidence {
+			t.Errorf("%s: %s %v dB, was %s %v dB", host, f.Cause.ID, f.Evidence, w.Cause.ID, w.Evidence)
+			return
 		}
-		for i, f := range d.Findings {
-			w := want.Findings[i]
-			if f.Cause.ID != w.Cause.ID || f.Probability != w.Probability || f.Evidence != w.Evidence {
-				t.Errorf("%s: %s %v dB, was %s %v dB", host, f.Cause.ID, f.Evidence, w.Cause.ID, w.Evidence)
-				break
-			}
-		}
+	}
+}
+
+// TestDiagnosisOfARecordingStays: at every moment of a redacted recording.
+func TestDiagnosisOfARecordingStays(t *testing.T) {
+	b := book(t)
+	r, err := record.Open("../../cmd/whydrop/demo.whydrop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	names := New(b, nil)
+	err = r.Each(func(f *fact.Facts) bool {
+		c, k := checklist.NewCase(b, f.Start), checklist.NewCase(b, f.Start)
+		c.Facts, k.Facts = f, names.Facts(f)
+		sameDiagnosis(t, f.Start.String(), k.Diagnose(), c.Diagnose())
+		return !t.Failed()
+	})
+	if err != nil || r.Len() == 0 {
+		t.Errorf("%d observations: %v", r.Len(), err)
 	}
 }
 
@@ -353,5 +407,42 @@ func BenchmarkText(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		r.Text(text)
+	}
+}
+
+// busy is a host with many flows, rules and messages.
+func busy(at time.Time, turn int) *fact.Facts {
+	f := sick()
+	f.Start = at
+	for i := range 500 {
+		remote := netip.AddrFrom4([4]byte{81, byte(i >> 8), byte(i), byte(turn + i)}).String()
+		f.Add("flow", fact.Row{"name": "10.1.2.3:443 > " + remote + ":555", "local": "10.1.2.3:443", "remote": remote + ":555", "process": "nginx", "retransmitted": float64(turn), "rtt": 2.0, "cwnd": 10.0})
+		f.Add("peer", fact.Row{"name": remote, "retransmitted": float64(turn)})
+		f.Add("log", fact.Row{"name": "TCP: request_sock_TCP: Possible SYN flooding", "text": "acmepayd[17]: peer " + remote + " out of tcp_mem", "age_s": float64(i + turn), "fresh": false})
+	}
+	for i := range 100 {
+		f.Add("rule", fact.Row{"name": "inet acme_fw acme_in handle " + string(rune('a'+i%26)), "text": "iifname \"vpn-acme\" ip saddr @acme_customers tcp dport 5432 counter drop", "packets": float64(i)})
+	}
+	return f
+}
+
+// BenchmarkStream redacts the observations of a busy host one after the other:
+// 500 flows and 500 messages, of which a tenth is new each second.
+func BenchmarkStream(b *testing.B) {
+	r := New(book(b), nil)
+	var all []*fact.Facts
+	for i := range 60 {
+		f := busy(time.Unix(int64(1700000000+i), 0), 0)
+		for j := range 50 {
+			f.Tables["flow"][j]["remote"] = netip.AddrFrom4([4]byte{82, byte(i), byte(j), 7}).String() + ":555"
+		}
+		all = append(all, f)
+	}
+	r.Facts(all[0])
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		i++
+		r.Facts(all[i%len(all)])
 	}
 }

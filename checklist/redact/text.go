@@ -15,12 +15,28 @@ func inRun(c byte) bool {
 	return strings.IndexByte("_.:%@/+~-$", c) >= 0
 }
 
-// text replaces the names in a sentence. In one of whydrop's own only addresses,
-// hosts, interfaces and paths can stand; others' may hold any name.
-func (r *Redactor) text(s string, any bool) string {
-	if any {
+// whose says who wrote a sentence, and so what can stand in it.
+type whose int
+
+const (
+	// ours is a sentence of whydrop: only addresses, hosts, interfaces and paths are
+	// put into it.
+	ours whose = iota
+	// mixed is a text of whydrop's with others' sentences in it: any known name.
+	mixed
+	// theirs is a sentence of the kernel's, a program's or the operator's: every word
+	// that is not known may be a name, and is taken for one.
+	theirs
+)
+
+// text replaces the names in a sentence.
+func (r *Redactor) text(s string, of whose) string {
+	if of != ours {
 		r.learnPrograms(s)
 		s = r.replaceOdd(s)
+	}
+	if of == theirs {
+		s = r.dumps(withoutCutWord(s))
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -30,10 +46,10 @@ func (r *Redactor) text(s string, any bool) string {
 		}
 		if i > from {
 			after := ""
-			if at := strings.TrimRight(s[:from], " "); any {
+			if at := strings.TrimRight(s[:from], " "); of != ours {
 				after = at[strings.LastIndexByte(at, ' ')+1:]
 			}
-			b.WriteString(r.run(s[from:i], after, any))
+			b.WriteString(r.run(s[from:i], after, of))
 		}
 		for from = i; i < len(s) && !inRun(s[i]); i++ {
 		}
@@ -68,11 +84,11 @@ func (r *Redactor) replaceOdd(s string) string {
 
 // run replaces what stands in a run of characters, without the punctuation around
 // it. after is the word before.
-func (r *Redactor) run(s, after string, any bool) string {
+func (r *Redactor) run(s, after string, of whose) string {
 	if isVersion(strings.TrimRight(s, ".:"), after) {
 		return s
 	}
-	if p, ok := r.exact(s, any); ok {
+	if p, ok := r.exact(s, of); ok {
 		return p
 	}
 	head := len(s) - len(strings.TrimLeft(s, ".:-+%@$"))
@@ -81,7 +97,7 @@ func (r *Redactor) run(s, after string, any bool) string {
 	if inner == "" {
 		return s
 	}
-	return s[:head] + r.word(inner, any) + s[tail:]
+	return s[:head] + r.word(inner, of) + s[tail:]
 }
 
 // isVersion says whether four numbers with points are a version and no address:
@@ -96,7 +112,7 @@ func isVersion(s, after string) bool {
 }
 
 // exact replaces what is an address or a known name as it stands.
-func (r *Redactor) exact(s string, any bool) (string, bool) {
+func (r *Redactor) exact(s string, of whose) (string, bool) {
 	if r.given[s].text != "" {
 		return s, true
 	}
@@ -106,32 +122,30 @@ func (r *Redactor) exact(s string, any bool) (string, bool) {
 	if p, ok := r.hardware(s); ok {
 		return p, true
 	}
-	if n, ok := r.known[strings.ToLower(s)]; ok && r.lookedFor(n, any) {
+	if p, ok := r.procAddress(s); ok {
+		return p, true
+	}
+	if n, ok := r.known[strings.ToLower(s)]; ok && r.lookedFor(n, of) {
 		return r.named(n), true
 	}
 	return "", false
 }
 
-func (r *Redactor) lookedFor(n name, any bool) bool {
-	return any || n.kind == kindHost || n.kind == kindDomain || n.kind == kindIface
+func (r *Redactor) lookedFor(n name, of whose) bool {
+	return of != ours || n.kind == kindHost || n.kind == kindDomain || n.kind == kindIface
 }
 
 var awsHost = regexp.MustCompile(`^ip-\d{1,3}-\d{1,3}-\d{1,3}-\d{1,3}$`)
 
 // word replaces the names in a run that is no sentence any more.
-func (r *Redactor) word(s string, any bool) string {
-	if p, ok := r.exact(s, any); ok {
+func (r *Redactor) word(s string, of whose) string {
+	if p, ok := r.exact(s, of); ok {
 		return p
 	}
-	switch {
-	case numeric(s), r.fixed(s):
-		return s
-	case strings.HasPrefix(s, "/"), strings.HasPrefix(s, "~/"):
-		return r.path(s)
-	case uuid.FindString(s) == s, isID(s):
-		return r.pseudonym(kindID, s)
+	if p, ok := r.whole(s, of); ok {
+		return p
 	}
-	if p, ok := r.url(s, any); ok {
+	if p, ok := r.url(s, of); ok {
 		return p
 	}
 	for _, separator := range []string{"/", ":"} {
@@ -139,7 +153,7 @@ func (r *Redactor) word(s string, any bool) string {
 			parts := strings.Split(s, separator)
 			for i, p := range parts {
 				if p != "" {
-					parts[i] = r.run(p, "", any)
+					parts[i] = r.run(p, "", of)
 				}
 			}
 			return strings.Join(parts, separator)
@@ -148,17 +162,34 @@ func (r *Redactor) word(s string, any bool) string {
 	if awsHost.MatchString(strings.ToLower(s)) || hostLike(s) {
 		return r.host(s)
 	}
-	return r.within(s, any)
+	return r.within(s, of)
+}
+
+// whole replaces a word that is one thing by its looks: a number, a setting, a path,
+// an id.
+func (r *Redactor) whole(s string, of whose) (string, bool) {
+	switch {
+	case numeric(s) && (of != theirs || len(s) < longNumber), r.fixed(s):
+		return s, true
+	case strings.HasPrefix(s, "/"), strings.HasPrefix(s, "~/"):
+		return r.path(s), true
+	case uuid.FindString(s) == s, isID(s):
+		return r.pseudonym(kindID, s), true
+	case cloudID.MatchString(s):
+		at := strings.LastIndexByte(s, '-')
+		return s[:at] + strings.TrimPrefix(r.pseudonym(kindID, s[at+1:]), string(kindID)), true
+	}
+	return s, of == theirs && understood(r, s)
 }
 
 // url replaces the host, the user and the path of a URL, and of user@host.
-func (r *Redactor) url(s string, any bool) (string, bool) {
+func (r *Redactor) url(s string, of whose) (string, bool) {
 	if scheme, rest, ok := strings.Cut(s, "://"); ok && label.MatchString(scheme) {
 		where, what, long := strings.Cut(rest, "/")
 		if long {
 			what = r.path("/" + what)
 		}
-		return scheme + "://" + r.urlHost(where, any) + what, true
+		return scheme + "://" + r.urlHost(where, of) + what, true
 	}
 	user, where, ok := strings.Cut(s, "@")
 	if !ok || user == "" || where == "" {
@@ -170,23 +201,26 @@ func (r *Redactor) url(s string, any bool) (string, bool) {
 	if !commonName(user) && !numeric(user) {
 		user = r.pseudonym(kindUser, user)
 	}
-	return user + "@" + r.urlHost(where, any), true
+	return user + "@" + r.urlHost(where, of), true
 }
 
 // urlHost replaces a host with perhaps a port, that is one whatever it looks like.
-func (r *Redactor) urlHost(s string, any bool) string {
-	if p, ok := r.exact(s, any); ok {
+func (r *Redactor) urlHost(s string, of whose) string {
+	if p, ok := r.exact(s, of); ok {
 		return p
 	}
 	if at := strings.LastIndexByte(s, '@'); at >= 0 { // user:password@host
-		return r.pseudonym(kindUser, s[:at]) + "@" + r.urlHost(s[at+1:], any)
+		return r.pseudonym(kindUser, s[:at]) + "@" + r.urlHost(s[at+1:], of)
 	}
 	h, port, ported := strings.Cut(s, ":")
+	if ported && port != "" && !numeric(port) {
+		port = r.pseudonym(kindWord, port)
+	}
 	if ported {
 		port = ":" + port
 	}
 	if h == "" {
-		return s
+		return port
 	}
 	return r.host(h) + port
 }
@@ -241,7 +275,7 @@ var dotted = regexp.MustCompile(`(^|[^0-9.])(\d{1,3}(?:\.\d{1,3}){3})($|[^0-9.])
 
 // within replaces known names and addresses that are pieces of a longer word,
 // the longest first.
-func (r *Redactor) within(s string, any bool) string {
+func (r *Redactor) within(s string, of whose) string {
 	if strings.Contains(s, ".") && !packageVersion.MatchString(s) {
 		s = dotted.ReplaceAllStringFunc(s, func(m string) string {
 			g := dotted.FindStringSubmatch(m)
@@ -251,20 +285,21 @@ func (r *Redactor) within(s string, any bool) string {
 			return m
 		})
 	}
-	if len(r.known) == 0 {
-		return s
-	}
+	s = r.hyphenated(s)
 	pieces := splitPieces(s)
-	if len(pieces) < 2 {
+	if of != theirs && (len(r.known) == 0 || len(pieces) < 2) {
 		return s
 	}
 	var b strings.Builder
 	for i := 0; i < len(pieces); {
 		used := 1
 		word := pieces[i]
+		if of == theirs && i%2 == 0 {
+			word = r.stranger(word)
+		}
 		for n := min(r.parts, len(pieces)-i, 15); n > 0; n-- {
 			joined := strings.Join(pieces[i:i+n], "")
-			if p, ok := r.known[strings.ToLower(joined)]; ok && r.lookedFor(p, any) {
+			if p, ok := r.known[strings.ToLower(joined)]; ok && r.lookedFor(p, of) {
 				word, used = r.named(p), n
 				break
 			}

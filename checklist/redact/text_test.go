@@ -86,6 +86,7 @@ func TestNames(t *testing.T) {
 		{"firewall", "inet filter input handle 2", true}, {"firewall", "ip filter DOCKER-USER rule 3", true}, {"firewall", "tcp dport { 80, 443 } ct state new,established counter drop", true},
 		{"firewall", "tcp flags & 0x17 0x2 limit rate over 3/second drop", true}, {"firewall", "iifname eth0 drop", true}, {"firewall", "@1,96,32 0x12 drop", true},
 		{"firewall", "inet blocklist input handle 2", true},
+		{"firewall", "@nh,96,32 0xa8010203 drop", false}, {"firewall", "@nh,64,128 0x2a021234000000000000000000000077 drop", false}, {"firewall", "ct mark and 0xffffff00 == 0x1 drop", true},
 		{"firewall", "inet initech input handle 2", false}, {"firewall", "ip saddr @initech drop", false}, {"firewall", "oifname cafe drop", false}, {"firewall", "jump face", false},
 		{"path", "/system.slice/nginx.service", true}, {"path", "/user.slice/user-1000.slice/session-3.scope", true}, {"path", "/etc/modprobe.d", true}, {"path", "kernel log", true},
 		{"path", "/system.slice/initechd.service", false}, {"path", "/etc/sysctl.d/60-initech.conf", false}, {"path", "/home/bob", false},
@@ -121,6 +122,10 @@ func FuzzText(f *testing.F) {
 	const kept = "TcpExt.ListenOverflows net.ipv4.tcp_max_syn_backlog 12:34:56 6.18.44 /proc/net/stat/arp_cache eth0"
 	f.Fuzz(func(t *testing.T, s string) {
 		r.Text(s) // to know the names in it
+		r.Words(s)
+		if words := r.Words(s + " \nfrom 81.2.69.77 for initechz0 on port 443"); strings.Contains(words, "from 81.2.69.77 for") || strings.Contains(words, "for initechz0 on") || !strings.HasSuffix(words, " on port 443") {
+			t.Fatalf("%q became %q", s, words)
+		}
 		if first, again := r.Text(s), r.Text(s); again != first {
 			t.Fatalf("%q became %q and %q", s, first, again)
 		}
@@ -128,7 +133,7 @@ func FuzzText(f *testing.F) {
 		if strings.Contains(got, "from 81.2.69.77 on") || !strings.HasSuffix(got, kept) {
 			t.Fatalf("%q became %q", s, got)
 		}
-		for _, holds := range []string{"sentence", "interface", "process", "host", "path", "firewall", "name", "word"} {
+		for _, holds := range []string{"sentence", "interface", "process", "host", "path", "firewall", "name", "word", "text"} {
 			r.holding(holds, s)
 		}
 	})

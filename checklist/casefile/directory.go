@@ -1,0 +1,278 @@
+package casefile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"whydrop/checklist"
+	"whydrop/content"
+)
+
+// extension ends the name of a case file.
+const extension = ".case"
+
+// Name returns the name of a case: that of its file without the directory and the
+// extension.
+func Name(path string) string { return strings.TrimSuffix(filepath.Base(path), extension) }
+
+// Summary is what a case comes to, without its observations.
+type Summary struct {
+	Name    string    `json:"case"`
+	Path    string    `json:"path"`
+	Host    string    `json:"host,omitempty"`
+	Kernel  string    `json:"kernel,omitempty"`
+	Demo    bool      `json:"demo,omitempty"`
+	Started time.Time `json:"started"`
+	Last    time.Time `json:"last"` // when something was written last
+	Answers int       `json:"answers"`
+	Marks   int       `json:"marks"`
+	Changes int       `json:"changes"` // steps that were applied
+	Verdict Verdict   `json:"diagnosis"`
+	Bytes   int64     `json:"bytes"`
+	// PID is the whydrop that has it open, 0 for none.
+	PID int `json:"pid,omitempty"`
+	// Damaged counts the lines that cannot be read.
+	Damaged int `json:"damaged,omitempty"`
+	// Wrong says why it cannot be read at all.
+	Wrong string `json:"wrong,omitempty"`
+}
+
+// Directory is where cases are, and what their files' names begin with there. One with
+// a prefix is shared with other users: theirs are passed over.
+type Directory struct{ Dir, Prefix string }
+
+// List returns the cases of some directories, the newest first. A directory that
+// does not exist has none.
+func List(dirs ...Directory) ([]Summary, error) {
+	var all []Summary
+	paths, err := paths(dirs)
+	for _, path := range paths {
+		all = append(all, Summarize(path))
+	}
+	slices.SortStableFunc(all, func(a, b Summary) int { return b.Last.Compare(a.Last) })
+	return all, err
+}
+
+func paths(dirs []Directory) ([]string, error) {
+	var all []string
+	var wrong []error
+	for _, d := range dirs {
+		entries, err := os.ReadDir(d.Dir)
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+			wrong = append(wrong, err)
+		}
+		for _, e := range entries {
+			name := e.Name()
+			if !strings.HasSuffix(name, extension) || !strings.HasPrefix(name, d.Prefix) {
+				continue
+			}
+			if path := filepath.Join(d.Dir, name); d.Prefix == "" || own(path) {
+				all = append(all, path)
+			}
+		}
+	}
+	return all, errors.Join(wrong...)
+}
+
+// Summarize reads what a case comes to. Only a file of the user's own is read.
+func Summarize(path string) Summary {
+	s := Summary{Name: Name(path), Path: path}
+	if err := s.read(); err != nil {
+		var of *os.PathError
+		if errors.As(err, &of) {
+			err = of.Err
+		}
+		s.Wrong = strings.TrimPrefix(err.Error(), content.Show(path)+": ")
+	}
+	return s
+}
+
+func (s *Summary) read() error {
+	f, err := open(s.Path, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	s.Bytes, s.Last = st.Size, time.Unix(st.Mtim.Unix())
+	if int(st.Uid) != os.Geteuid() {
+		return ErrForeign
+	}
+	l := summer{Summary: s, answered: map[string]bool{}, steps: map[int]bool{}, marks: map[int]bool{}}
+	if err := eachLine(f, l.take); err != nil && !errors.Is(err, errBeyond) {
+		return err
+	}
+	if l.good == 0 {
+		return ErrNoCase
+	}
+	s.Answers, s.Changes, s.Marks = len(l.answered), len(l.steps), len(l.marks)
+	if unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) != unix.EWOULDBLOCK {
+		s.PID = 0
+	}
+	return nil
+}
+
+// summer counts what stands in a case.
+type summer struct {
+	*Summary
+	answered     map[string]bool
+	steps, marks map[int]bool
+	good         int
+}
+
+func (s *summer) take(p parsed) error {
+	if p.err != nil || !p.whole {
+		if p.whole {
+			s.Damaged++
+		}
+		return nil
+	}
+	s.good++
+	err := s.line(p.kind, p.data)
+	if errors.Is(err, ErrNewer) {
+		return err
+	}
+	if err != nil {
+		s.Damaged++
+	}
+	return nil
+}
+
+func (s *summer) line(kind string, data []byte) error {
+	switch kind {
+	case beginKind, resumeKind:
+		h, err := into[Header](data)
+		if err != nil {
+			return err
+		}
+		if h.Schema != Schema {
+			return fmt.Errorf("%w (%s): this one reads %s", ErrNewer, content.Show(h.Schema+", whydrop "+h.Whydrop), Schema)
+		}
+		if s.PID = h.PID; kind == beginKind {
+			s.Host, s.Kernel, s.Started, s.Demo = h.Host, h.Kernel, h.Started, h.Demo
+		}
+		return nil
+	case answerKind:
+		return takeInto(data, func(a *answerLine) {
+			if delete(s.answered, a.Question); len(a.Options) > 0 || a.Note != "" {
+				s.answered[a.Question] = true
+			}
+		})
+	case eventKind:
+		return takeInto(data, func(e *eventLine) {
+			if checklist.EventKind(e.Kind) == checklist.Marked {
+				s.marks[e.Event] = true
+			}
+		})
+	case appliedKind:
+		return takeInto(data, func(a *appliedLine) { s.steps[a.Step] = true })
+	case verdictKind:
+		return takeInto(data, func(v *Verdict) { s.Verdict = *v })
+	}
+	return nil
+}
+
+// Find returns the file of a case: the newest for an empty name, the file itself for
+// a path, otherwise the one case whose name begins so. The error lists those that
+// there are.
+func Find(name string, dirs ...Directory) (string, error) {
+	if strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, extension) {
+		return name, nil
+	}
+	all, err := paths(dirs)
+	if name == "" {
+		return newest(all, err)
+	}
+	var found []string
+	for _, path := range all {
+		if Name(path) == name {
+			return path, nil
+		}
+		if strings.HasPrefix(Name(path), name) {
+			found = append(found, path)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", errors.Join(fmt.Errorf("there is no case %s: expected %s", content.Show(name), names(all)), err)
+	}
+	return "", fmt.Errorf("%s begins the names of %d cases: %s", content.Show(name), len(found), names(found))
+}
+
+// newest is the case that was written last.
+func newest(all []string, err error) (string, error) {
+	best, at := "", time.Time{}
+	for _, path := range all {
+		st, err := os.Lstat(path)
+		if err == nil && own(path) && (best == "" || st.ModTime().After(at)) {
+			best, at = path, st.ModTime()
+		}
+	}
+	if best == "" && err == nil {
+		err = errors.New("there is no case yet: the walkthrough keeps one")
+	}
+	if best != "" {
+		err = nil
+	}
+	return best, err
+}
+
+// own says whether a path is a regular file of the user's own.
+func own(path string) bool {
+	var st unix.Stat_t
+	return unix.Lstat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && int(st.Uid) == os.Geteuid()
+}
+
+// mostNames is how many cases an error names.
+const mostNames = 5
+
+func names(all []string) string {
+	if len(all) == 0 {
+		return "none, the walkthrough keeps one"
+	}
+	var some []string
+	for _, path := range all[max(0, len(all)-mostNames):] {
+		some = append(some, content.Show(Name(path)))
+	}
+	text := strings.Join(some, ", ")
+	if n := len(all) - len(some); n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
+}
+
+// Remove removes a case that nobody has open. Only what is a case of the user's own
+// is removed.
+func Remove(path string) error {
+	f, err := open(path, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return err
+	}
+	if int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s: %w", content.Show(path), ErrForeign)
+	}
+	if locked(f) {
+		return &InUseError{path, writerOf(f)}
+	}
+	if s := Summarize(path); s.Wrong == ErrNoCase.Error() && st.Size > 0 {
+		return fmt.Errorf("%s: %w", content.Show(path), ErrNoCase)
+	}
+	return os.Remove(path)
+}

@@ -1,0 +1,298 @@
+package casefile
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"whydrop/checklist"
+	"whydrop/content"
+	"whydrop/probes/fact"
+)
+
+// loader puts a case together.
+type loader struct {
+	*Loaded
+	book    *content.Book
+	events  []checklist.Event
+	steps   []checklist.Applied
+	answers map[string]answerLine
+	group   groupReader
+	damaged []int // lines
+	missing uint64
+	lost    int // observations
+	size    int64
+	unread  map[string]int
+}
+
+func load(path string, f *os.File, book *content.Book) (*Loaded, error) {
+	l := &loader{Loaded: &Loaded{Path: path}, book: book, answers: map[string]answerLine{}, unread: map[string]int{}}
+	l.Case = checklist.NewCase(book, time.Time{})
+	if st, err := f.Stat(); err == nil {
+		l.size = st.Size()
+	}
+	err := eachLine(f, l.take)
+	if l.beyond = errors.Is(err, errBeyond); err != nil && !l.beyond {
+		return nil, err
+	}
+	if l.lines == 0 {
+		return nil, fmt.Errorf("%s: %w", content.Show(path), ErrNoCase)
+	}
+	l.observed()
+	l.finish()
+	return l.Loaded, nil
+}
+
+// take takes one line.
+func (l *loader) take(p parsed) error {
+	switch {
+	case !p.whole:
+		l.tail(p)
+		return nil
+	case p.err != nil:
+		l.whole = p.end
+		l.damaged = append(l.damaged, p.at)
+		return nil
+	}
+	l.whole = p.end
+	// Each damaged line was one of those whose numbers are missing.
+	if want := l.lines + 1; p.n > want {
+		l.missing += p.n - want
+	} else if p.n < want {
+		l.damaged = append(l.damaged, p.at) // it stood there before: a copy
+		return nil
+	}
+	l.lines = p.n
+	if err := l.line(p.kind, p.data); err != nil {
+		if errors.Is(err, ErrNewer) {
+			return err
+		}
+		l.damaged = append(l.damaged, p.at)
+	}
+	return nil
+}
+
+func (l *loader) tail(p parsed) {
+	l.Notes = append(l.Notes, fmt.Sprintf("the last %s has no end: whydrop was ended while it was written, it is left out", counted(p.end-l.whole, "byte")))
+}
+
+func counted[N int | int64 | uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// line takes what a line says.
+func (l *loader) line(kind string, data []byte) error {
+	l.Ended = kind == endKind
+	switch kind {
+	case beginKind, resumeKind:
+		return l.header(kind, data)
+	case answerKind:
+		return takeInto(data, func(a *answerLine) { l.answers[a.Question] = *a; l.at(a.At) })
+	case eventKind:
+		return takeInto(data, func(e *eventLine) { l.event(e) })
+	case appliedKind:
+		return takeInto(data, func(a *appliedLine) { l.applied(a) })
+	case triedKind:
+		return takeInto(data, func(t *Tried) { l.Tried = append(l.Tried, *t); l.at(t.At) })
+	case placeKind:
+		return takeInto(data, func(p *Place) { l.Place = *p })
+	case verdictKind:
+		return takeInto(data, func(v *Verdict) { l.Verdict = *v })
+	case seenKind:
+		return takeInto(data, l.seen)
+	case endKind:
+		return takeInto(data, func(e *endLine) { l.at(e.At) })
+	default:
+		l.unread[kind]++
+		return nil
+	}
+}
+
+func takeInto[T any](data []byte, take func(*T)) error {
+	v, err := into[T](data)
+	if err == nil {
+		take(v)
+	}
+	return err
+}
+
+func (l *loader) at(t time.Time) {
+	if t.After(l.Last) {
+		l.Last = t
+	}
+}
+
+// header takes the beginning of a case or of a later session with it.
+func (l *loader) header(kind string, data []byte) error {
+	h, err := into[Header](data)
+	if err != nil {
+		return err
+	}
+	if h.Schema != Schema {
+		if strings.HasPrefix(h.Schema, "whydrop.case/") {
+			return fmt.Errorf("%s: %w (%s): this one reads %s", content.Show(l.Path), ErrNewer, content.Show(h.Schema+", whydrop "+h.Whydrop), Schema)
+		}
+		return ErrNoCase
+	}
+	if kind == beginKind || l.Header.Schema == "" {
+		l.Header = *h
+	}
+	l.Latest = *h
+	l.at(h.Started)
+	return nil
+}
+
+// What stands for something that happened and whose line is damaged.
+const (
+	lostKind = checklist.EventKind("damaged")
+	lostText = "what is told here is lost: its line in the case file is damaged"
+)
+
+// mostSteps bounds what a number in a file can make of memory.
+const mostSteps = 1 << 14
+
+func (l *loader) event(e *eventLine) {
+	if e.Event < 0 || e.Event > mostSteps {
+		return
+	}
+	for len(l.events) <= e.Event {
+		l.events = append(l.events, checklist.Event{})
+	}
+	l.events[e.Event] = checklist.Event{At: e.At, Kind: checklist.EventKind(e.Kind), Text: e.Text, Cause: e.Cause}
+	l.at(e.At)
+}
+
+func (l *loader) applied(a *appliedLine) {
+	if a.Step < 0 || a.Step > mostSteps {
+		return
+	}
+	for len(l.steps) <= a.Step {
+		l.steps = append(l.steps, checklist.Applied{})
+	}
+	l.steps[a.Step] = a.Applied
+	l.at(a.At)
+}
+
+// seen takes an observation. Its group is read when the next one begins.
+func (l *loader) seen(s *seenLine) {
+	if s.Key {
+		l.observed()
+		l.group.brief = l.size > wholeFile && l.whole < l.size-wholeEnd
+	}
+	l.Observations++
+	l.at(s.At)
+	if !l.group.add(s) {
+		l.lost++
+	}
+}
+
+// observed remembers the observations of the group.
+func (l *loader) observed() {
+	l.lost += l.group.restore(func(s seenLine, f *fact.Facts) {
+		restoreTrack(l.Case, s, f)
+	})
+}
+
+// finish puts what was read into the case, and says what is amiss.
+func (l *loader) finish() {
+	l.Case.Started = l.Header.Started
+	l.restoreAnswers()
+	before := l.Header.Started
+	for i, e := range l.events {
+		if e.At.IsZero() {
+			l.events[i] = checklist.Event{At: before, Kind: lostKind, Text: lostText}
+		}
+		before = l.events[i].At
+	}
+	l.Case.Track.Resume(l.events, l.Verdict.Verdict, l.Verdict.Causes)
+	before = l.Header.Started
+	for _, a := range l.steps {
+		if a.At.IsZero() {
+			a = checklist.Applied{At: before, Title: lostText, Fate: checklist.Stuck}
+		}
+		before = a.At
+		l.Case.Restore(a)
+	}
+	l.tell()
+}
+
+// restoreAnswers answers what still can be answered. What was said and has no place
+// any more is told, not lost: it stays in the file.
+func (l *loader) restoreAnswers() {
+	for _, id := range sorted(l.answers) {
+		line := l.answers[id]
+		q := l.book.Question(id)
+		if q == nil {
+			if len(line.Options) > 0 || line.Note != "" {
+				l.note("%s was answered (%s), and is no question of this whydrop", id, strings.Join(append(line.Options, line.Note), " "))
+			}
+			continue
+		}
+		a := checklist.Answer{Note: line.Note, At: line.At}
+		for _, o := range line.Options {
+			if o != content.DontKnow && q.Option(o) == nil {
+				l.note("%s was answered %q, which is no answer to it any more", id, o)
+				continue
+			}
+			a.Options = append(a.Options, o)
+		}
+		if err := l.Case.Answer(id, a); err != nil {
+			l.note("%v", err)
+		}
+	}
+}
+
+func (l *loader) note(format string, args ...any) {
+	l.Notes = append(l.Notes, content.Show(fmt.Sprintf(format, args...)))
+}
+
+// mostTold is how many lines are told by their numbers.
+const mostTold = 8
+
+// tell says what is damaged or missing.
+func (l *loader) tell() {
+	var notes []string
+	if l.beyond {
+		notes = append(notes, fmt.Sprintf("only the first %d bytes are read", longestFile))
+	}
+	if n := len(l.damaged); n > 0 {
+		where := strings.Trim(fmt.Sprint(l.damaged[:min(n, mostTold)]), "[]")
+		if n > mostTold {
+			where += " ..."
+		}
+		notes = append(notes, fmt.Sprintf("%s damaged (%s): what was said in them is not there, answers may be older ones", counted(n, "line"), where))
+	}
+	if n := uint64(len(l.damaged)); l.missing > n {
+		notes = append(notes, fmt.Sprintf("%s missing: answers may be older ones", counted(l.missing-n, "line")))
+	}
+	if l.lost > 0 {
+		notes = append(notes, fmt.Sprintf("%s cannot be read", counted(l.lost, "observation")))
+	}
+	for _, kind := range sorted(l.unread) {
+		notes = append(notes, fmt.Sprintf("%s of a kind that this whydrop does not know: %s", counted(l.unread[kind], "line"), content.Show(kind)))
+	}
+	if l.Header.Schema == "" {
+		notes = append(notes, "its beginning is damaged: which host it is of is not known")
+	}
+	l.Notes = append(notes, l.Notes...)
+}
+
+// linesOf returns a function that returns the lines of a compressed stream one by
+// one. Each is valid until the next.
+func linesOf(stream []byte) func() ([]byte, error) {
+	in := bufio.NewReader(io.LimitReader(flate.NewReader(bytes.NewReader(stream)), mostPlain))
+	var buffer []byte
+	return func() ([]byte, error) {
+		line, _, err := nextLine(in, &buffer)
+		return line, err
+	}
+}

@@ -1,0 +1,49 @@
+package checklist
+
+import (
+	"reflect"
+	"time"
+
+	"whydrop/content"
+)
+
+// clean makes every text of a report printable: whatever a template does with it, no
+// control character from outside reaches a terminal or a page. Lists are copied
+// first, for some are the case's own. The drawings are made of such texts already.
+func (r *Report) clean() {
+	way := r.Way
+	clean(reflect.ValueOf(r).Elem())
+	r.Way.Mermaid, r.Way.Text = way.Mermaid, way.Text
+}
+
+func clean(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(content.Show(v.String()))
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range v.NumField() {
+			clean(v.Field(i))
+		}
+	case reflect.Slice:
+		if v.IsNil() {
+			return
+		}
+		list := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(list, v)
+		for i := range list.Len() {
+			clean(list.Index(i))
+		}
+		v.Set(list)
+	case reflect.Pointer:
+		if v.IsNil() {
+			return
+		}
+		p := reflect.New(v.Type().Elem())
+		p.Elem().Set(v.Elem())
+		clean(p.Elem())
+		v.Set(p)
+	}
+}

@@ -1,0 +1,225 @@
+package checklist
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"whydrop/content"
+)
+
+// ReportSummary tells the incident to somebody who knows nothing of networks, a
+// sentence or two each.
+type ReportSummary struct {
+	What     string `json:"what"`     // what happens, and where
+	Affected string `json:"affected"` // who or what
+	Since    string `json:"since"`
+	Sure     string `json:"sure"` // how sure that is
+	Done     string `json:"done"` // what was done
+	Next     string `json:"next"` // what to do first
+}
+
+// Paragraph is the summary as one paragraph.
+func (s ReportSummary) Paragraph() string {
+	var all []string
+	for _, t := range []string{s.What, s.Sure, s.Affected, s.Since, s.Done, s.Next} {
+		if t != "" {
+			all = append(all, t)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// plainly says what goes wrong for people where a cause of a hop is at work.
+func (c *Case) plainly(hop string) string {
+	for _, h := range c.Book.Hops {
+		if h.ID == hop {
+			return cmp.Or(h.Plainly, "packets are lost at: "+h.Title)
+		}
+	}
+	return "packets are lost"
+}
+
+// summary tells the case to anybody.
+func (c *Case) summary(d *Diagnosis, r *Report) ReportSummary {
+	s := ReportSummary{Affected: c.affected(), Since: c.since(r)}
+	s.What, s.Sure = c.what(r)
+	s.Done = whatWasDone(r)
+	s.Next = whatNext(r)
+	return s
+}
+
+// what happens in plain words, and how sure that is.
+func (c *Case) what(r *Report) (what, sure string) {
+	host := "the server " + r.Observed.Host
+	if r.Observed.Host == "" {
+		host = "a server without a name"
+	}
+	switch {
+	case len(r.Causes) > 0:
+		first := r.Causes[0]
+		what = fmt.Sprintf("On %s, connections suffer: %s. In engineers' words: %s.", host, c.plainly(first.Hop), first.Title)
+		sure = "That this is so is " + sureness(first.Probability) + "."
+		switch n := len(r.Causes); {
+		case n == 2:
+			sure += fmt.Sprintf(" A second cause was found beside it: %s; that is %s.", r.Causes[1].Title, sureness(r.Causes[1].Probability))
+		case n > 2:
+			sure += fmt.Sprintf(" Beside it %d more causes were found, see below.", n-1)
+		}
+	case len(r.Gone) > 0:
+		last := r.Gone[len(r.Gone)-1]
+		what = fmt.Sprintf("On %s, connections suffered: %s. In engineers' words: %s. At the end of the session it was no longer to be seen.", host, c.plainly(c.hopOf(last.ID)), last.Title)
+	case r.History:
+		what = fmt.Sprintf("What there is of %s is a single sample: totals since it started, which do not tell what happens now. Nothing is known to be wrong, and nothing is known to be well.", host)
+	case r.Verdict == Healthy:
+		what = fmt.Sprintf("Nothing that loses packets was found on %s while it was watched.", host)
+		if len(r.Ledger.Moved.Rows) > 0 {
+			what += " Some packets ended there all the same; nothing shows that anybody misses them."
+		}
+	default:
+		what = fmt.Sprintf("Something may be wrong with the connections of %s, but what it is has not been found yet.", host)
+		if len(r.Suspects) > 0 {
+			what += " The best guess so far, and no more than that: " + r.Suspects[0].Title + "."
+		}
+	}
+	return what, sure
+}
+
+func (c *Case) hopOf(cause string) string {
+	if x := c.Book.Cause(cause); x != nil {
+		return x.Hop
+	}
+	return ""
+}
+
+// sureness says a probability in words.
+func sureness(p float64) string {
+	word := "more likely than not"
+	switch {
+	case p > 0.99:
+		word = "almost certain"
+	case p > 0.9:
+		word = "very likely"
+	case p > 0.75:
+		word = "likely"
+	}
+	return word + " (" + Percent(p) + ")"
+}
+
+// affected tells what the operator said of the scope, which is the first question,
+// and how many connections showed it.
+func (c *Case) affected() string {
+	var says []string
+	if all := c.Book.Questions(); len(all) > 0 {
+		q := all[0]
+		if a, ok := c.Answers[q.ID]; ok {
+			text := strings.Trim(answerText(q, a)+"; "+a.Note, "; ")
+			says = append(says, "Affected, as somebody who knows the service answered: "+strings.TrimRight(text, ".")+".")
+		}
+	}
+	sending, known := c.Facts.Num("tcp.flows_sending")
+	again, seen := c.Facts.Num("tcp.flows_retrans")
+	if known && seen && again > 0 {
+		says = append(says, fmt.Sprintf("While it was watched, %s connections sent data and %s had to send something again.", content.Show(sending), content.Show(again)))
+	}
+	return strings.Join(says, " ")
+}
+
+// since tells when it began, as far as anybody knows.
+func (c *Case) since(r *Report) string {
+	switch {
+	case r.History:
+		return ""
+	case r.Observed.Seconds == 0:
+		return "When it was watched, and for how long, the samples do not tell exactly: it was about " + stamp(r.Observed.Start) + "."
+	case r.Verdict == Healthy && len(r.Gone) == 0:
+		return "It was watched " + r.watched() + "."
+	}
+	if spells := r.Gone; len(r.Causes) == 0 && len(spells) > 0 {
+		last := spells[len(spells)-1]
+		return fmt.Sprintf("It was seen from %s to %s.", stamp(last.From), stamp(last.To))
+	}
+	first := c.firstSeen(r)
+	if rows := r.Raised.Rows; len(rows) > 0 && rows[0][2] != "" {
+		return fmt.Sprintf("The statistics that this host keeps show %s above the usual since %s; whydrop itself saw it from %s on.", rows[0][0], rows[0][2], stamp(first))
+	}
+	text := fmt.Sprintf("When it began is not known: it was there as soon as whydrop looked, which it did %s.", r.watched())
+	if len(r.Causes) > 0 && first.After(r.begin().Add(walkSettle)) {
+		text = fmt.Sprintf("It was first seen at %s, while whydrop watched %s.", stamp(first), r.watched())
+	}
+	return text
+}
+
+// walkSettle is how long into a session a cause may be named and have been there
+// from the beginning.
+const walkSettle = 20 * time.Second
+
+// begin is when the first observation began.
+func (r *Report) begin() time.Time {
+	if r.Session != nil && r.Session.From.Before(r.Observed.Start) {
+		return r.Session.From
+	}
+	return r.Observed.Start
+}
+
+// watched is the time in which the host was watched.
+func (r *Report) watched() string {
+	to := r.Observed.Start.Add(time.Duration(r.Observed.Seconds * float64(time.Second)))
+	if r.Session != nil && r.Session.To.After(to) {
+		to = r.Session.To
+	}
+	return fmt.Sprintf("for %s from %s on", inWords(to.Sub(r.begin())), stamp(r.begin()))
+}
+
+// inWords is a time in words.
+func inWords(d time.Duration) string {
+	switch {
+	case d < 100*time.Second:
+		return fmt.Sprintf("%.0f seconds", d.Seconds())
+	case d < 100*time.Minute:
+		return fmt.Sprintf("%.0f minutes", d.Minutes())
+	default:
+		return fmt.Sprintf("%.1f hours", d.Hours())
+	}
+}
+
+// firstSeen is when the first cause was named first, or when the observation began.
+func (c *Case) firstSeen(r *Report) time.Time {
+	for _, e := range c.Track.Events() {
+		if e.Kind == Rose && len(r.Causes) > 0 && e.Cause == r.Causes[0].ID {
+			return e.At
+		}
+	}
+	return r.Observed.Start
+}
+
+func whatWasDone(r *Report) string {
+	switch {
+	case len(r.Applied) == 0 && r.Verdict == Healthy:
+		return ""
+	case len(r.Applied) == 0:
+		return "Nothing on the server was changed so far."
+	}
+	last := r.Applied[len(r.Applied)-1]
+	text := fmt.Sprintf("Done so far: %s at %s (%s)", last.Title, stamp(last.At), last.Fate)
+	if last.Effect != nil {
+		text += "; what it is to stop: " + string(last.Effect.Outcome)
+	}
+	if n := len(r.Applied) - 1; n > 0 {
+		text += fmt.Sprintf("; and %d more before", n)
+	}
+	return text + "."
+}
+
+func whatNext(r *Report) string {
+	for _, s := range r.Plan {
+		if s.Done == "" {
+			return "What to do next: " + s.Title + ", step " + fmt.Sprint(s.Number) + " of the plan below."
+		}
+	}
+	if len(r.Plan) == 0 && len(r.Open.Next) > 0 && r.Verdict == Inconclusive {
+		return "What would tell most next: " + strings.TrimRight(r.Open.Next[0], ".") + "."
+	}
+	return ""
+}
