@@ -135,7 +135,11 @@ func (m *model) footLine() string {
 func (m *model) keyHelp(w int) string {
 	help := m.keys.key(actHelp)
 	text, used := "", ansi.StringWidth(help)+len(" keys")
-	if foot := m.changeFoot(w); foot != "" {
+	if foot := m.amissFoot(w); foot != "" {
+		text, used = m.theme.warn.Render(foot)+"  ", used+ansi.StringWidth(foot)+2
+	} else if foot := m.replayFoot(w); foot != "" {
+		text, used = m.theme.bold.Render(foot)+"  ", used+ansi.StringWidth(foot)+2
+	} else if foot := m.changeFoot(w); foot != "" {
 		text, used = m.theme.warn.Render(foot)+"  ", used+ansi.StringWidth(foot)+2
 	}
 	told := map[action]bool{}
@@ -171,7 +175,7 @@ func (m *model) hints() []hint {
 		return []hint{{actEnter, "keep the note"}}
 	}
 	hints := m.screen().hints(m)
-	if m.paused {
+	if m.held() {
 		hints = append([]hint{{actPause, "go on"}}, hints...)
 	}
 	return append(hints,

@@ -127,6 +127,9 @@ func (m *model) helpRows() []helpRow {
 			rows = append(append(rows, helpRow{head: signsHead(m.on)}), signs...)
 		}
 	}
+	if m.options.Player != nil {
+		part("In the recording", append([]action{actPause}, replaying...))
+	}
 	key := m.keys.key
 	rows = append(rows, helpRow{head: "Moving"},
 		helpRow{key(actUp) + " " + key(actDown), "one up or down; " + key(actPageUp) + " " + key(actPageDown) + " a page, " + key(actFirst) + " " + key(actLast) + " to the first or last"})

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"whydrop/checklist"
+	"whydrop/checklist/casefile"
+	"whydrop/content"
 )
 
 // Whatever the operator says is there to be kept after the key that said it: an
@@ -16,8 +18,9 @@ func TestWhatIsSaidIsKept(t *testing.T) {
 	o := sitDown(t, 80, 24)
 	var kept *checklist.Case
 	var trouble error
-	o.m.options.Keep = func(c *checklist.Case) error {
-		kept = c.Copy()
+	var at casefile.Place
+	o.m.options.Keep = func(s casefile.Snapshot) error {
+		kept, at = s.Case.Copy(), s.Place
 		err := trouble
 		trouble = nil // told once
 		return err
@@ -30,7 +33,11 @@ func TestWhatIsSaidIsKept(t *testing.T) {
 	if got := kept.Answers["Q1a"].Note; got != "since no" {
 		t.Errorf("in the middle of a note %q is kept", got)
 	}
-	o.press("enter", "m", "load test", "enter")
+	o.press("enter", "m", "load te")
+	if at.Mark != "load te" || at.Question != "Q1a" || at.Screen != "Walk" {
+		t.Errorf("in the middle of a mark %+v is kept", at)
+	}
+	o.press("st", "enter")
 	events := kept.Track.Events()
 	if len(events) == 0 || !strings.Contains(events[len(events)-1].Text, "load test") {
 		t.Errorf("after a mark %v is kept", events)
@@ -46,5 +53,41 @@ func TestWhatIsSaidIsKept(t *testing.T) {
 	o.press("up")
 	if strings.Contains(o.screen(), "NOT kept") {
 		t.Error("the trouble stays for ever")
+	}
+}
+
+// A case that is gone on with opens where it was left, with the mark that was being
+// typed, and says what it is.
+func TestResume(t *testing.T) {
+	book, err := content.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		place      casefile.Place
+		see, notIn string
+	}{
+		{casefile.Place{Screen: "Walk", Question: "Q3a"}, "Q3a, ", "starts."},
+		{casefile.Place{Screen: "Plan", Question: "Q3a", Mark: "load te"}, "[7 Plan]", "starts."},
+		{casefile.Place{Screen: "of a newer whydrop", Question: "Q99"}, "Q1a, ", "starts."},
+		{casefile.Place{}, "starts.", "Q1a, "},
+	} {
+		m, err := newModel(Options{Resume: &tt.place, Note: "Case of vm"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := checklist.NewCase(book, time.Now())
+		m.Update(openMsg{k, nil})
+		m.Update(judgedMsg{judgementOf(k), m.wanted})
+		screen := strings.Join(m.draw(), "\n")
+		if !strings.Contains(screen, tt.see) || strings.Contains(screen, tt.notIn) {
+			t.Errorf("%+v opens\n%s", tt.place, screen)
+		}
+		if m.draft != tt.place.Mark {
+			t.Errorf("%+v: the mark is %q", tt.place, m.draft)
+		}
+		if got := m.place(); tt.place.Question == "Q3a" && got != tt.place {
+			t.Errorf("%+v is left at %+v", tt.place, got)
+		}
 	}
 }

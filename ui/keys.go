@@ -31,6 +31,12 @@ const (
 	actSort      action = "sort"
 	actFilter    action = "filter"
 	actPause     action = "pause"
+	actStepBack  action = "step-back"
+	actStep      action = "step"
+	actSkipBack  action = "skip-back"
+	actSkip      action = "skip"
+	actSlower    action = "slower"
+	actFaster    action = "faster"
 	actTry       action = "try"
 	actApply     action = "apply"
 	actMark      action = "mark"
@@ -92,6 +98,12 @@ var bindings = []binding{
 	{actPlan, "7", "what to do"},
 	{actPreview, "8", "the incident report"},
 	{actPause, "p P", "hold the measurements as they are; again goes on"},
+	{actStepBack, ", ctrl+left", "in a recording: the observation before, and hold it there"},
+	{actStep, ". ctrl+right", "in a recording: the next observation, and hold it there"},
+	{actSkipBack, "<", "in a recording: back by a minute"},
+	{actSkip, ">", "in a recording: on by a minute"},
+	{actSlower, "-", "in a recording: slower"},
+	{actFaster, "+ =", "in a recording: faster"},
 	{actApply, "a", "apply the step of the plan under the cursor: shows the change and asks first"},
 	{actMark, "m", "mark this moment ('the load test begins'); it lands in the report"},
 	{actTry, "t", "try a destination: the only key that sends packets"},

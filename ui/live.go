@@ -89,9 +89,9 @@ func (m *model) judged(msg judgedMsg) tea.Cmd {
 	fresh := msg.judgement.facts != nil && msg.judgement.facts != m.kase.Facts
 	first := m.diagnosis == nil || m.diagnosis.facts == nil // nothing is new yet
 	m.diagnosis, m.kase.Facts = msg.judgement, msg.judgement.facts
-	if fresh {
+	if fresh && m.remembered() {
 		before := len(m.kase.Track.Events())
-		m.kase.Track.Add(m.now(), m.kase.Facts, m.diagnosis.Diagnosis)
+		m.kase.Track.Add(m.moment(), m.kase.Facts, m.diagnosis.Diagnosis)
 		if !first {
 			m.tellNews(m.kase.Track.Events()[before:])
 		}
@@ -131,9 +131,10 @@ func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
 // mark asks what happens now. The moment is that of the key, not of the end of
 // typing; what was typed and left is there the next time.
 func (m *model) mark() {
-	at := m.now()
+	at := m.moment()
 	m.ask(prompt{
 		label: "mark " + clock(at) + ":", short: "mark", line: newLine(m.draft),
+		typed: func(text string) tea.Cmd { m.draft = text; return nil },
 		done: func(text string) tea.Cmd {
 			if text == "" {
 				text = "marked"
@@ -149,6 +150,10 @@ func (m *model) mark() {
 
 // pause holds the measurements as they are, or goes on.
 func (m *model) pause() tea.Cmd {
+	if p := m.options.Player; p != nil {
+		p.Pause(!p.Position().Paused)
+		return nil
+	}
 	m.paused = !m.paused
 	return m.judge()
 }

@@ -9,11 +9,12 @@ import (
 )
 
 // markdown lays out the markdown of a report for reading: headings, lists,
-// quotes, tables and code. Anything else stays as it is.
+// quotes, tables and code. A diagram cannot be drawn here. Anything else stays as
+// it is.
 func (t theme) markdown(source string, w int) []string {
 	var lines []string
 	var table [][]string
-	code := false
+	code, diagram := false, false
 	flush := func() {
 		lines = append(lines, t.table(table, w)...)
 		table = nil
@@ -25,11 +26,17 @@ func (t theme) markdown(source string, w int) []string {
 		}
 		flush()
 		if strings.HasPrefix(l, "```") {
-			code = !code
+			code, diagram = !code, !code && l == "```mermaid"
+			if diagram {
+				lines = append(lines, wrap("(a diagram, drawn where the file is shown as a page)", w, "")...)
+			}
+			continue
+		}
+		if diagram {
 			continue
 		}
 		if code {
-			lines = append(lines, wrap("  "+content.Show(l), w, "    ")...)
+			lines = append(lines, codeLine(content.Show(l), w)...)
 			continue
 		}
 		if l == "" && len(lines) > 0 && lines[len(lines)-1] == "" {
@@ -39,6 +46,14 @@ func (t theme) markdown(source string, w int) []string {
 	}
 	flush()
 	return lines
+}
+
+// codeLine keeps a line of code or of a drawing as it is, if there is room.
+func codeLine(l string, w int) []string {
+	if l = "  " + l; ansi.StringWidth(l) <= w {
+		return []string{l}
+	}
+	return wrap(l, w, "    ")
 }
 
 func (t theme) markdownLine(l string, w int) []string {

@@ -68,7 +68,7 @@ func (r *reportScreen) report(m *model) (string, error) {
 		kase, d = m.options.Redact(kase)
 	}
 	var b strings.Builder
-	err := kase.WriteReport(&b, d, m.now())
+	err := kase.WriteReport(&b, d, m.moment())
 	return b.String(), err
 }
 

@@ -35,3 +35,12 @@ func TestTheReportIsShownAsItIsWritten(t *testing.T) {
 		t.Error("the case itself was changed")
 	}
 }
+
+// A diagram is told of and not spelled out; what stands in characters keeps its place.
+func TestADiagramIsNotSpelledOut(t *testing.T) {
+	lines := theme{}.markdown("before\n\n```mermaid\nflowchart TB\n| a |\n```\n\n```text\n  X  here\n```\n", 60)
+	text := strings.Join(lines, "\n")
+	if strings.Contains(text, "flowchart") || strings.Contains(text, "a  ") || !strings.Contains(text, "(a diagram") || !strings.Contains(text, "    X  here") {
+		t.Errorf("%q", text)
+	}
+}

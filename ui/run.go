@@ -64,6 +64,7 @@ func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 		tea.WithInput(terminal.Keys()), tea.WithWindowSize(size.Width, size.Height))
 	m.later = func(d time.Duration, msg tea.Msg) { time.AfterFunc(d, func() { p.Send(msg) }) }
 	go follow(watch, p, terminal)
+	go tellAmiss(watch, o.Amiss, p)
 	watched := make(chan error, 1)
 	go func() {
 		looks := 0

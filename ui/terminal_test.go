@@ -190,7 +190,7 @@ func (s *seat) restored() {
 }
 
 func (s *seat) answers() string {
-	files, _ := filepath.Glob(filepath.Join(s.state, "whydrop", "answers-*.yaml"))
+	files, _ := filepath.Glob(filepath.Join(s.state, "whydrop", "cases", "*.case"))
 	if len(files) != 1 {
 		s.t.Errorf("answers are kept in %v", files)
 		return ""
@@ -311,7 +311,7 @@ func answerResizeLeave(t *testing.T, program string) {
 	if got := s.answers(); !strings.Contains(got, "Q1a") {
 		t.Errorf("answers are %q", got)
 	}
-	if !strings.Contains(s.seen(), "answers kept in") {
+	if !strings.Contains(s.seen(), "the case is kept; go on with: whydrop resume") {
 		t.Error("not said where the answers are")
 	}
 }
@@ -330,7 +330,7 @@ func suspendAndComeBack(t *testing.T, program string) {
 	s.await(from, "\x1b[?1049h")
 	from = s.await(from, "[x]") // what was ticked is still there
 	s.press("qy")
-	s.await(from, "answers kept in")
+	s.await(from, "the case is kept; go on with: whydrop resume")
 	s.press("exit\n")
 	s.restored()
 }
@@ -440,7 +440,7 @@ func endBlocked(t *testing.T, program string) {
 	time.Sleep(time.Second)
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)
 	for range 100 {
-		if files, _ := filepath.Glob(filepath.Join(s.state, "whydrop", "answers-*.yaml")); len(files) > 0 {
+		if files, _ := filepath.Glob(filepath.Join(s.state, "whydrop", "cases", "*.case")); len(files) > 0 {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)

@@ -11,6 +11,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"whydrop/checklist"
+	"whydrop/checklist/casefile"
 	"whydrop/content"
 	"whydrop/probes/fact"
 )
@@ -23,6 +24,7 @@ type trial struct {
 	leave context.CancelFunc // nil while nothing is under way
 
 	tried checklist.Tried // what the last one showed
+	last  *casefile.Tried // the same for the case file
 	ended time.Time
 	risen map[string]bool // causes that rose meanwhile: perhaps by what the trial sent
 }
@@ -92,6 +94,7 @@ func (m *model) tried(msg triedMsg) tea.Cmd {
 	}
 	m.trial.tried = checklist.NewTried(msg.facts, m.now())
 	says := cmp.Or(msg.says, "tried "+content.Show(msg.destination)+", "+m.keys.key(actEvidence)+" shows what was found")
+	m.trial.last = &casefile.Tried{At: m.now(), Destination: msg.destination, Says: msg.says}
 	m.notice = says + "; it counts for a minute"
 	m.heldTo = m.now().Add(heldFor)
 	if m.facts == nil {

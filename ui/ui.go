@@ -14,8 +14,10 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"whydrop/checklist"
+	"whydrop/checklist/casefile"
 	"whydrop/content"
 	"whydrop/probes/fact"
+	"whydrop/probes/record"
 	"whydrop/ui/tty"
 )
 
@@ -30,6 +32,11 @@ type Options struct {
 	// Watch observes the host until the context ends and calls back with each
 	// new set of facts.
 	Watch func(context.Context, func(*fact.Facts))
+	// Player moves in the recording that Watch shows; nil for a host.
+	Player *record.Player
+	// Amiss brings in words what is amiss with the connection to the host, "" when
+	// nothing is any more; nil for this machine.
+	Amiss <-chan string
 	// Try tries a destination, HOST or HOST:PORT, until the context ends, and
 	// returns what it found. It is called only when the operator asks for it: it
 	// sends packets. Nil where nothing can be tried.
@@ -40,9 +47,12 @@ type Options struct {
 	// Export writes the incident report and returns where.
 	Export func(*checklist.Case, *checklist.Diagnosis) (string, error)
 	// Keep is given the case after every message, to keep what the operator said
-	// since; nil keeps nothing. It must not wait. Its error says once what is amiss
-	// with the keeping.
-	Keep func(*checklist.Case) error
+	// since before it is shown; nil keeps nothing. It must not wait for long. Its
+	// error says once what is amiss with the keeping.
+	Keep func(casefile.Snapshot) error
+	// Resume is where to begin in a case that is gone on with; nil for the first
+	// screen.
+	Resume *casefile.Place
 	// Redact returns the case and its diagnosis as a redacted report tells them;
 	// nil if the report is not redacted.
 	Redact func(*checklist.Case) (*checklist.Case, *checklist.Diagnosis)
@@ -69,6 +79,7 @@ type surface interface {
 // Messages.
 type (
 	factsMsg struct{ facts *fact.Facts }
+	amissMsg string
 	openMsg  struct {
 		kase *checklist.Case
 		err  error
@@ -97,8 +108,9 @@ type model struct {
 	wanted    int         // generation of the newest judgement that was asked for
 	judging   bool        // one is under way
 	paused    bool
-	failed    error // the content could not be loaded
-	broken    error // a fault of whydrop ended the program
+	furthest  time.Time // the end of what a recording has shown
+	failed    error     // the content could not be loaded
+	broken    error     // a fault of whydrop ended the program
 
 	welcome bool // the first screen is shown
 	begun   bool // the walk: nothing goes back to the first screen any more
@@ -114,6 +126,7 @@ type model struct {
 	endings endings
 	trial   trial
 	change  change
+	amiss   string            // with the connection to the host
 	draft   string            // of a mark that was left
 	early   []tea.KeyPressMsg // typed before the checklist was there
 
@@ -143,8 +156,9 @@ func newModel(o Options) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
+	resumed := o.Resume != nil && o.Resume.Screen != ""
 	return &model{
-		options: o, theme: newTheme(o.Theme == "ascii"), keys: keys, layout: arrange(80, 24), welcome: true,
+		options: o, theme: newTheme(o.Theme == "ascii"), keys: keys, layout: arrange(80, 24), welcome: !resumed, begun: resumed,
 		walk: newWalk(), mouse: o.Mouse, now: time.Now, ctx: context.Background(),
 	}, nil
 }
@@ -193,7 +207,7 @@ func (m *model) keepAnswers() {
 	if m.kase == nil || m.options.Keep == nil {
 		return
 	}
-	if err := m.options.Keep(m.kase); err != nil {
+	if err := m.options.Keep(m.snapshot()); err != nil {
 		m.notice, m.heldTo = err.Error(), m.now().Add(heldFor)
 	}
 }
@@ -204,9 +218,13 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 		m.arrange(msg.Width, msg.Height)
 	case openMsg:
 		m.kase, m.failed = msg.kase, msg.err
+		m.resume()
 		return m.judge()
 	case triedMsg:
 		return m.tried(msg)
+	case amissMsg:
+		m.amiss = string(msg)
+		return nil
 	case factsMsg:
 		return m.measured(msg.facts)
 	case judgedMsg:
@@ -357,6 +375,8 @@ func (m *model) command(a action) tea.Cmd {
 		m.walk.suggested(m)
 	case actPause:
 		return m.pause()
+	case actStepBack, actStep, actSkipBack, actSkip, actSlower, actFaster:
+		m.movePlayer(a)
 	case actMark:
 		m.mark()
 	case actSearch:

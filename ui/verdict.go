@@ -32,7 +32,7 @@ func (m *model) verdictLine(w int) string {
 			head, texts = "UNEXPLAINED: ", []string{content.Show(d.Symptoms[0])}
 		}
 	}
-	if m.paused {
+	if m.held() {
 		head = "PAUSED. " + head
 	}
 	tails := m.verdictTails(odds, more)

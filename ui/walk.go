@@ -232,7 +232,7 @@ func (s *walkScreen) dontKnow(m *model, q *content.Question) tea.Cmd {
 
 // answer records an answer and judges anew.
 func (m *model) answer(q *content.Question, a checklist.Answer) tea.Cmd {
-	a.At = m.now()
+	a.At = m.moment()
 	if err := m.kase.Answer(q.ID, a); err != nil {
 		m.notice = err.Error()
 		return nil
@@ -259,7 +259,7 @@ func (s *walkScreen) edit(m *model, k tea.KeyPressMsg) tea.Cmd {
 func (s *walkScreen) keepNote(m *model) {
 	q := s.question(m)
 	a := m.kase.Answers[q.ID]
-	a.Note, a.At = s.note.String(), m.now()
+	a.Note, a.At = s.note.String(), m.moment()
 	if err := m.kase.Answer(q.ID, a); err != nil {
 		m.notice = err.Error()
 	}

@@ -83,6 +83,7 @@ apply; 1 when a step failed or was refused, or nothing that was applied helped;
 	f.BoolVar(&o.yes, "yes", false, "do not ask: keep what helps, take back what does not")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show the changes and make none")
 	f.BoolVar(&o.persist, "persist", false, "keep what helps over a reboot, too")
+	hereOnly(cmd)
 	return cmd
 }
 

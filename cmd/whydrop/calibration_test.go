@@ -277,7 +277,7 @@ func (r *labRun) observe(ctx context.Context, t *testing.T, b *lab.Bench, score 
 		if busy {
 			t.Logf("%s: recorded while the CPUs of the machine were busy: its facts show that, too", s.Name)
 		}
-		record(t, s, d.Facts)
+		recordScenario(t, s, d.Facts)
 	}
 	return busy
 }
@@ -362,10 +362,10 @@ func diagnosed(cmd *exec.Cmd) (d diagnosisOf, err error) {
 	return d, json.Unmarshal(out.Bytes(), &d)
 }
 
-// record keeps the facts of a scenario that rules can speak of, so that the
+// recordScenario keeps the facts of a scenario that rules can speak of, so that the
 // reasoning can be tested without root and without a lab. The kernel log, what
 // changed lately, and other namespaces are left out: they are the machine's own.
-func record(t *testing.T, s lab.Scenario, facts *fact.Facts) {
+func recordScenario(t *testing.T, s lab.Scenario, facts *fact.Facts) {
 	t.Helper()
 	book, err := content.Load("")
 	if err != nil {

@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/json"
 	"flag"
 	"os"
 	"slices"
@@ -16,6 +14,7 @@ import (
 	"whydrop/probes"
 	"whydrop/probes/fact"
 	"whydrop/probes/lab"
+	"whydrop/probes/record"
 )
 
 var demoRecord = flag.Bool("demo-record", false, "record the host of the demo anew (as root)")
@@ -34,9 +33,12 @@ func TestDemoShowsItsFaults(t *testing.T) {
 	if *demoRecord {
 		recordDemo(t)
 	}
-	var last *fact.Facts
-	seconds := 0
-	if err := eachRecorded(demo, func(f *fact.Facts) bool { last, seconds = f, seconds+1; return true }); err != nil {
+	recording, err := openDemo()
+	if err != nil || len(recording.Notes) > 0 {
+		t.Fatalf("%v, notes %q", err, recording.Notes)
+	}
+	last, err := recording.At(recording.End())
+	if err != nil {
 		t.Fatal(err)
 	}
 	book, err := content.Load("")
@@ -53,8 +55,8 @@ func TestDemoShowsItsFaults(t *testing.T) {
 	want := []string{scenario.Cause, scenario.And}
 	slices.Sort(named)
 	slices.Sort(want)
-	if !slices.Equal(named, want) || seconds < 30 {
-		t.Errorf("after %d seconds the demo names %v, its faults are %v", seconds, named, want)
+	if !slices.Equal(named, want) || recording.Len() < 30 {
+		t.Errorf("after %d seconds the demo names %v, its faults are %v", recording.Len(), named, want)
 	}
 }
 
@@ -72,16 +74,12 @@ func recordDemo(t *testing.T) {
 	watch := b.Command(t.Context(), self, "-test.run", "TestDemoWatch")
 	watch.Env = append(watch.Environ(), demoWatch+"=1")
 	watch.Stderr = os.Stderr
-	lines, err := watch.Output()
+	written, err := watch.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var packed bytes.Buffer
-	zip, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-	zip.Write(bytes.TrimSuffix(lines, []byte("PASS\n")))
-	zip.Close()
-	demo = packed.Bytes()
-	if err := os.WriteFile("demo.jsonl.gz", demo, 0o644); err != nil {
+	demo = bytes.TrimSuffix(written, []byte("PASS\n"))
+	if err := os.WriteFile("demo.whydrop", demo, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -97,15 +95,21 @@ func TestDemoWatch(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), demoSeconds*time.Second)
 	defer cancel()
-	out := json.NewEncoder(os.Stdout)
+	var out *record.Writer
 	probes.Default(probes.Knowledge{NICs: book}).Watch(ctx, walkWindow, func(f *fact.Facts) {
 		f.Host = "demo"
 		f.Tables["log"] = nil // of the machine that records
 		for _, table := range []string{"change", "history", "namespace"} {
 			delete(f.Tables, table)
 		}
-		if err := out.Encode(f); err != nil {
+		if out == nil {
+			out = record.NewWriter(os.Stdout, record.Header{Host: f.Host, Kernel: f.Kernel, Start: f.Start})
+		}
+		if err := out.Add(f); err != nil {
 			t.Error(err)
 		}
 	})
+	if err := out.Close(); err != nil {
+		t.Error(err)
+	}
 }

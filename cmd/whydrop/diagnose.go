@@ -35,6 +35,9 @@ type diagnoseOptions struct {
 	target   string
 	flows    []string
 	exitCode bool
+	timeline bool
+	host     hostFlags
+	written  time.Time // when the report is written
 }
 
 func diagnoseCommand() *cobra.Command {
@@ -47,12 +50,22 @@ during that time. It only reads; with --target it also opens connections to the
 destination named. The answer goes to standard output, progress and warnings to
 standard error.
 
+With --host it observes another machine over ssh: by the whydrop of the same version
+there, else by this program, which is brought and leaves nothing behind.
+
+With --replay it judges a recorded host, as it stood at the end of the recording or
+at --at; nothing of this host is read then. --timeline lists when in the recording
+each cause rose and fell.
+
 Exit status: 0 when the host could be observed, whatever was found; with
 --exit-code 3 when a cause is named; 1 failure; 2 wrong usage.`,
 		Example: `  whydrop diagnose
   whydrop diagnose --duration 30s --json
   whydrop diagnose --answers answers.yaml --report > incident.md
-  whydrop diagnose --report --redact > for-others.md   # names are pseudonyms`,
+  whydrop diagnose --report --redact > for-others.md   # names are pseudonyms
+  whydrop diagnose --host root@web1
+  whydrop diagnose --replay incident.whydrop --timeline
+  whydrop diagnose --replay incident.whydrop --at 14:03:05`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return diagnose(cmd, o) },
 	}
@@ -64,15 +77,14 @@ Exit status: 0 when the host could be observed, whatever was found; with
 	cmd.Flags().StringVar(&o.target, "target", "", "also try this destination, `HOST[:PORT]`: the only thing that sends packets")
 	cmd.Flags().StringSliceVar(&o.flows, "flow", nil, "let the kernel's drop reasons count only this `ADDRESS[:PORT]` or :PORT (given twice: between the two)")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if a cause is named")
+	cmd.Flags().BoolVar(&o.timeline, "timeline", false, "with --replay: list when in the recording each cause rose and fell")
+	o.host.add(cmd.Flags(), "judge the recording as it stood then, not at its end")
 	return cmd
 }
 
 func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
-	if o.duration < minDuration || o.duration > maxDuration {
-		return usageError{fmt.Errorf("--duration %v: expected %v to %v", o.duration, minDuration, maxDuration)}
-	}
-	if o.json && o.report {
-		return usageError{errors.New("--json and --report: expected one of them")}
+	if err := o.check(); err != nil {
+		return usageError{err}
 	}
 	var more []fact.Source
 	if o.target != "" {
@@ -86,14 +98,23 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 	if err != nil {
 		return usageError{err}
 	}
+	h, err := openHost(cmd, o.host)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	h.target = o.target
 	c, err := openAnswered(cmd, o.answers)
 	if err != nil {
 		return err
 	}
-	recoverChanges(cmd.ErrOrStderr())
-	if err := observe(cmd, c, o.duration, flows, more...); err != nil {
+	if o.timeline {
+		return writeTimeline(cmd, c, h.recording, o.json)
+	}
+	if err := h.observe(cmd, c, o.duration, flows, more...); err != nil {
 		return err
 	}
+	o.written = h.now(c)
 	d := c.Diagnose()
 	if anonymous := redaction(cmd); anonymous != nil {
 		c, d = anonymous(c)
@@ -103,6 +124,38 @@ func diagnose(cmd *cobra.Command, o diagnoseOptions) error {
 	}
 	if o.exitCode && d.Verdict == checklist.Fault {
 		return errFaultFound
+	}
+	return nil
+}
+
+// check tells a mistake in how diagnose was called.
+func (o diagnoseOptions) check() error {
+	switch {
+	case o.duration < minDuration || o.duration > maxDuration:
+		return fmt.Errorf("--duration %v: expected %v to %v", o.duration, minDuration, maxDuration)
+	case o.json && o.report:
+		return errors.New("--json and --report: expected one of them")
+	case len(o.host.replay) == 0 && o.timeline:
+		return errors.New("--timeline: expected with --replay")
+	case len(o.host.replay) > 0:
+		return o.checkReplay()
+	}
+	return nil
+}
+
+// checkReplay tells what does not go with a recording.
+func (o diagnoseOptions) checkReplay() error {
+	switch {
+	case o.timeline && o.report:
+		return errors.New("--timeline and --report: expected one of them")
+	case o.timeline && o.host.at != "":
+		return errors.New("--timeline and --at: expected one of them")
+	case o.timeline && o.exitCode:
+		return errors.New("--timeline and --exit-code: expected one of them")
+	case o.target != "":
+		return errors.New("--target and --replay: nothing is sent where a recording is judged")
+	case len(o.flows) > 0:
+		return errors.New("--flow and --replay: what was counted was decided when it was recorded")
 	}
 	return nil
 }
@@ -137,7 +190,7 @@ func write(out io.Writer, c *checklist.Case, d *checklist.Diagnosis, o diagnoseO
 	case o.json:
 		return c.WriteJSON(out, d, o.facts)
 	case o.report:
-		return c.WriteReport(out, d, time.Now())
+		return c.WriteReport(out, d, o.written)
 	default:
 		return c.WritePage(out, d)
 	}

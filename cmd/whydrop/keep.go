@@ -1,59 +1,56 @@
 package main
 
 import (
-	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"whydrop/checklist"
-	"whydrop/content"
+	"whydrop/checklist/casefile"
+	"whydrop/probes"
 )
 
 const (
-	// keepPause is how soon after one writing of the answers the next may come: a
-	// note is not written for each of its letters.
-	keepPause = 500 * time.Millisecond
+	// openWait is how long a key waits for a file to be made.
+	openWait = 200 * time.Millisecond
+	// openAgain is how soon after one attempt to make a file there is another.
+	openAgain = 2 * time.Second
 	// keepPatience is for how long the end waits for a disk.
 	keepPatience = 5 * time.Second
 )
 
-// keeper writes what the operator says to a file while the walkthrough goes on,
-// beside it: nothing that was typed is lost, however it ends, and no key waits
-// for a disk. One goroutine calls begin, keep and end.
+// keeper has the case written while the walkthrough goes on: what was said is in a
+// file before the next key is handled. Where the state directory takes nothing, it
+// goes to the directory for temporary files, until it does. One goroutine at a time
+// calls its methods.
 type keeper struct {
-	last  *checklist.Case // as it was handed over last
-	marks int             // in it
+	header casefile.Header
+	last   *casefile.Snapshot // as it was handed over last
+	places []*place           // the best first
+	// looking says that nothing is to be kept: the case is only looked at.
+	looking bool
+	// resumed says that there was a case before.
+	resumed bool
 
-	newest chan *checklist.Case // holds one: a newer one takes its place
-	ending chan struct{}
-	ended  chan struct{}
-	places []*place // the best first
-	at     int      // the place in use
-
-	mu   sync.Mutex
-	path string // where the answers are, "" for nowhere
-	err  error  // of the last writing: not kept anywhere
-	news error  // to be told
+	told string // how things stood when that was told last
 }
 
-// newKeeper keeps answers in the state directory, or where that can't be written
-// in the directory for temporary files.
-func newKeeper() *keeper {
-	k := &keeper{newest: make(chan *checklist.Case, 1), ending: make(chan struct{}), ended: make(chan struct{})}
+// caseDirectories are where cases are kept: the state directory, and where that
+// can't be written the directory for temporary files.
+func caseDirectories() []casefile.Directory {
+	var dirs []casefile.Directory
 	if dir := stateDir(); dir != "" {
-		k.places = append(k.places, &place{dir: filepath.Join(dir, "whydrop")})
+		dirs = append(dirs, casefile.Directory{Dir: filepath.Join(dir, "whydrop", "cases")})
 	}
-	k.places = append(k.places, &place{dir: os.TempDir(), prefix: "whydrop-"})
-	return k
+	return append(dirs, casefile.Directory{Dir: os.TempDir(), Prefix: "whydrop-"})
 }
 
 // stateDir is where programs keep what should outlive them, by the XDG rules: a
@@ -69,99 +66,93 @@ func stateDir() string {
 	return filepath.Join(home, ".local", "state")
 }
 
-// begin takes a case as it is opened: what it holds then is kept elsewhere.
+// newKeeper keeps what is said about a host.
+func newKeeper(h casefile.Header) *keeper {
+	k := &keeper{header: h}
+	for _, d := range caseDirectories() {
+		k.places = append(k.places, &place{Directory: d})
+	}
+	return k
+}
+
+// thisHost is what a case says of this host and this whydrop.
+func thisHost() casefile.Header {
+	h := casefile.Header{Whydrop: version(), Kernel: probes.Release(), PID: os.Getpid()}
+	h.Host, _ = os.Hostname()
+	// The id itself is not to be shown to others, machine-id(5).
+	if id, err := os.ReadFile("/etc/machine-id"); err == nil {
+		sum := sha256.Sum256(append([]byte("whydrop "), id...))
+		h.Machine = hex.EncodeToString(sum[:8])
+	}
+	return h
+}
+
+// goOn has a file that was opened written further.
+func (k *keeper) goOn(f *casefile.File) {
+	k.resumed = true
+	k.places = append([]*place{{file: f, Directory: casefile.Directory{Dir: filepath.Dir(f.Path())}}}, k.places...)
+}
+
+// begin takes a case as it is opened.
 func (k *keeper) begin(c *checklist.Case) {
-	k.last = c.Copy()
-	k.last.Facts = nil
-	go k.write()
+	k.header.Started = c.Started
+	k.last = &casefile.Snapshot{Case: c}
 }
 
-// keep hands the case over to be written if the operator said something since. It
-// returns at once. The error is of an earlier writing, and is told once: where
-// the answers are instead, or that they are nowhere.
-func (k *keeper) keep(c *checklist.Case) error {
-	if marks := len(marked(c)); marks != k.marks || !maps.EqualFunc(c.Answers, k.last.Answers, sameAnswer) {
-		k.last, k.marks = c.Copy(), marks
-		k.last.Facts = nil // they are large
-		select {
-		case <-k.newest:
-		default:
+// keep has written what is new. It waits for a disk only shortly. The error is told
+// once: where the case is instead, or that it is nowhere.
+func (k *keeper) keep(s casefile.Snapshot) error {
+	if k.last == nil || k.looking {
+		return nil
+	}
+	k.last = &s
+	at, err := k.try(s)
+	how := "kept"
+	switch {
+	case err != nil:
+		how = "not kept"
+	case at > 0:
+		how = k.places[at].file.Path()
+	}
+	if how == k.told || how == "kept" && k.told == "" {
+		return nil
+	}
+	k.told = how
+	return k.situation(at, err)
+}
+
+// try has the best place that can keep a case keep it, and returns which. What others
+// kept meanwhile is not needed then.
+func (k *keeper) try(s casefile.Snapshot) (at int, err error) {
+	var wrong []error
+	for at, p := range k.places {
+		if p.err = p.keep(k.header, s); p.err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: %w", shortHome(p.Dir), reason(p.err)))
+			continue
 		}
-		k.newest <- k.last
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	news := k.news
-	k.news = nil
-	return news
-}
-
-func sameAnswer(a, b checklist.Answer) bool {
-	return a.Note == b.Note && slices.Equal(a.Options, b.Options)
-}
-
-// marked returns the moments that the operator marked.
-func marked(c *checklist.Case) []checklist.Event {
-	var marks []checklist.Event
-	for _, e := range c.Track.Events() {
-		if e.Kind == checklist.Marked {
-			marks = append(marks, e)
+		for _, other := range k.places[at+1:] {
+			other.discard()
 		}
+		return at, nil
 	}
-	return marks
+	return 0, joined(wrong)
 }
 
-// end waits until all is written, and tells where, and how to go on with it.
-func (k *keeper) end(w io.Writer, c *checklist.Case, again string) error {
-	if c == nil || k.last == nil {
-		return nil // it was never opened
-	}
-	_ = k.keep(c) // what is not kept is told below
-	close(k.ending)
-	close(k.newest)
-	select {
-	case <-k.ended:
-	case <-time.After(keepPatience):
-		return fmt.Errorf("the answers could not be kept: the disk did not take them within %v", keepPatience)
-	}
-	if k.err != nil {
-		return fmt.Errorf("the answers could not be kept: %w", k.err)
-	}
-	if k.path != "" {
-		path := content.Show(quote(k.path))
-		fmt.Fprintf(w, "answers kept in %s\ngo on with: %s --answers %s\n", path, again, path)
-	}
-	return nil
+// slow says whether a disk may yet take what it did not.
+func (k *keeper) slow() bool {
+	return slices.ContainsFunc(k.places, func(p *place) bool { return errors.Is(p.err, casefile.ErrSlow) })
 }
 
-// write writes what is handed over until the end.
-func (k *keeper) write() {
-	defer close(k.ended)
-	for c := range k.newest {
-		path, err := k.store(c)
-		k.mu.Lock()
-		if (err != nil) != (k.err != nil) || err == nil && k.at > 0 && path != k.path {
-			k.news = k.situation(path, err)
-		}
-		k.path, k.err = path, err
-		k.mu.Unlock()
-		select {
-		case <-k.ending:
-		case <-time.After(keepPause):
-		}
-	}
-}
-
-// situation is what to tell when the answers are not where they were, or belong.
-// The most important comes first: a narrow screen shows no more.
-func (k *keeper) situation(path string, err error) error {
+// situation is what to tell when the case is not where it was, or belongs. The most
+// important comes first: a narrow screen shows no more.
+func (k *keeper) situation(at int, err error) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("the answers are NOT kept: %w", err)
-	case k.at > 0 && k.places[0].err != nil:
-		return fmt.Errorf("the answers are kept in %s: %s takes none (%w)", path, shortHome(k.places[0].dir), reason(k.places[0].err))
+	case at > 0 && k.places[0].err != nil:
+		return fmt.Errorf("the answers are kept in %s: %s takes none (%w)", k.places[at].file.Path(), shortHome(k.places[0].Dir), reason(k.places[0].err))
 	}
-	return fmt.Errorf("the answers are kept again, in %s", path)
+	return fmt.Errorf("the answers are kept again, in %s", k.places[at].file.Path())
 }
 
 // reason is an error without the file that it is about.
@@ -173,28 +164,6 @@ func reason(err error) error {
 	return err
 }
 
-// store writes the answers where that is possible, beginning with the place that
-// took them last, and returns the file; "" where nothing is to be kept.
-func (k *keeper) store(c *checklist.Case) (string, error) {
-	if len(c.Answers) == 0 && len(marked(c)) == 0 {
-		return "", k.places[k.at].clear()
-	}
-	data, err := keptFile(c)
-	if err != nil {
-		return "", err
-	}
-	var wrong []error
-	for range k.places {
-		p := k.places[k.at]
-		if p.err = p.put("answers-"+c.Started.UTC().Format("20060102-150405")+".yaml", data); p.err == nil {
-			return p.path, nil
-		}
-		wrong = append(wrong, fmt.Errorf("%s: %w", shortHome(p.dir), reason(p.err)))
-		k.at = (k.at + 1) % len(k.places)
-	}
-	return "", joined(wrong)
-}
-
 // joined is several errors on one line.
 func joined(wrong []error) error {
 	var text []string
@@ -204,76 +173,103 @@ func joined(wrong []error) error {
 	return errors.New(strings.Join(text, "; "))
 }
 
-// keptFile is a case as it is kept: answers as --answers takes them. The marks
-// stand above them, for people.
-func keptFile(c *checklist.Case) ([]byte, error) {
-	var file bytes.Buffer
-	fmt.Fprintf(&file, "# whydrop, begun %s\n", c.Started.UTC().Format("2006-01-02 15:04:05 MST"))
-	for _, e := range marked(c) {
-		fmt.Fprintf(&file, "# mark %s: %s\n", e.At.UTC().Format("2006-01-02 15:04:05 MST"), content.Show(e.Text))
+// end waits until all is written, and tells how to go on with it: resume is the
+// command without the case. A case in which nothing was said is not kept.
+func (k *keeper) end(w io.Writer, c *checklist.Case, resume string) error {
+	if c == nil || k.last == nil || k.looking {
+		return nil // it was never opened
 	}
-	answers, err := c.AnswersYAML()
-	file.Write(answers)
-	return file.Bytes(), err
-}
-
-// place is a directory with the file that was made in it.
-type place struct {
-	dir, prefix string
-	path        string // "" before the first writing
-	err         error  // of the last writing
-}
-
-// put writes the file anew, as a whole or not at all. The first time it takes a
-// name that nobody has.
-func (p *place) put(name string, data []byte) error {
-	fresh := p.path == ""
-	if fresh {
-		if err := os.MkdirAll(p.dir, 0o700); err != nil {
-			return err
+	s := *k.last
+	s.Case = c
+	if !k.resumed && s.Empty() {
+		for _, p := range k.places {
+			p.discard()
 		}
-		var err error
-		if p.path, err = writeNew(p.dir, p.prefix+name, nil); err != nil {
-			p.path = ""
-			return err
-		}
+		return nil
 	}
-	err := replace(p.path, data)
-	if err != nil && fresh {
-		_ = p.clear()
+	at, err := k.try(s)
+	for late := time.Now().Add(keepPatience); err != nil && time.Now().Before(late) && k.slow(); at, err = k.try(s) {
+		time.Sleep(openWait)
+	}
+	if err != nil {
+		err = fmt.Errorf("the answers could not be kept: %w", err)
+	} else if err = k.places[at].file.Close(s); err != nil {
+		err = fmt.Errorf("the answers could not be kept in %s: %w", k.places[at].file.Path(), reason(err))
+	} else {
+		f := k.places[at].file
+		if why := f.Unseen(); why != nil {
+			fmt.Fprintf(w, "the newest measurements are not in it: %v\n", reason(why))
+		}
+		fmt.Fprintf(w, "the case is kept; go on with: %s %s\n", resume, casefile.Name(f.Path()))
+		k.places[at].file = nil
+	}
+	for _, p := range k.places {
+		p.leave()
 	}
 	return err
 }
 
-// clear removes the file.
-func (p *place) clear() error {
-	if p.path == "" {
-		return nil
-	}
-	path := p.path
-	p.path = ""
-	return os.Remove(path)
+// place is a directory with the file that was made in it.
+type place struct {
+	casefile.Directory
+	file  *casefile.File // nil if there is none
+	err   error          // of the last keeping
+	begun time.Time      // of the last attempt to make the file
+	made  chan made      // brings it; nil while none is made
 }
 
-// replace gives a file another content at once, which survives a power cut: it
-// has the old one or the new one, never a part.
-func replace(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".whydrop-*") // readable by its owner only
-	if err != nil {
-		return err
+type made struct {
+	file *casefile.File
+	err  error
+}
+
+// keep keeps a case in this place.
+func (p *place) keep(h casefile.Header, s casefile.Snapshot) error {
+	if p.file == nil {
+		if err := p.open(h); err != nil {
+			return err
+		}
 	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
+	return p.file.Keep(s)
+}
+
+// open makes the file, beside: a directory may lie on a server that does not answer.
+func (p *place) open(h casefile.Header) error {
+	if p.made == nil {
+		if p.err != nil && time.Since(p.begun) < openAgain {
+			return p.err
+		}
+		p.begun = time.Now()
+		p.made = make(chan made, 1)
+		go func(to chan<- made) {
+			f, err := casefile.Create(p.Dir, p.Prefix, h)
+			to <- made{f, err}
+		}(p.made)
 	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return err
+	wait := openWait - time.Since(p.begun)
+	late := time.NewTimer(max(wait, 0))
+	defer late.Stop()
+	select {
+	case m := <-p.made:
+		p.file, p.made = m.file, nil
+		return m.err
+	case <-late.C:
+		return casefile.ErrSlow
 	}
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync() // not every file system can
-		d.Close()
+}
+
+// discard removes the file that was made.
+func (p *place) discard() {
+	if p.file != nil {
+		_ = p.file.Discard()
+		p.file = nil
 	}
-	return nil
+}
+
+// leave closes the file as it is.
+func (p *place) leave() {
+	if p.file != nil {
+		p.file.Abandon()
+		p.file = nil
+	}
 }

@@ -7,12 +7,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
 
 	"whydrop/checklist"
+	"whydrop/checklist/casefile"
 	"whydrop/content"
 )
 
@@ -42,29 +44,29 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	t.Fatalf("%s: waited in vain", what)
 }
 
-// kept are the answers in a state directory, as they could be gone on with.
+// casesIn are the files of cases below a state directory.
+func casesIn(state string) []string {
+	files, _ := filepath.Glob(filepath.Join(state, "whydrop", "cases", "*"))
+	return files
+}
+
+// kept is the case in a state directory, an empty one if there is none.
 func kept(t *testing.T, state string) *checklist.Case {
 	t.Helper()
 	c := newCase(t)
-	files, _ := filepath.Glob(filepath.Join(state, "whydrop", "*"))
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(data) == 0 {
-			continue // the name was taken this moment
-		}
-		if err := c.ReadAnswers(f, data); err != nil {
-			t.Fatal(err)
+	for _, f := range casesIn(state) {
+		if l, err := casefile.Load(f, c.Book); err == nil {
+			c = l.Case
 		}
 	}
 	return c
 }
 
+var ownContent = sync.OnceValues(func() (*content.Book, error) { return content.Load("") })
+
 func newCase(t *testing.T) *checklist.Case {
 	t.Helper()
-	book, err := content.Load("")
+	book, err := ownContent()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,9 +90,7 @@ func TestAnswersSurviveKill(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			state := t.TempDir()
-			cmd := exec.Command(program, tt.args...)
-			cmd.Dir = state
-			cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+state, "XDG_CONFIG_HOME="+state, "TERM=xterm")
+			cmd := inState(program, state, tt.args...)
 			keys, err := tt.start(cmd)
 			if err != nil {
 				t.Skipf("no terminal or pipe: %v", err)
@@ -112,6 +112,14 @@ func TestAnswersSurviveKill(t *testing.T) {
 	}
 }
 
+// inState is a whydrop with a state directory of its own.
+func inState(program, state string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, args...)
+	cmd.Dir = state
+	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+state, "XDG_CONFIG_HOME="+state, "TMPDIR="+state, "TERM=xterm", "LC_ALL=C.UTF-8")
+	return cmd
+}
+
 func onTerminal(cmd *exec.Cmd) (io.WriteCloser, error) {
 	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: 80, Rows: 24})
 	if err == nil {
@@ -128,127 +136,124 @@ func inPipe(cmd *exec.Cmd) (io.WriteCloser, error) {
 	return keys, cmd.Start()
 }
 
+// A keeper in which something is said, as the walkthrough would.
+type keeping struct {
+	*testing.T
+	*keeper
+	c    *checklist.Case
+	told []string
+}
+
+func keepIn(t *testing.T, dirs ...string) *keeping {
+	k := &keeping{T: t, keeper: newKeeper(thisHost()), c: newCase(t)}
+	k.places = nil
+	for _, dir := range dirs {
+		k.places = append(k.places, &place{Directory: casefile.Directory{Dir: dir}})
+	}
+	k.begin(k.c)
+	return k
+}
+
+func (k *keeping) say(question, note string) {
+	k.Helper()
+	if err := k.c.Answer(question, checklist.Answer{Note: note}); err != nil {
+		k.Fatal(err)
+	}
+	if err := k.keep(casefile.Snapshot{Case: k.c}); err != nil {
+		k.told = append(k.told, err.Error())
+	}
+}
+
+// finish ends the keeping and returns what it says.
+func (k *keeping) finish() (string, error) {
+	var out bytes.Buffer
+	err := k.end(&out, k.c, "whydrop resume")
+	if err != nil {
+		out.WriteString(err.Error())
+	}
+	return out.String(), err
+}
+
+// noDirectory is a path below which no directory can be made, not even by root.
+func noDirectory(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(path, "cases")
+}
+
 // Where the state directory takes nothing, the answers go elsewhere, and that is
 // told once; where nothing takes them, that is told too.
 func TestKeeperWithoutItsPlace(t *testing.T) {
-	file := func(t *testing.T) string { // no directory can be made below it, not even by root
-		path := filepath.Join(t.TempDir(), "file")
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	dir := func(t *testing.T) string { return t.TempDir() }
+	dir := func(t *testing.T) string { return filepath.Join(t.TempDir(), "cases") }
 	tests := []struct {
 		name         string
 		first, other func(*testing.T) string
 		news, end    string
 	}{
-		{"all is well", dir, dir, "", "go on with: whydrop --answers "},
-		{"the first place takes none", file, dir, "the answers are kept in ", "go on with: whydrop --answers "},
-		{"no place takes any", file, file, "the answers are NOT kept: ", "the answers could not be kept: "},
+		{"all is well", dir, dir, "", "go on with: whydrop resume 20"},
+		{"the first place takes none", noDirectory, dir, "the answers are kept in ", "go on with: whydrop resume 20"},
+		{"no place takes any", noDirectory, noDirectory, "the answers are NOT kept: ", "the answers could not be kept: "},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			k := newKeeper()
-			k.places = []*place{{dir: filepath.Join(tt.first(t), "whydrop")}, {dir: filepath.Join(tt.other(t), "tmp")}}
-			c := newCase(t)
-			k.begin(c)
-			var told []string
-			say := func(question, note string) {
-				if err := c.Answer(question, checklist.Answer{Note: note}); err != nil {
-					t.Fatal(err)
-				}
-				if err := k.keep(c); err != nil {
-					told = append(told, err.Error())
-				}
+			dirs := []string{tt.first(t), tt.other(t)}
+			k := keepIn(t, dirs...)
+			k.say("Q1a", "one")
+			k.say("Q1b", "two")
+			k.say("Q2a", "three")
+			said, err := k.finish()
+			if got := strings.Join(k.told, "\n"); !strings.HasPrefix(got, tt.news) || len(k.told) > 1 || (len(k.told) == 0) != (tt.news == "") {
+				t.Errorf("told %q, want once %q", k.told, tt.news)
 			}
-			done := func() bool {
-				k.mu.Lock()
-				defer k.mu.Unlock()
-				return k.path != "" || k.err != nil
+			if !strings.Contains(said, tt.end) {
+				t.Errorf("at the end: %q, want %q in it", said, tt.end)
 			}
-			say("Q1a", "one")
-			eventually(t, "a writing", done)
-			say("Q1b", "two")
-			say("Q2a", "three")
-			var out bytes.Buffer
-			err := k.end(&out, c, "whydrop")
-			if err != nil {
-				out.WriteString(err.Error())
-			}
-			if got := strings.Join(told, "\n"); !strings.HasPrefix(got, tt.news) || len(told) > 1 || (len(told) == 0) != (tt.news == "") {
-				t.Errorf("told %q, want once %q", told, tt.news)
-			}
-			if !strings.Contains(out.String(), tt.end) {
-				t.Errorf("at the end: %q, want %q in it", out.String(), tt.end)
-			}
-			if (err != nil) != (k.path == "") {
-				t.Errorf("kept in %q, error %v", k.path, err)
-			}
-			if err == nil {
-				data, _ := os.ReadFile(k.path)
-				if back := newCase(t); back.ReadAnswers("kept", data) != nil || back.Answered() != 3 {
-					t.Errorf("kept is %s", data)
-				}
+			all, _ := casefile.List(casefile.Directory{Dir: dirs[0]}, casefile.Directory{Dir: dirs[1]})
+			if err == nil && (len(all) != 1 || all[0].Answers != 3) || err != nil && len(all) > 0 {
+				t.Errorf("kept are %+v", all)
 			}
 		})
 	}
 }
 
-// Marks stand in the file, on one line each; it can be gone on with all the same.
-func TestMarksAreKept(t *testing.T) {
-	state := t.TempDir()
-	t.Setenv("XDG_STATE_HOME", state)
-	k, c := newKeeper(), newCase(t)
-	k.begin(c)
-	if err := k.keep(c); err != nil {
+// When its place takes the case again, it is there, whole, and nowhere else.
+func TestKeeperComesBack(t *testing.T) {
+	first, other := noDirectory(t), t.TempDir()
+	k := keepIn(t, first, other)
+	k.say("Q1a", "elsewhere")
+	if err := os.Remove(filepath.Dir(first)); err != nil {
 		t.Fatal(err)
 	}
-	c.Track.Mark(time.Date(2026, 5, 1, 3, 0, 0, 0, time.UTC), "load test\nQ1a: nobody\x1b[2J")
-	_ = k.keep(c)
-	if err := k.end(io.Discard, c, "whydrop"); err != nil {
-		t.Fatal(err)
+	k.places[0].begun = time.Time{} // a while later
+	k.say("Q1b", "here again")
+	if said, err := k.finish(); err != nil || len(k.told) != 2 || !strings.HasPrefix(k.told[1], "the answers are kept again, in "+first) {
+		t.Errorf("told %q, at the end %q", k.told, said)
 	}
-	data, err := os.ReadFile(k.path)
-	if err != nil {
-		t.Fatal(err)
+	if all, _ := casefile.List(casefile.Directory{Dir: other}); len(all) > 0 {
+		t.Errorf("elsewhere there is still %+v", all)
 	}
-	if !strings.Contains(string(data), `# mark 2026-05-01 03:00:00 UTC: load test Q1a: nobody\x1b[2J`+"\n") {
-		t.Errorf("kept is %q", data)
-	}
-	if back := kept(t, state); back.Answered() != 0 {
-		t.Errorf("answers came of marks: %v", back.Answers)
+	if all, _ := casefile.List(casefile.Directory{Dir: first}); len(all) != 1 || all[0].Answers != 2 {
+		t.Errorf("kept are %+v", all)
 	}
 }
 
 // Nothing said, or all taken back, leaves no file; two walkthroughs of the same
 // second have one each.
 func TestKeeperLeavesNothingBehind(t *testing.T) {
-	state := t.TempDir()
-	t.Setenv("XDG_STATE_HOME", state)
-	files := func() []string {
-		found, _ := filepath.Glob(filepath.Join(state, "whydrop", "*"))
-		hidden, _ := filepath.Glob(filepath.Join(state, "whydrop", ".*"))
-		return append(found, hidden...)
-	}
-	c := newCase(t)
+	dir := t.TempDir()
 	for n, say := range []string{"", "something", "else"} {
-		k := newKeeper()
-		k.begin(newCase(t))
-		if say != "" {
-			_ = c.Answer("Q1a", checklist.Answer{Note: "typed and taken back"})
-			_ = k.keep(c)
-			eventually(t, "a file", func() bool { return len(files()) >= n })
-			_ = c.Answer("Q1a", checklist.Answer{})
-			_ = k.keep(c)
-			eventually(t, "no file", func() bool { return len(files()) < n })
-			_ = c.Answer("Q1a", checklist.Answer{Note: say})
+		k := keepIn(t, dir)
+		k.c.Started = time.Date(2026, 5, 1, 3, 0, 0, 0, time.UTC)
+		k.begin(k.c)
+		k.say("Q1a", "typed and taken back")
+		k.say("Q1a", "")
+		k.say("Q1a", say)
+		if said, err := k.finish(); err != nil || (said == "") != (say == "") {
+			t.Errorf("at the end: %q", said)
 		}
-		if err := k.end(io.Discard, c, "whydrop"); err != nil {
-			t.Fatal(err)
-		}
-		if got := files(); len(got) != n {
+		if got, _ := filepath.Glob(filepath.Join(dir, "*")); len(got) != n {
 			t.Errorf("after %d walkthroughs with answers there is %v", n, got)
 		}
 	}

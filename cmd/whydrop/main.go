@@ -93,7 +93,8 @@ environment (WHYDROP_THEME=ascii); 'whydrop config' shows all of them.`,
 		Example: `  whydrop                                  # the walkthrough
   whydrop --demo                           # the walkthrough on a recorded sick host
   whydrop --plain                          # the same on plain lines
-  whydrop --answers answers.yaml           # go on with the answers of before
+  whydrop --host root@web1                 # the walkthrough on another machine, over ssh
+  whydrop resume                           # go on with the case of before
   whydrop diagnose                         # observe 5 seconds and name the causes
   whydrop diagnose --json --duration 10s   # the same for scripts
   whydrop apply                            # the plan's steps one by one, with consent and a way back`,
@@ -112,7 +113,7 @@ environment (WHYDROP_THEME=ascii); 'whydrop config' shows all of them.`,
 		return err
 	}
 	addWalk(root)
-	root.AddCommand(diagnoseCommand(), planCommand(), applyCommand(), tryCommand(), rollbackCommand(), loadCommand(), probeCommand(), doctorCommand(), explainCommand(), labCommand(), configCommand(), manCommand())
+	root.AddCommand(diagnoseCommand(), planCommand(), reportCommand(), applyCommand(), tryCommand(), rollbackCommand(), resumeCommand(), casesCommand(), loadCommand(), probeCommand(), recordCommand(), doctorCommand(), explainCommand(), labCommand(), configCommand(), manCommand(), serveFactsCommand())
 	return root
 }
 

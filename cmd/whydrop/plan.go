@@ -17,6 +17,7 @@ type planOptions struct {
 	format   string
 	duration time.Duration
 	answers  string
+	host     hostFlags
 }
 
 func planCommand() *cobra.Command {
@@ -36,11 +37,14 @@ It only reads. The formats:
   json      everything for programs (` + checklist.PlanSchema + `)
 
 What is not a setting of this host stands in all of them as text: firewall rules and
-applications are proposed, never changed.`,
+applications are proposed, never changed.
+
+With --replay the plan is for a recorded host. The values before are not known then.`,
 		Example: `  whydrop plan
   whydrop plan --format sh > plan.sh
   whydrop plan --format ansible --duration 30s > tasks.yml
-  whydrop plan --format markdown --redact > for-others.md`,
+  whydrop plan --format markdown --redact > for-others.md
+  whydrop plan --replay incident.whydrop`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runPlan(cmd, o) },
 	}
@@ -48,6 +52,7 @@ applications are proposed, never changed.`,
 	f.StringVar(&o.format, "format", "text", "how to write it: "+strings.Join(checklist.Formats, ", "))
 	f.DurationVar(&o.duration, "duration", 5*time.Second, "how long to observe before the plan is made")
 	f.StringVar(&o.answers, "answers", "", "judge with the answers of this `file`")
+	o.host.add(f, "plan for the recording as it stood then, not at its end")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(checklist.Formats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -61,20 +66,28 @@ func runPlan(cmd *cobra.Command, o planOptions) error {
 	case redacting(cmd) && slices.Contains([]string{"sh", "sysctl", "ansible"}, o.format):
 		return usageError{errors.New("--redact: a " + o.format + " of pseudonyms changes nothing: expected text, markdown or json")}
 	}
+	h, err := openHost(cmd, o.host)
+	if err != nil {
+		return err
+	}
+	defer h.close()
 	c, err := openAnswered(cmd, o.answers)
 	if err != nil {
 		return err
 	}
-	recoverChanges(cmd.ErrOrStderr())
-	if err := observe(cmd, c, o.duration, nil); err != nil {
+	if err := h.observe(cmd, c, o.duration, nil); err != nil {
 		return err
 	}
+	made := h.now(c)
 	d, read := c.Diagnose(), apply.Change.Read
+	if !h.here() {
+		read = nil
+	}
 	if anonymous := redaction(cmd); anonymous != nil {
 		c, d = anonymous(c)
 		read = nil // there are no such names here
 	}
-	if err := c.Export(d, time.Now(), read).Write(cmd.OutOrStdout(), o.format); err != nil {
+	if err := c.Export(d, made, read).Write(cmd.OutOrStdout(), o.format); err != nil {
 		return fmt.Errorf("writing the plan: %w", err)
 	}
 	return nil

@@ -83,9 +83,10 @@ func redactCheckup(cmd *cobra.Command, c *checkup, write func(io.Writer) error) 
 
 // export writes the report into a file, redacted if that is asked for: its name
 // too.
-func (w walk) export(c *checklist.Case, d *checklist.Diagnosis) (string, error) {
+func (w *walk) export(c *checklist.Case, d *checklist.Diagnosis) (string, error) {
+	now := w.host.now(c)
 	if w.redact != nil {
 		c, d = w.redact(c)
 	}
-	return exportReport(c, d)
+	return exportReport(c, d, now)
 }

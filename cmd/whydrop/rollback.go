@@ -30,6 +30,7 @@ was left alone or could not be set back; 2 wrong usage.`,
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "take back all changes that stand")
 	cmd.Flags().BoolVar(&force, "force", false, "set back also what somebody else changed since")
+	hereOnly(cmd)
 	return cmd
 }
 

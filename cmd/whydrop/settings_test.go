@@ -67,11 +67,17 @@ func TestConfigQuotesKeys(t *testing.T) {
 // and a line in the file, or there is a reason why it can't be kept.
 func TestEveryFlagIsASetting(t *testing.T) {
 	notKept := map[string]string{
-		"answers": "they are of one incident",
-		"config":  "it says where the settings are",
-		"demo":    "kept, it would hide the host for good",
-		"help":    "an answer instead of the work",
-		"version": "an answer instead of the work",
+		"answers":       "they are of one incident",
+		"at":            "a moment of one recording",
+		"replay":        "kept, it would hide the host for good",
+		"config":        "it says where the settings are",
+		"demo":          "kept, it would hide the host for good",
+		"host":          "kept, it would hide this machine for good",
+		"ssh-option":    "ssh has a configuration of its own",
+		"sudo":          "it goes with one host",
+		"remote-binary": "it goes with one host",
+		"help":          "an answer instead of the work",
+		"version":       "an answer instead of the work",
 	}
 	example := map[string]string{
 		"colour": "never", "content": t.TempDir(), "duration": "7s", "keys": "mark=K", "mouse": "true",

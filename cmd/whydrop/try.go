@@ -89,6 +89,7 @@ Without a terminal it needs --yes, and else only shows what it would do.`,
 	f.StringVar(&o.traffic, "reproduce", "", "send traffic meanwhile: that of a `file` of 'reproduce --json', or connections to HOST:PORT")
 	f.DurationVar(&o.lasts, "for", 0, "how long the trial may take in all (default: as the trial needs)")
 	f.IntVar(&o.rounds, "rounds", checklist.TrialRounds, "how many pairs of blocks to measure")
+	hereOnly(cmd)
 	return cmd
 }
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"whydrop/checklist"
+	"whydrop/checklist/casefile"
 )
 
 // What is said is there to be kept after its line; trouble with the keeping is
@@ -13,8 +13,8 @@ import (
 func TestWhatIsSaidIsKept(t *testing.T) {
 	var answered []int
 	said, _, err := talk(t, quietHost, strings.NewReader("1\nn since noon\nq\n"), func(o *Options) {
-		o.Keep = func(c *checklist.Case) error {
-			answered = append(answered, c.Answered())
+		o.Keep = func(s casefile.Snapshot) error {
+			answered = append(answered, s.Case.Answered())
 			if len(answered) == 1 {
 				return errors.New("the answers are NOT kept: the disk is full")
 			}
@@ -26,5 +26,33 @@ func TestWhatIsSaidIsKept(t *testing.T) {
 	}
 	if strings.Count(said, "the answers are NOT kept: the disk is full.\n") != 1 {
 		t.Errorf("said %s", said)
+	}
+}
+
+// A case that is gone on with begins at the question where it was left, or with the
+// diagnosis behind the last one.
+func TestResume(t *testing.T) {
+	for _, tt := range []struct {
+		place    casefile.Place
+		say, not string
+	}{
+		{casefile.Place{Screen: "Walk", Question: "Q3a", Mark: "half a ma"}, "Q3a, group", "Q1a, group"},
+		{casefile.Place{Screen: "Causes"}, "Diagnosis.", "Q1a, group"},
+		{casefile.Place{Screen: "Walk", Question: "Q99"}, "Q1a, group", "Q3a, group"},
+	} {
+		var left casefile.Place
+		said, _, err := talk(t, quietHost, strings.NewReader("v\nquit\n"), func(o *Options) {
+			o.Resume = &tt.place
+			o.Keep = func(s casefile.Snapshot) error { left = s.Place; return nil }
+		})
+		if err != nil || !strings.Contains(said, tt.say) || strings.Contains(said, tt.not) {
+			t.Errorf("%+v: %v, said %s", tt.place, err, said)
+		}
+		if tt.place.Mark != "" && !strings.Contains(said, tt.place.Mark) {
+			t.Errorf("the mark %q is not told", tt.place.Mark)
+		}
+		if left.Screen != tt.place.Screen || tt.place.Question == "Q3a" && left.Question != "Q3a" {
+			t.Errorf("%+v was left at %+v", tt.place, left)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"whydrop/checklist"
 	"whydrop/probes/fact"
+	"whydrop/probes/record"
 )
 
 // news is what changed since the operator was last told. Nothing of it is told
@@ -29,12 +30,16 @@ func (s *session) arrived(f *fact.Facts) {
 		return
 	}
 	s.judge(s.tried.Beside(f, s.now()))
+	s.keep()
 	s.ring()
 }
 
 // pause holds the measurements as they are, or goes on.
 func (s *session) pause() {
 	s.paused = !s.paused
+	if s.Player != nil {
+		s.Player.Pause(s.paused)
+	}
 	if s.paused {
 		s.pen.say("Paused: what is told stays as it was measured until now. pause again goes on.")
 		return
@@ -54,8 +59,15 @@ func (s *session) judge(f *fact.Facts) {
 	if f == nil {
 		return
 	}
+	at := s.now()
+	if s.Player != nil {
+		if at = record.EndOf(f); !at.After(s.furthest) {
+			return // it was shown before
+		}
+		s.furthest = at
+	}
 	before := len(s.kase.Track.Events())
-	s.kase.Track.Add(s.now(), f, s.diagnosis)
+	s.kase.Track.Add(at, f, s.diagnosis)
 	for _, e := range s.kase.Track.Events()[before:] {
 		s.news.note(e)
 	}

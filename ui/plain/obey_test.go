@@ -199,7 +199,7 @@ func TestReportIsReadOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, report, _ := strings.Cut(out, "r show\n")
-	for _, text := range []string{"\nSummary:\n", "\n  Host: db1.\n", "*since*", "`noon` | a #1", "\nCommand:\nnstat -asz"} {
+	for _, text := range []string{"\nWhat was found:\n", "\n  Host: db1.\n", "*since*", "`noon` | a #1", "\nCommand:\nnstat -asz"} {
 		if !strings.Contains(report, text) {
 			t.Errorf("%q is not in %s", text, report)
 		}
@@ -207,6 +207,9 @@ func TestReportIsReadOut(t *testing.T) {
 	for _, l := range strings.Split(report, "\n") {
 		if strings.HasPrefix(l, "|") || strings.HasPrefix(l, "#") || strings.HasPrefix(l, "```") || strings.Contains(l, "**") || strings.HasPrefix(strings.TrimSpace(l), "- ") {
 			t.Errorf("a mark of markdown in %q", l)
+		}
+		if strings.Contains(l, "flowchart") || strings.Contains(l, "-->") {
+			t.Errorf("a diagram is read out: %q", l)
 		}
 	}
 }

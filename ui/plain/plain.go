@@ -17,8 +17,10 @@ import (
 	"time"
 
 	"whydrop/checklist"
+	"whydrop/checklist/casefile"
 	"whydrop/content"
 	"whydrop/probes/fact"
+	"whydrop/probes/record"
 	"whydrop/ui/tty"
 )
 
@@ -37,10 +39,13 @@ type Options struct {
 	Redact func(*checklist.Case) (*checklist.Case, *checklist.Diagnosis)
 	// Export writes the incident report and returns where.
 	Export func(*checklist.Case, *checklist.Diagnosis) (string, error)
-	// Keep is given the case after every line, to keep what was said in it; nil
-	// keeps nothing. It must not wait. Its error says once what is amiss with the
-	// keeping.
-	Keep func(*checklist.Case) error
+	// Keep is given the case after every line, to keep what was said in it before it
+	// is answered, and with new measurements; nil keeps nothing. It must not wait for
+	// long. Its error says once what is amiss with the keeping.
+	Keep func(casefile.Snapshot) error
+	// Resume is where to begin in a case that is gone on with; nil for the first
+	// question.
+	Resume *casefile.Place
 	// Try tries a destination, HOST or HOST:PORT, until the context ends, and
 	// returns what it found. It is called only when the operator asks for it: it
 	// sends packets. Nil where nothing can be tried.
@@ -48,6 +53,11 @@ type Options struct {
 	// Apply looks at what a step of the plan would change on this host. Its error
 	// says why it cannot be applied. Nil where nothing can be.
 	Apply func(context.Context, checklist.PlanStep) (checklist.Attempt, error)
+	// Player moves in the recording that Watch shows; nil for a host.
+	Player *record.Player
+	// Amiss brings in words what is amiss with the connection to the host, "" when
+	// nothing is any more; nil for this machine.
+	Amiss <-chan string
 	// Note is one line for the beginning: where the facts come from if not from
 	// this host.
 	Note string
@@ -77,11 +87,13 @@ type session struct {
 	facts mailbox
 	ctx   context.Context // of the whole walkthrough
 
-	newest *fact.Facts // also while paused
-	paused bool
-	tried  checklist.Tried
-	change change
-	stray  stray
+	newest   *fact.Facts // also while paused
+	paused   bool
+	furthest time.Time // the end of what a recording has shown
+	tried    checklist.Tried
+	last     *casefile.Tried // the destination that was tried last
+	change   change
+	stray    stray
 
 	diagnosis *checklist.Diagnosis
 	at        int // question; behind the last one once all were asked
@@ -89,6 +101,7 @@ type session struct {
 	seen      map[string]bool // what was told once and need not be told again
 	listed    []string        // the causes by the numbers under which they were told
 	rows      []rowName       // the services and connections likewise
+	unkept    error           // trouble with the keeping that is not told yet
 	concluded bool            // the diagnosis was told as it now stands
 	ended     bool
 }
@@ -100,6 +113,9 @@ type session struct {
 func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 	if o.now == nil {
 		o.now = time.Now
+		if o.Player != nil { // the time of a recording is its own
+			o.now = o.Player.Now
+		}
 	}
 	s := &session{Options: o, pen: newPen(&patientWriter{ctx: ctx, w: o.Out}, columns(o.Out)), ctx: ctx, facts: newMailbox(), seen: map[string]bool{}}
 	s.pen.letters = o.Typed && o.Shown && !tty.ASCIIOnly(os.Environ())
@@ -111,6 +127,7 @@ func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 	if s.kase, err = o.Open(); err != nil {
 		return nil, err
 	}
+	s.resume()
 	watch, stop := context.WithCancel(ctx)
 	lead, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -162,12 +179,7 @@ func (s *session) welcome() {
 // lead asks and obeys until the end. What this host shows for the first question
 // takes a while; the question itself is there before.
 func (s *session) lead(ctx context.Context) error {
-	s.tellQuestion()
-	if s.Settle > 0 {
-		s.pen.say(fmt.Sprintf("Measuring for %s s.", content.Show(s.Settle.Seconds())))
-	} else {
-		s.pen.say("Measuring, one moment.")
-	}
+	s.opening()
 	if err := s.pen.flush(); err != nil {
 		return err
 	}
@@ -175,8 +187,13 @@ func (s *session) lead(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return s.interrupted()
 	}
-	s.tellHost()
+	if s.question() != nil {
+		s.tellHost()
+	} else {
+		s.conclude() // a case that is gone on with behind the last question
+	}
 	for !s.ended {
+		s.tellAmiss()
 		s.tellGone()
 		s.tellNews()
 		s.pen.prompt(s.prompt())
@@ -194,11 +211,26 @@ func (s *session) lead(ctx context.Context) error {
 		s.answered(typed)
 		astray := s.stray.follow(typed.text, s.decide(typed.text) || s.obey(typed))
 		s.keep()
+		s.tellUnkept()
 		if astray != nil && !s.Typed {
 			return s.inputEnded(astray)
 		}
 	}
 	return s.pen.flush()
+}
+
+// opening tells the first question, and what is to be waited for.
+func (s *session) opening() {
+	if s.question() != nil {
+		s.tellQuestion()
+	}
+	if s.kase.Facts != nil {
+		s.pen.say("As it was measured before.")
+	} else if s.Settle > 0 {
+		s.pen.say(fmt.Sprintf("Measuring for %s s.", content.Show(s.Settle.Seconds())))
+	} else {
+		s.pen.say("Measuring, one moment.")
+	}
 }
 
 // answered ends the line of a prompt with what was typed behind it.
@@ -214,18 +246,12 @@ func (s *session) answered(l line) {
 	}
 }
 
-// keep has kept what was said, and tells if that is in trouble.
-func (s *session) keep() {
-	if s.Keep == nil {
-		return
-	}
-	if err := s.Keep(s.kase); err != nil {
-		s.pen.say(sentence(err.Error()))
-	}
-}
-
 // settle waits for the first measurements.
 func (s *session) settle(ctx context.Context) {
+	if s.kase.Facts != nil { // it was measured before
+		s.judge(nil)
+		return
+	}
 	late := time.NewTimer(s.Settle + patience)
 	defer late.Stop()
 	for {

@@ -21,14 +21,15 @@ func (s *session) readReport() {
 }
 
 func (s *session) readMarkdown(lines []string) {
-	code := false
+	code, drawing := false, false
 	for i, l := range lines {
 		text := strings.TrimSpace(l)
 		point, listed := strings.CutPrefix(text, "- ")
 		switch {
 		case text == "":
 		case strings.HasPrefix(text, "```"):
-			code = !code
+			code, drawing = !code, !code && text != "```sh"
+		case drawing: // the table beside it tells the same
 		case code:
 			s.command(text)
 		case listed && isCode(point):

@@ -132,7 +132,7 @@ func (d *desk) ends() string {
 	if strings.Contains(d.seen(), "\x1b") {
 		d.t.Errorf("an escape sequence in %q", d.seen())
 	}
-	files, _ := filepath.Glob(filepath.Join(d.state, "whydrop", "answers-*.yaml"))
+	files, _ := filepath.Glob(filepath.Join(d.state, "whydrop", "cases", "*.case"))
 	if len(files) != 1 {
 		d.t.Errorf("answers are kept in %v", files)
 		return ""
@@ -178,7 +178,7 @@ func terminal(t *testing.T, program string) {
 			if got := d.ends(); !strings.Contains(got, "Q1a") || !strings.Contains(got, "since noon") {
 				t.Errorf("answers are %s", got)
 			}
-			for _, text := range []string{tt.want, "answers kept in ", "go on with: whydrop --plain --answers "} {
+			for _, text := range []string{tt.want, "the case is kept; go on with: whydrop resume --plain "} {
 				d.hears(text)
 			}
 		})
@@ -240,7 +240,7 @@ func pipes(t *testing.T, program string) {
 	})
 	t.Run("all questions and the report", func(t *testing.T) {
 		said, also := say(t, strings.Repeat("1\n", 20)+"r\n")
-		if !strings.Contains(said, "20 of 20 questions are answered.") || strings.Count(said, "\nDiagnosis. ") != 1 || !strings.Contains(also, "answers kept in") {
+		if !strings.Contains(said, "20 of 20 questions are answered.") || strings.Count(said, "\nDiagnosis. ") != 1 || !strings.Contains(also, "the case is kept; go on with: whydrop resume") {
 			t.Errorf("said %s and %s", said, also)
 		}
 		_, path, _ := strings.Cut(said, "Report written to:\n")

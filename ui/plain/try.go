@@ -2,6 +2,7 @@ package plain
 
 import (
 	"whydrop/checklist"
+	"whydrop/checklist/casefile"
 	"whydrop/content"
 )
 
@@ -35,6 +36,7 @@ func (s *session) try(destination string) {
 	}
 	s.concluded = false
 	s.tried = checklist.NewTried(found, s.now())
+	s.last = &casefile.Tried{At: s.now(), Destination: destination}
 	if s.newest != nil {
 		s.judge(s.tried.Beside(s.newest, s.now()))
 	}

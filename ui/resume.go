@@ -1,0 +1,45 @@
+package ui
+
+import (
+	"slices"
+
+	"whydrop/checklist/casefile"
+	"whydrop/content"
+)
+
+// snapshot is the case as it is to be kept.
+func (m *model) snapshot() casefile.Snapshot {
+	s := casefile.Snapshot{Case: m.kase, Place: m.place(), Tried: m.trial.last}
+	if m.diagnosis != nil && m.diagnosis.facts != nil && m.diagnosis.facts == m.kase.Facts {
+		s.Diagnosis = m.diagnosis.Diagnosis
+	}
+	return s
+}
+
+// place is where the operator is.
+func (m *model) place() casefile.Place {
+	p := casefile.Place{Mark: m.draft}
+	if !m.welcome {
+		p.Screen, p.Question = tabs[m.on].title, m.walk.question(m).ID
+	}
+	return p
+}
+
+// resume goes where the operator was when the case was left.
+func (m *model) resume() {
+	p := m.options.Resume
+	if p == nil || m.kase == nil {
+		return
+	}
+	m.draft = p.Mark
+	i := slices.IndexFunc(m.kase.Book.Questions(), func(q *content.Question) bool { return q.ID == p.Question })
+	m.walk.at = max(0, i)
+	screen := slices.IndexFunc(tabs[:], func(t tab) bool { return t.title == p.Screen })
+	if !m.welcome && screen >= 0 {
+		m.on, m.came = screenID(screen), nil
+		m.arrange(m.layout.width, m.layout.height)
+	}
+	if !m.welcome && m.options.Note != "" {
+		m.notice, m.heldTo = m.options.Note, m.now().Add(heldFor)
+	}
+}
