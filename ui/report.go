@@ -78,3 +78,16 @@ func (e exportMsg) says() string {
 	}
 	return "report written to " + e.path
 }
+
+// export writes the report, beside the screen.
+func (m *model) export() tea.Cmd {
+	if m.diagnosis == nil || m.options.Export == nil {
+		return nil
+	}
+	m.notice = "writing the report"
+	k, d := m.kase.Copy(), m.diagnosis.Diagnosis
+	return m.background(func() tea.Msg {
+		path, err := m.options.Export(k, d)
+		return exportMsg{path, err}
+	})
+}

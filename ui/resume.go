@@ -43,3 +43,13 @@ func (m *model) resume() {
 		m.notice, m.heldTo = m.options.Note, m.now().Add(heldFor)
 	}
 }
+
+// keepAnswers has kept what the operator said, and tells if that is in trouble.
+func (m *model) keepAnswers() {
+	if m.kase == nil || m.options.Keep == nil {
+		return
+	}
+	if err := m.options.Keep(m.snapshot()); err != nil {
+		m.notice, m.heldTo = err.Error(), m.now().Add(heldFor)
+	}
+}

@@ -202,16 +202,6 @@ func (m *model) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
 // heldFor is for how long something stays that must not be overlooked.
 const heldFor = 5 * time.Second
 
-// keepAnswers has kept what the operator said, and tells if that is in trouble.
-func (m *model) keepAnswers() {
-	if m.kase == nil || m.options.Keep == nil {
-		return
-	}
-	if err := m.options.Keep(m.snapshot()); err != nil {
-		m.notice, m.heldTo = err.Error(), m.now().Add(heldFor)
-	}
-}
-
 func (m *model) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -462,18 +452,6 @@ func (m *model) leave(name string, a action) tea.Cmd {
 		return m.export()
 	}
 	return nil
-}
-
-func (m *model) export() tea.Cmd {
-	if m.diagnosis == nil || m.options.Export == nil {
-		return nil
-	}
-	m.notice = "writing the report"
-	k, d := m.kase.Copy(), m.diagnosis.Diagnosis
-	return m.background(func() tea.Msg {
-		path, err := m.options.Export(k, d)
-		return exportMsg{path, err}
-	})
 }
 
 // suspend gives the terminal back and stops the program until the shell
