@@ -18,13 +18,13 @@ import (
 	"whydrop/ui/tty"
 )
 
-// settled is after how many looks all that is done once has been done.
-const settled = 4
+// Settled is after how many looks all that is done once has been done.
+const Settled = 4
 
-// spare gives back the memory that loading and the first looks took, and keeps
+// Spare gives back the memory that loading and the first looks took, and keeps
 // the rest small: the host may have little. The collector's own setting (GOGC)
 // goes before.
-func spare() {
+func Spare() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(25)
 	}
@@ -70,8 +70,8 @@ func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 		looks := 0
 		err := observe(watch, o.Watch, func(f *fact.Facts) {
 			p.Send(factsMsg{f})
-			if looks++; looks == settled {
-				spare()
+			if looks++; looks == Settled {
+				Spare()
 			}
 		})
 		if err != nil {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"whydrop/content"
 	"whydrop/probes/fact"
 	"whydrop/probes/record"
+	"whydrop/ui"
 )
 
 // maxEvery is the slowest rate of a recording: each observation tells of the time
@@ -196,24 +196,12 @@ func (t *taping) take(f *fact.Facts) {
 		t.stop()
 		return
 	}
-	if t.writer.Flushed() == settled {
-		spare()
+	if t.writer.Flushed() == ui.Settled {
+		ui.Spare()
 	}
 	if terminal(t.progress) {
 		fmt.Fprintf(t.progress, "\rrecording %s, %s; Ctrl+C ends it ", span(at.Sub(t.first)), bytesText(t.size))
 	}
-}
-
-// settled is after how many observations all that is done once has been done.
-const settled = 4
-
-// spare gives back the memory that loading took, and keeps the rest small: the host
-// may have little. The collector's own setting (GOGC) goes before.
-func spare() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(25)
-	}
-	debug.FreeOSMemory()
 }
 
 // watchSlack is by how much an observation may come early.

@@ -15,6 +15,7 @@ import (
 	"whydrop/probes/record"
 	"whydrop/probes/remote"
 	"whydrop/probes/target"
+	"whydrop/ui"
 )
 
 // serveFactsCommand is what --host runs on the other machine.
@@ -52,7 +53,7 @@ func serveFacts(cmd *cobra.Command, brought bool, instead int) error {
 	if err != nil {
 		return err
 	}
-	settled := 0
+	looks := 0
 	far := remote.Far{In: os.Stdin, Out: os.Stdout, Hello: hello, Linger: brought}
 	far.Run = func(ctx context.Context, r remote.Request, each func(*fact.Facts)) error {
 		known := knowledge(cmd, book, r.Flows...)
@@ -72,8 +73,8 @@ func serveFacts(cmd *cobra.Command, brought bool, instead int) error {
 		}
 		host.Watch(ctx, min(max(r.Window, minDuration), maxDuration), func(f *fact.Facts) {
 			each(f)
-			if settled++; settled == 4 {
-				spare()
+			if looks++; looks == ui.Settled {
+				ui.Spare()
 			}
 		})
 		return nil
