@@ -71,6 +71,8 @@ type Applied struct {
 	Effect Effect
 	Fate   Fate
 	Note   string // why it went back, or what could not be done
+	// Needs is what has to happen before it acts, such as a restart; "" for nothing.
+	Needs string `json:",omitempty"`
 
 	step PlanStep
 	// before is the observation that the step was taken on, first the first one after
@@ -80,7 +82,7 @@ type Applied struct {
 
 // Apply notes that a step was applied, on the evidence of an observation.
 func (c *Case) Apply(at time.Time, step PlanStep, settings []SettingChange, before *fact.Facts) {
-	a := Applied{Cause: step.Cause.ID, Title: step.Remedy.Title, At: at, Settings: settings, step: step, before: before}
+	a := Applied{Cause: step.Cause.ID, Title: step.Remedy.Title, At: at, Settings: settings, Needs: step.Needs, step: step, before: before}
 	if !step.Remedy.Stops.Empty() {
 		a.Effect = Effect{Outcome: TooFew, What: step.Remedy.Stops.Source}
 	}
@@ -227,6 +229,9 @@ func (a Applied) Says() string {
 	text += "; " + fate
 	if a.Note != "" {
 		text += ": " + a.Note
+	}
+	if a.Needs != "" && a.Fate.Stands() {
+		text += "; it acts only after this: " + a.Needs
 	}
 	return text
 }

@@ -384,6 +384,9 @@ func (j *judge) verdict(d *Diagnosis) {
 		d.Verdict = Fault
 	case len(d.Symptoms) > 0 || len(d.Doubts) > 0:
 		d.Verdict = Inconclusive
+	case slices.ContainsFunc(j.facts.facts.Blind, func(b fact.Blind) bool { return b.Probe == fact.Texts }):
+		d.Verdict = Inconclusive
+		d.Doubts = append(d.Doubts, "texts of other tools show a part of the host: that they show no fault does not say that there is none")
 	default:
 		d.Verdict = Healthy
 	}

@@ -157,7 +157,9 @@ func (p *planner) planFor(cause *content.Cause) []PlanStep {
 		}
 	}
 	if len(steps) == 0 && len(unchecked) > 0 {
-		return unchecked[:1]
+		// One of which all is known, if there is such a one.
+		i := slices.IndexFunc(unchecked, func(s PlanStep) bool { return !strings.Contains(s.Why+s.Change, content.Unknown) })
+		return unchecked[max(i, 0):][:1]
 	}
 	return steps
 }
@@ -199,6 +201,11 @@ func (p *planner) workOut(cause *content.Cause, r *content.Remedy, env *content.
 	s.Risk, s.Scope, s.Runtime = text(r.Risk), text(r.Scope), text(r.Runtime)
 	s.Persist, s.Keep = text(r.Persist), text(r.Keep)
 	s.Rollback, s.Verify, s.Ask, s.Needs = text(r.Rollback), text(r.Verify), text(r.Ask), text(r.Needs)
+	for _, command := range []*string{&s.Runtime, &s.Persist, &s.Rollback} {
+		if strings.Contains(*command, content.Unknown) {
+			*command = "" // nobody can run it
+		}
+	}
 	s.Changes, s.Takes = changesOf(r, env), takes(r, env)
 	if r.Each != "" {
 		s.row = env

@@ -218,6 +218,9 @@ func bounded(list []string, most int) []string {
 func (r *Report) followUps() []string {
 	todo := []string{}
 	for _, a := range r.Applied {
+		if a.Needs != "" {
+			todo = append(todo, "Before it can act: "+a.Needs+" ("+a.Title+")")
+		}
 		switch Fate(a.Fate) {
 		case Kept:
 			todo = append(todo, "Make it outlive a reboot, or take it back: "+a.Title)

@@ -46,6 +46,8 @@ type ReportDone struct {
 	// back by itself; could not be taken back; or that it waits to be kept.
 	Fate string `json:"fate"`
 	Note string `json:"note,omitempty"`
+	// Needs is what has to happen before it acts.
+	Needs string `json:"needs,omitempty"`
 }
 
 // ReportSetting is a setting that was changed. Left says why it was left as it was.
@@ -152,6 +154,9 @@ func (c *Case) done() []ReportDone {
 		r := ReportDone{Title: a.Title, Cause: a.Cause, At: a.At.UTC(), Settings: []ReportSetting{}, Fate: string(a.Fate), Note: a.Note}
 		if a.Fate == Waiting {
 			r.Fate = "not kept yet: it goes back by itself"
+		}
+		if a.Fate.Stands() {
+			r.Needs = a.Needs
 		}
 		for _, s := range a.Settings {
 			r.Settings = append(r.Settings, ReportSetting{s.Name, s.Was, s.To, s.Left})

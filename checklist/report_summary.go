@@ -120,7 +120,7 @@ func (c *Case) affected() string {
 	}
 	sending, known := c.Facts.Num("tcp.flows_sending")
 	again, seen := c.Facts.Num("tcp.flows_retrans")
-	if known && seen && again > 0 {
+	if known && seen && again > 0 && sending >= again {
 		says = append(says, fmt.Sprintf("While it was watched, %s connections sent data and %s had to send something again.", content.Show(sending), content.Show(again)))
 	}
 	return strings.Join(says, " ")
@@ -205,6 +205,9 @@ func whatWasDone(r *Report) string {
 	text := fmt.Sprintf("Done so far: %s at %s (%s)", last.Title, stamp(last.At), last.Fate)
 	if last.Effect != nil {
 		text += "; what it is to stop: " + string(last.Effect.Outcome)
+	}
+	if last.Needs != "" {
+		text += "; it acts only after this: " + last.Needs
 	}
 	if n := len(r.Applied) - 1; n > 0 {
 		text += fmt.Sprintf("; and %d more before", n)

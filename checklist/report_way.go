@@ -54,6 +54,9 @@ func (c *Case) way(d *Diagnosis, places []LedgerEntry) ReportWay {
 		if r.Outside && r.State == stopUnread {
 			r.State = stopQuiet // nothing of this host counts there anyway
 		}
+		if !r.Outside && r.State == stopQuiet && c.Facts.Seconds <= 0 { // one sample alone: what grows is not known
+			r.State, r.Sent, r.Received = stopUnread, "not known", "not known"
+		}
 		w.Stops = append(w.Stops, r)
 	}
 	groups := grouped(w.Stops)

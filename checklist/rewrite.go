@@ -21,7 +21,7 @@ func (c *Case) Rewritten(facts *fact.Facts, words func(string) string) *Case {
 	k.Applied = slices.Clone(c.Applied)
 	for i := range k.Applied {
 		a := &k.Applied[i]
-		a.Note, a.Settings = words(a.Note), slices.Clone(a.Settings)
+		a.Note, a.Needs, a.Settings = words(a.Note), words(a.Needs), slices.Clone(a.Settings)
 		for j, s := range a.Settings {
 			a.Settings[j] = SettingChange{Name: words(s.Name), Was: words(s.Was), To: words(s.To), Left: words(s.Left)}
 		}

@@ -25,10 +25,12 @@ type remoteFlags struct {
 	options []string
 	sudo    bool
 	binary  string
+	named   *pflag.Flag // --host, which may be given empty
 }
 
 func (r *remoteFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&r.host, "host", "", "observe this machine over ssh instead: `USER@HOST`, or a name of ssh's configuration")
+	r.named = flags.Lookup("host")
 	flags.StringArrayVar(&r.options, "ssh-option", nil, "with --host: an `OPTION` as ssh -o takes it, such as Port=2222")
 	flags.BoolVar(&r.sudo, "sudo", false, "with --host: run as root there, by sudo without a password")
 	flags.StringVar(&r.binary, "remote-binary", "", "with --host: bring this `FILE`, a whydrop for the other machine's architecture")
@@ -37,6 +39,8 @@ func (r *remoteFlags) add(flags *pflag.FlagSet) {
 // check tells a mistake in the flags. The others say where the facts come from, too.
 func (r *remoteFlags) check(elsewhere bool) error {
 	switch {
+	case r.host == "" && r.named != nil && r.named.Changed:
+		return errors.New("--host: expected a host")
 	case r.host == "" && (len(r.options) > 0 || r.sudo || r.binary != ""):
 		return errors.New("--ssh-option, --sudo and --remote-binary: expected with --host")
 	case r.host == "":
@@ -171,7 +175,7 @@ func remoteNote(there *remote.Host) string {
 	if hello.Root {
 		as = "as root"
 	}
-	return fmt.Sprintf("REMOTE: %s over ssh, %s. Nothing is changed or sent there; to apply the plan: ssh -t %s whydrop apply", content.Show(hello.Host), as, there.Destination())
+	return fmt.Sprintf("REMOTE: %s over ssh, %s. Nothing is changed or sent there; to apply the plan: ssh -t %s whydrop apply", content.Show(hello.Host), as, content.Show(quote(there.Destination())))
 }
 
 // remoteHeader is what a case says of another machine.
@@ -183,13 +187,14 @@ func remoteHeader(there *remote.Host, header casefile.Header) casefile.Header {
 
 // hereOnly refuses --host where a command changes the machine it runs on.
 func hereOnly(cmd *cobra.Command) {
-	host := cmd.Flags().String("host", "", "not with this command: it changes the machine it runs on alone (`USER@HOST`)")
+	cmd.Flags().String("host", "", "not with this command: it changes the machine it runs on alone (`USER@HOST`)")
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *host == "" {
+		flag := cmd.Flag("host")
+		if !flag.Changed {
 			return run(cmd, args)
 		}
-		name := fact.Clean(*host, 255)
+		name := quote(fact.Clean(flag.Value.String(), 255))
 		return usageError{fmt.Errorf("--host: %s changes only the machine it runs on, under a guard there. Nothing was changed. Run it on that machine: ssh -t %s sudo %s", cmd.Name(), name, cmd.CommandPath())}
 	}
 }

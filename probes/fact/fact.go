@@ -51,6 +51,10 @@ type Blind struct {
 	Needs string `json:"needs,omitempty"` // "CAP_NET_ADMIN"
 }
 
+// Texts is the name under which facts say, as what cannot be seen, that they were read
+// from texts of other tools: these show a part of a host, and never that it is healthy.
+const Texts = "texts"
+
 // Facts is what one observation showed.
 type Facts struct {
 	Host    string    `json:"host"`

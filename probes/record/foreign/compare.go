@@ -52,7 +52,7 @@ func (e *evidence) comparable(r *rounds, slot string) {
 		if !e.fell(all[i-1], all[i]) {
 			continue
 		}
-		if all[i].kind.name == "nstat" && !withAll(all[i]) {
+		if all[i].kind.name == "nstat" && all[i].command != nil && !withAll(all[i]) {
 			e.incremental(all)
 			return
 		}
@@ -61,9 +61,35 @@ func (e *evidence) comparable(r *rounds, slot string) {
 		r.leaveOut(func(p *piece) bool { return e.before(p, old) })
 		return
 	}
-	if len(all) > 1 && all[0].kind.name == "nstat" && all[1].command != nil && !withAll(all[1]) && !e.increments[all[1]] {
+	switch {
+	case len(all) < 2 || all[0].kind.name != "nstat" || e.increments[all[1]]:
+	case all[1].command == nil:
+		e.note("nstat: how it was called is not known; its numbers are taken as those of nstat -a, since the boot")
+	case !withAll(all[1]):
 		e.incremental(all)
 	}
+}
+
+// once takes out the pairs of looks that are the same sample given twice: the same
+// texts, and no times that differ.
+func (e *evidence) once(pairs [][2]look) [][2]look {
+	return slices.DeleteFunc(pairs, func(p [2]look) bool {
+		common := 0
+		for slot, a := range p[0] {
+			b := p[1][slot]
+			if b == nil {
+				continue
+			}
+			if !bytes.Equal(a.text, b.text) || !a.at.Equal(b.at) {
+				return false
+			}
+			common++
+		}
+		if common > 0 {
+			e.note("the same sample was given twice: it counts once")
+		}
+		return common > 0
+	})
 }
 
 // incremental notes that each sample counts from the one before.

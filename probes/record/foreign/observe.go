@@ -127,7 +127,7 @@ func between(a, b look) (seconds float64, known bool) {
 func (e *evidence) observations() (all []*fact.Facts, notes []string) {
 	r := e.rounds()
 	e.restarted(r)
-	pairs := r.pairs()
+	pairs := e.once(r.pairs())
 	history := e.history(r.last(), e.moment())
 	for i, pair := range pairs {
 		base := history
@@ -145,6 +145,7 @@ func (e *evidence) observations() (all []*fact.Facts, notes []string) {
 	}
 	for _, f := range all {
 		f.CannotSee("drops", "the kernel's own drop reasons, and what BPF counts: no tool prints them", "whydrop on the host itself")
+		f.CannotSee(fact.Texts, "what else is to be seen on the host: texts of tools show a part of it", "whydrop on the host itself")
 	}
 	return all, notes
 }
