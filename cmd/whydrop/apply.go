@@ -148,8 +148,9 @@ type applier struct {
 	kept, failed, refused, others int
 	// before is the observation with which the next step is compared.
 	before *fact.Facts
-	// first is the diagnosis from which the plan follows.
-	first *checklist.Diagnosis
+	// first is the diagnosis from which the plan follows, latest that of the newest
+	// observation.
+	first, latest *checklist.Diagnosis
 	// done are the causes for which a step that was kept did what it is for.
 	done map[string]bool
 }
@@ -172,7 +173,7 @@ func (a *applier) run() error {
 	}
 	a.before = a.c.Facts
 	d := a.c.Diagnose()
-	a.first = d
+	a.first, a.latest = d, d
 	steps := a.c.Plan(d)
 	a.say("%s", strings.ToUpper(string(d.Verdict))+": "+verdictLine(d))
 	if a.note != "" {
@@ -196,7 +197,7 @@ func (a *applier) solved(s checklist.PlanStep) bool {
 	if !a.o.yes || a.kept == 0 || a.o.step != 0 {
 		return false
 	}
-	f := a.c.Diagnose().Finding(s.Cause.ID)
+	f := a.latest.Finding(s.Cause.ID)
 	return a.done[s.Cause.ID] || f == nil || !f.Named()
 }
 
@@ -214,7 +215,7 @@ func (a *applier) finish(steps int) error {
 	case a.o.yes && a.o.step != 0 && a.others > 0:
 		return fmt.Errorf("step %d is not whydrop's to take", a.o.step)
 	case a.kept > 0:
-		for _, f := range a.c.Diagnose().Named() {
+		for _, f := range a.latest.Named() {
 			head := "New since, perhaps of the change itself"
 			if before := a.first.Finding(f.Cause.ID); before != nil && before.Named() {
 				head = "Still there"
@@ -367,6 +368,7 @@ func (a *applier) apply(s checklist.PlanStep, todo []apply.Change) (end bool, er
 	if a.cmd.Context().Err() != nil {
 		return true, errors.Join(back("Interrupted"), context.Cause(a.cmd.Context()))
 	}
+	a.latest = a.c.Diagnose()
 	helped, solved := a.judge(s)
 	a.fared(now)
 	keep, reboot := helped || s.Needs != "", a.o.persist
@@ -380,7 +382,7 @@ func (a *applier) apply(s checklist.PlanStep, todo []apply.Change) (end bool, er
 			keep, reboot = true, true
 		default:
 			keep = false
-			if ended(g) {
+			if g.Ended() {
 				why = "The time is over, or somebody ended it"
 			}
 		}
@@ -400,16 +402,6 @@ func (a *applier) apply(s checklist.PlanStep, todo []apply.Change) (end bool, er
 // later, and no longer than the guard waits.
 func (a *applier) watchFor(s checklist.PlanStep) time.Duration {
 	return max(a.o.watch, min(s.Takes, a.o.confirm-minConfirm).Round(time.Second))
-}
-
-// ended tells whether the guard has ended.
-func ended(g *apply.Guard) bool {
-	select {
-	case <-g.Over():
-		return true
-	default:
-		return false
-	}
 }
 
 // keep keeps the changes, over a reboot as well if wanted.
@@ -433,7 +425,7 @@ func (a *applier) keep(g *apply.Guard, r *apply.Record, changes []apply.Change, 
 func (a *applier) judge(s checklist.PlanStep) (helped, solved bool) {
 	e := checklist.EffectOf(s, a.before, a.c.Facts)
 	now, named := 0.0, false
-	if f := a.c.Diagnose().Finding(s.Cause.ID); f != nil {
+	if f := a.latest.Finding(s.Cause.ID); f != nil {
 		now, named = f.Probability, f.Named()
 	}
 	if e.What != "" {

@@ -140,7 +140,7 @@ var errNotThere = errors.New("it is not there any more")
 func (a *attempt) Keep(reboot bool) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.guard == nil || a.over() {
+	if a.guard == nil || a.guard.Ended() {
 		return "", errNotThere
 	}
 	says := ""
@@ -179,19 +179,8 @@ func (a *attempt) undo() {
 func (a *attempt) Gone() (bool, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.guard != nil && a.over() {
+	if a.guard != nil && a.guard.Ended() {
 		a.undo()
 	}
 	return a.back, a.backErr
-}
-
-// over says whether the guard has ended: the time is over, somebody told it to, or took
-// the changes back from elsewhere.
-func (a *attempt) over() bool {
-	select {
-	case <-a.guard.Over():
-		return true
-	default:
-		return false
-	}
 }

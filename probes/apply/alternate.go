@@ -38,10 +38,8 @@ func Alternate(dir, program, title string, c Change, within time.Duration) (*Alt
 // On makes the change. It fails with ErrReached if the setting has the value already:
 // then somebody else set it. Without the guard it changes nothing.
 func (a *Alternation) On() error {
-	select {
-	case <-a.guard.Over():
+	if a.guard.Ended() {
 		return errGuardGone
-	default:
 	}
 	was, err := a.change.Read()
 	if err != nil {

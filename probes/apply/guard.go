@@ -104,6 +104,17 @@ func startOutside(cmd *exec.Cmd) error {
 // somebody ended it. If it was killed, nobody takes the changes back but its owner.
 func (g *Guard) Over() <-chan struct{} { return g.over }
 
+// Ended tells whether the guard has ended: the time is over, somebody told it to, or took
+// the changes back from elsewhere.
+func (g *Guard) Ended() bool {
+	select {
+	case <-g.over:
+		return true
+	default:
+		return false
+	}
+}
+
 // Until is when the guard takes everything back.
 func (g *Guard) Until() time.Time { return g.until }
 
