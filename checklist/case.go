@@ -22,14 +22,18 @@ type Answer struct {
 	At      time.Time `json:"at" yaml:"-"`
 }
 
-// Given says whether anything was answered at all; "don't know" is an answer.
-func (a Answer) Given() bool { return len(a.Options) > 0 || a.Note != "" }
+// Given says whether the question is answered; "don't know" is an answer, a note alone
+// is none.
+func (a Answer) Given() bool { return len(a.Options) > 0 }
+
+// Said says whether anything was said, an answer or a note.
+func (a Answer) Said() bool { return a.Given() || a.Note != "" }
 
 // Case is one incident under investigation.
 type Case struct {
 	Book    *content.Book
 	Started time.Time
-	// Answers by question id.
+	// Answers by question id, also those that are but a note.
 	Answers map[string]Answer
 	// Facts is the newest observation, nil before the first.
 	Facts *fact.Facts
@@ -44,6 +48,7 @@ type Case struct {
 // NewCase opens a case.
 func NewCase(book *content.Book, started time.Time) *Case {
 	c := &Case{Book: book, Started: started, Answers: map[string]Answer{}, Track: NewTrack(), expectations: map[*content.Question]*expectation{}}
+	c.Track.places = placeCounters(book)
 	for _, q := range book.Questions() {
 		c.expectations[q] = expect(q)
 	}
@@ -63,7 +68,7 @@ func (c *Case) Answer(question string, a Answer) error {
 			return fmt.Errorf("question %s has no option %q: expected one of %s", question, o, optionIDs(q))
 		}
 	}
-	if !a.Given() {
+	if !a.Said() {
 		delete(c.Answers, question)
 		return nil
 	}
@@ -77,14 +82,22 @@ func (c *Case) Copy() *Case {
 	k := *c
 	k.Track = &Track{events: c.Track.Events()}
 	if c.Track != nil {
-		k.Track.last = c.Track.last
+		k.Track.first, k.Track.last, k.Track.gaps = c.Track.first, c.Track.last, c.Track.gaps
 	}
 	k.Answers, k.Applied = maps.Clone(c.Answers), slices.Clone(c.Applied)
 	return &k
 }
 
-// Answered counts the questions that have an answer.
-func (c *Case) Answered() int { return len(c.Answers) }
+// Answered counts the questions that have an answer, not those with but a note.
+func (c *Case) Answered() int {
+	n := 0
+	for _, a := range c.Answers {
+		if a.Given() {
+			n++
+		}
+	}
+	return n
+}
 
 // Diagnose judges all causes by the newest observation and the answers.
 func (c *Case) Diagnose() *Diagnosis {

@@ -119,7 +119,7 @@ func diagnose(book *content.Book, facts *fact.Facts, answers map[string]Answer, 
 		named: map[string]bool{}, tried: make(map[*content.Rule]outcome, 1024),
 	}
 	d := &Diagnosis{Balance: balance(facts, entries)}
-	d.facts = balanced(facts, d.Balance)
+	d.facts = balanced(book, facts, d.Balance)
 	j.facts = d.facts
 	d.Findings = j.findings()
 	order := map[string]int{}
@@ -374,7 +374,12 @@ func (j *judge) verdict(d *Diagnosis) {
 			d.Symptoms = append(d.Symptoms, says)
 		}
 		for _, n := range s.Needs {
-			if _, ok := j.facts.Value(n); !ok {
+			if _, ok := j.facts.Value(n); ok {
+				continue
+			}
+			if j.facts.facts.Values[n].Total != nil {
+				d.Doubts = append(d.Doubts, n+": its total is known, how it grows is not")
+			} else {
 				d.Doubts = append(d.Doubts, n+" could not be read")
 			}
 		}

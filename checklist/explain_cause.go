@@ -157,7 +157,7 @@ func (w *writer) remedyItems(r *content.Remedy) []Item {
 	for _, set := range r.Sets {
 		made.Changes = append(made.Changes, apply.Change{Knob: set.Knob, Of: outline(set.Of), Field: outline(set.Field), To: outline(set.To)})
 	}
-	made.commands()
+	made.commands(false)
 	if made.Runtime != "" {
 		items = append(items, Item{Label: "now", Command: made.Runtime})
 	}

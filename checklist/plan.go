@@ -71,16 +71,19 @@ func (c *Case) Plan(d *Diagnosis) []PlanStep {
 type planner struct {
 	facts *scene
 	named []*content.Cause
+	// reasons are what speaks for each of them, the weightiest first.
+	reasons map[*content.Cause][]Reason
 	// more are the names that remedies can use beside the facts.
 	more map[string]string
 }
 
 func (c *Case) planner(d *Diagnosis) *planner {
-	p := &planner{facts: d.facts, more: map[string]string{
+	p := &planner{facts: d.facts, reasons: map[*content.Cause][]Reason{}, more: map[string]string{
 		"this_host": c.Facts.Host, "observed": observed(c.Facts), "worst_peers": worstPeers(c.Facts),
 	}}
 	for _, f := range d.Named() {
 		p.named = append(p.named, f.Cause)
+		p.reasons[f.Cause] = f.For
 	}
 	if len(p.named) > 0 { // without a cause nobody is asked
 		p.more["ruled_out"] = ruledOut(c.Places(d))
@@ -97,24 +100,33 @@ func observed(f *fact.Facts) string {
 }
 
 // ruledOut says what this host itself dropped meanwhile, of what TCP can miss: what
-// whoever is asked for help wants to know first.
+// whoever is asked for help wants to know first. What moved and may be no loss is
+// told, too: the ledger shows it.
 func ruledOut(places []LedgerEntry) string {
 	read, unread := 0, 0
-	var lost []string
+	var lost, maybe []string
 	for _, e := range places {
-		switch {
-		case e.Unknown != "":
+		if e.Unknown != "" {
 			unread++
+			continue
+		}
+		read++
+		switch {
 		case e.Drops > 0 && e.Loss:
 			lost = append(lost, e.Counter+" "+content.Show(e.Drops))
-			read++
-		default:
-			read++
+		case e.Drops > 0:
+			maybe = append(maybe, e.Counter+" "+content.Show(e.Drops))
 		}
 	}
 	s := fmt.Sprintf("none of the %d counters of dropped packets moved", read)
-	if n := len(lost); n > 0 {
-		s = fmt.Sprintf("%d of the %d counters of dropped packets moved (%s)", n, read, list(lost[:min(n, 4)]))
+	switch {
+	case len(lost) > 0:
+		s = fmt.Sprintf("%d of the %d counters of dropped packets moved (%s)", len(lost), read, list(lost[:min(len(lost), 4)]))
+	case len(maybe) > 0:
+		s = fmt.Sprintf("none of the %d counters of dropped packets tells a loss", read)
+	}
+	if len(maybe) > 0 {
+		s += fmt.Sprintf("; of those that also count what nobody misses, these moved: %s", list(maybe[:min(len(maybe), 4)]))
 	}
 	if unread > 0 {
 		s += fmt.Sprintf("; %d more could not be read", unread)
@@ -182,6 +194,8 @@ func remedyRow(r *content.Remedy, facts *scene) (at *content.Env, holds, known b
 
 func (p *planner) workOut(cause *content.Cause, r *content.Remedy, env *content.Env) PlanStep {
 	s := PlanStep{Cause: cause, Remedy: r}
+	peer, port := affectedEnd(p.facts.facts, env, p.reasons[cause])
+	env = env.With("affected_peer", peer).With("affected_port", port)
 	for name, v := range p.more {
 		env = env.With(name, v)
 	}
@@ -213,7 +227,7 @@ func (p *planner) workOut(cause *content.Cause, r *content.Remedy, env *content.
 	if r.All && len(s.Changes) > 0 {
 		s.Changes, s.row = p.changesOfAll(r, s.Changes), nil
 	}
-	s.commands()
+	s.commands(p.facts.facts.Here)
 	return s
 }
 
@@ -282,14 +296,14 @@ func (p *planner) changesOfAll(r *content.Remedy, changes []apply.Change) []appl
 
 // commands fills in the commands that follow from the changes, where the content
 // has no words of its own.
-func (s *PlanStep) commands() {
+func (s *PlanStep) commands(here bool) {
 	var now, keep, back []string
 	for _, c := range s.Changes {
 		var was *apply.State
 		if s.Current != "" && len(s.Changes) == 1 {
 			was = &apply.State{Text: s.Current}
 		}
-		w := c.Words(was)
+		w := wordsOf(c, was, here)
 		now, back = appendWord(now, w.Run), appendWord(back, w.Undo)
 		for _, k := range w.Keep {
 			keep = append(keep, k.Command())
@@ -304,6 +318,14 @@ func (s *PlanStep) commands() {
 	if s.Rollback == "" && len(back) > 0 {
 		s.Rollback = strings.Join(back, "; ")
 	}
+}
+
+// wordsOf tells a change in commands, of this host or of one that is only told of.
+func wordsOf(c apply.Change, was *apply.State, here bool) apply.Words {
+	if here {
+		return c.Words(was)
+	}
+	return c.WordsElsewhere(was)
 }
 
 func appendWord(words []string, w string) []string {

@@ -419,15 +419,18 @@ func TestFirstStepMends(t *testing.T) {
 	}
 }
 
-// What this host rules out is told in one clause, without places whose counters move
-// for packets that nobody misses.
+// What this host rules out is told in one clause. It does not say that nothing moved
+// where the ledger shows what did, although nobody may miss it.
 func TestRuledOut(t *testing.T) {
 	places := []LedgerEntry{{Counter: "a", Loss: true}, {Counter: "b", Loss: false, Drops: 9}, {Counter: "c", Unknown: "needs root"}}
-	if got, want := ruledOut(places), "none of the 2 counters of dropped packets moved; 1 more could not be read"; got != want {
+	if got, want := ruledOut(places), "none of the 2 counters of dropped packets tells a loss; of those that also count what nobody misses, these moved: b 9; 1 more could not be read"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := ruledOut(places[:1]), "none of the 1 counters of dropped packets moved"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	places[0].Drops = 4
-	if got, want := ruledOut(places[:2]), "1 of the 2 counters of dropped packets moved (a 4)"; got != want {
+	if got, want := ruledOut(places[:2]), "1 of the 2 counters of dropped packets moved (a 4); of those that also count what nobody misses, these moved: b 9"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

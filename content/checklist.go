@@ -24,8 +24,18 @@ type Question struct {
 	Options  []*Option   `yaml:"options"`
 	Evidence []*Evidence `yaml:"evidence"`
 	Probes   []string    `yaml:"probes"`
-	Place    `yaml:"-"`
+	// Tells is what an answer says in the first paragraph of a report, TellsAffected or
+	// TellsStart; empty for nothing.
+	Tells string `yaml:"tells"`
+	Place `yaml:"-"`
 }
+
+// What a question can tell the first paragraph of a report: who or what is affected,
+// and since when.
+const (
+	TellsAffected = "affected"
+	TellsStart    = "start"
+)
 
 // Option is an answer that can be ticked. "Don't know" is always there and is
 // not listed.

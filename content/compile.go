@@ -212,13 +212,11 @@ func (t *Text) split() error {
 			if end < 0 {
 				return fmt.Errorf("a { without a } in %q: write {{ for a literal brace", t.Source)
 			}
-			e := &Expr{Source: t.vocabulary.spellOut(rest[1:end]), Place: t.Place, scope: t.scope}
-			if err := e.Check(); err != nil {
+			t.parts = append(t.parts, part{literal: literal.String()})
+			literal.Reset()
+			if err := t.inBraces(rest[1:end]); err != nil {
 				return err
 			}
-			t.parts = append(t.parts, part{literal: literal.String()}, part{expr: e})
-			t.uses = append(t.uses, e.Uses()...)
-			literal.Reset()
 			rest = rest[end+1:]
 		default:
 			literal.WriteByte(rest[0])
@@ -227,6 +225,21 @@ func (t *Text) split() error {
 	}
 	t.parts = append(t.parts, part{literal: literal.String()})
 	t.uses = unique(t.uses)
+	return nil
+}
+
+// inBraces takes what stands in braces.
+func (t *Text) inBraces(source string) error {
+	if a := agreementOf(source); a != nil {
+		t.parts = append(t.parts, part{agrees: a})
+		return nil
+	}
+	e := &Expr{Source: t.vocabulary.spellOut(source), Place: t.Place, scope: t.scope}
+	if err := e.Check(); err != nil {
+		return err
+	}
+	t.parts = append(t.parts, part{expr: e})
+	t.uses = append(t.uses, e.Uses()...)
 	return nil
 }
 

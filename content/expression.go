@@ -88,7 +88,9 @@ func (e *Expr) Holds(env *Env) (holds, known bool) {
 	return false, false
 }
 
-// Text is prose with expressions in braces: "{Tcp.RetransSegs} segments". Two
+// Text is prose with expressions in braces: "{Tcp.RetransSegs} segment{s} {was|were}
+// lost". {s} and {was|were} agree with the number before them; in "{n} of {m}" that is
+// the first. A remark in parentheses with a value that nobody knows is left out. Two
 // braces are a literal brace.
 type Text struct {
 	Source string
@@ -104,6 +106,7 @@ type Text struct {
 type part struct {
 	literal string
 	expr    *Expr
+	agrees  *agreement // words that depend on the number before them, instead of expr
 }
 
 // UnmarshalYAML keeps the line for error messages.
@@ -140,25 +143,36 @@ const unseenProcess = "an unseen process"
 // text then has Unknown in its place.
 func (t *Text) Render(env *Env) (s string, complete bool) {
 	var b strings.Builder
+	var count counted
 	complete = true
 	for _, p := range t.compiled() {
-		if p.expr == nil {
+		switch {
+		case p.agrees != nil:
+			b.WriteString(p.agrees.with(count))
+			continue
+		case p.expr == nil:
+			count.passes(p.literal)
 			b.WriteString(p.literal)
 			continue
 		}
 		v, known := p.expr.Eval(env)
-		if !known {
-			complete = false
-			if strings.HasSuffix(strings.TrimSpace(p.expr.Source), ".process") {
-				b.WriteString(unseenProcess)
-			} else {
-				b.WriteString(Unknown)
-			}
+		count.takes(v, known)
+		if known {
+			b.WriteString(Show(v))
 			continue
 		}
-		b.WriteString(Show(v))
+		complete = false
+		if strings.HasSuffix(strings.TrimSpace(p.expr.Source), ".process") {
+			b.WriteString(unseenProcess)
+		} else {
+			b.WriteString(Unknown)
+		}
 	}
-	return b.String(), complete
+	s = b.String()
+	if !complete {
+		s = withoutIdleRemarks(s)
+	}
+	return s, complete
 }
 
 // Uses returns the facts that the text shows, sorted.

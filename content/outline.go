@@ -17,9 +17,13 @@ func (t *Text) Outline(v *Vocabulary, table string) string {
 	}
 	var b strings.Builder
 	for _, p := range t.compiled() {
-		b.WriteString(p.literal)
-		if p.expr != nil {
+		switch {
+		case p.agrees != nil:
+			b.WriteString(p.agrees.more)
+		case p.expr != nil:
 			b.WriteString(v.outline(p.expr.Source, table))
+		default:
+			b.WriteString(p.literal)
 		}
 	}
 	return b.String()
@@ -74,8 +78,8 @@ func (v *Vocabulary) placeholder(name, table string) string {
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	def := v.Lookup(name, table)
 	switch {
-	case def == nil: // value and current, which are a remedy's own
-		return strings.ToUpper(last)
+	case def == nil: // value, current and affected_peer, which are a remedy's own
+		return strings.ToUpper(strings.TrimPrefix(last, "affected_"))
 	case def.Type == String && last == "name" && table != "":
 		return strings.ToUpper(table)
 	case def.Type == String, last == "pid", last == "port", strings.HasSuffix(last, "_port"):

@@ -97,7 +97,7 @@ func (l *loader) remedy(r *Remedy) {
 	if r.Kind == "sysctl" && r.Setting == strings.ToLower(r.Setting) && r.Setting != "" && len(r.Sets) == 0 {
 		r.Sets = []*Set{{Knob: "sysctl", Of: &Text{Source: r.Setting}, To: &Text{Source: "{value}"}, Place: r.Place}}
 	}
-	extra := map[string]Type{"observed": String, "this_host": String, "ruled_out": String, "worst_peers": String}
+	extra := map[string]Type{"observed": String, "this_host": String, "ruled_out": String, "worst_peers": String, "affected_peer": String, "affected_port": String}
 	if !r.Value.Empty() {
 		l.expression(r.Value, scope{table: r.Each}, r.Place)
 		extra["value"] = String
@@ -275,6 +275,9 @@ func (l *loader) validateRemedy(c *Cause, r *Remedy) {
 func (l *loader) validateQuestion(q *Question) {
 	if q.Ask == "" || q.Why == "" || q.FindOut == "" || len(q.Options) == 0 {
 		l.problem(q.Place, "question %s: expected ask, why, find_out and options", q.ID)
+	}
+	if q.Tells != "" && q.Tells != TellsAffected && q.Tells != TellsStart {
+		l.problem(q.Place, "question %s tells %q: expected %s or %s", q.ID, q.Tells, TellsAffected, TellsStart)
 	}
 	ids := map[string]bool{DontKnow: true}
 	for _, o := range q.Options {

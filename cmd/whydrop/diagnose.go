@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -192,8 +194,54 @@ func write(out io.Writer, c *checklist.Case, d *checklist.Diagnosis, o diagnoseO
 	case o.report:
 		return c.WriteReport(out, d, o.written)
 	default:
-		return c.WritePage(out, d)
+		return errors.Join(c.WritePage(out, d), writeHistory(out, c, d))
 	}
+}
+
+// onlyHistory says whether facts hold totals of counters and of none how it grew: those
+// of one sample.
+func onlyHistory(f *fact.Facts) bool {
+	totals := false
+	for _, v := range f.Values {
+		if v.Total != nil && v.Now != nil {
+			return false
+		}
+		totals = totals || v.Total != nil
+	}
+	return totals
+}
+
+const (
+	mostHistory  = 20 // places that are listed of one sample
+	historyWidth = 78 // of their lines
+)
+
+// writeHistory lists what one sample tells of losses: the totals, most first.
+func writeHistory(out io.Writer, c *checklist.Case, d *checklist.Diagnosis) error {
+	if c.Facts == nil || !onlyHistory(c.Facts) {
+		return nil
+	}
+	places := slices.DeleteFunc(c.Places(d), func(e checklist.LedgerEntry) bool { return e.Total == nil || *e.Total <= 0 })
+	slices.SortStableFunc(places, func(a, b checklist.LedgerEntry) int { return cmp.Compare(*b.Total, *a.Total) })
+	var text strings.Builder
+	text.WriteString("\nLost since the counters began: history, by which no cause is named\n")
+	for i, e := range places {
+		if i == mostHistory {
+			fmt.Fprintf(&text, "  and at %d more places; whydrop report lists them\n", len(places)-i)
+			break
+		}
+		maybe := ""
+		if !e.Loss {
+			maybe = ", perhaps missed by nobody"
+		}
+		line := fmt.Sprintf("  %-9s %-3s  %s %s  (%s%s)", e.Hop, e.Direction, content.Show(*e.Total), e.Unit, content.Show(e.Counter), maybe)
+		text.WriteString(strings.Join(checklist.Wrap(line, historyWidth), "\n                  ") + "\n")
+	}
+	if len(places) == 0 {
+		text.WriteString("  nothing, as far as the counters tell that were collected\n")
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
 }
 
 // openCase loads the content and opens a case.

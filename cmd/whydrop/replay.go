@@ -62,7 +62,7 @@ func openHost(cmd *cobra.Command, flags hostFlags) (*host, error) {
 		return nil, fmt.Errorf("--replay: %s: there is nothing to judge: %s", strings.Join(flags.replay, ", "), strings.Join(r.Notes, "; "))
 	}
 	if flags.at != "" {
-		at, err := moment(flags.at, r.Begin(), r.End())
+		at, err := r.Moment(flags.at, time.Time{})
 		if err != nil {
 			return nil, usageError{fmt.Errorf("--at: %w", err)}
 		}
@@ -146,6 +146,12 @@ func (h *host) now(c *checklist.Case) time.Time {
 // about says what is judged.
 func (h *host) about(f *fact.Facts) string {
 	r := h.recording
+	switch {
+	case onlyHistory(f):
+		return recorded(r) + "; judged: one sample, which is history"
+	case f.Seconds <= 0:
+		return recorded(r) + "; judged: what it shows, over a time that it does not tell"
+	}
 	return fmt.Sprintf("%s; judged: the %.0f s until %s", recorded(r), f.Seconds, day(record.EndOf(f)))
 }
 
@@ -172,43 +178,3 @@ func recordedOf(host string, r *record.Recording) string {
 }
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
-
-// moment reads a moment of a recording, which goes from begin to end.
-func moment(text string, begin, end time.Time) (time.Time, error) {
-	t, err := momentIn(text, begin, end)
-	switch {
-	case err != nil:
-		return t, err
-	case t.Before(begin.Add(-time.Minute)) || t.After(end.Add(time.Minute)):
-		return t, fmt.Errorf("%s is not in the recording, which goes from %s to %s", day(t), day(begin), day(end))
-	}
-	return t, nil
-}
-
-func momentIn(text string, begin, end time.Time) (time.Time, error) {
-	if text != "" && strings.Contains("+-", text[:1]) {
-		d, err := time.ParseDuration(text)
-		if err == nil && d < 0 || text[0] == '-' {
-			return end.Add(d), err
-		}
-		return begin.Add(d), err
-	}
-	for _, layout := range []string{time.RFC3339, time.DateTime, "2006-01-02 15:04:05 UTC", "2006-01-02 15:04"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, nil
-		}
-	}
-	for _, layout := range []string{time.TimeOnly, "15:04"} {
-		t, err := time.Parse(layout, text)
-		if err != nil {
-			continue
-		}
-		midnight := begin.UTC().Truncate(24 * time.Hour)
-		t = midnight.Add(t.Sub(t.Truncate(24 * time.Hour)))
-		if t.Before(begin.Add(-time.Minute)) {
-			t = t.AddDate(0, 0, 1) // it goes past midnight
-		}
-		return t, nil
-	}
-	return time.Time{}, fmt.Errorf("%q: expected a time such as 14:03:05, 2026-03-01T14:03:05Z, +10m or -30s", text)
-}

@@ -4,27 +4,27 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/bzip2"
 	"compress/gzip"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/ulikunitz/xz"
 )
 
 // Bounds of what is read of files from outside.
 const (
 	maxMember   = 16 << 20  // bytes of one file
-	maxMembers  = 100_000   // files of one archive or directory that are passed by
+	maxMembers  = 500_000   // files of one archive or directory that are passed by
 	maxKept     = 4_000     // of these, the ones that are read
 	maxAll      = 192 << 20 // bytes of all files that are read
 	maxUnpacked = 8 << 30   // bytes of an archive, unpacked
@@ -45,6 +45,9 @@ type source struct {
 	members  []member
 	modified time.Time
 	notes    []string
+	// elsewhere counts the outputs of a report that show other network namespaces, packed
+	// the archives in it.
+	elsewhere, packed int
 }
 
 func (s *source) note(format string, args ...any) {
@@ -120,7 +123,7 @@ func unpack(in *bufio.Reader) (io.Reader, error) {
 		return z, nil
 	case bytes.HasPrefix(head, []byte("BZh")):
 		return bzip2.NewReader(in), nil
-	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
+	case bytes.HasPrefix(head, xzMagic):
 		return unpackXZ(in)
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		return nil, fmt.Errorf("%w: zstd; unpack it first: zstd -d FILE", ErrPacked)
@@ -128,52 +131,6 @@ func unpack(in *bufio.Reader) (io.Reader, error) {
 		return nil, fmt.Errorf("%w: zip; unpack it first", ErrPacked)
 	}
 	return in, nil
-}
-
-// mostDictionary bounds what a file of xz may have a reader keep, in bytes: xz -9 takes
-// 64 MiB.
-const mostDictionary = 128 << 20
-
-func unpackXZ(in *bufio.Reader) (io.Reader, error) {
-	head, _ := in.Peek(64)
-	if d := dictionary(head); d > mostDictionary {
-		return nil, fmt.Errorf("cannot be unpacked: xz with a dictionary of %d MiB: expected at most %d", d>>20, mostDictionary>>20)
-	}
-	r, err := xz.NewReader(in)
-	if err != nil {
-		return nil, fmt.Errorf("cannot be unpacked: %w", err)
-	}
-	return r, nil
-}
-
-// dictionary is the size of the LZMA2 dictionary that the first block of a file of xz
-// asks for, in bytes; 0 if there is none. The block's header is a size, flags, two
-// numbers of up to nine bytes that the flags announce, and its filters: LZMA2 is 0x21, with one
-// byte of properties (the .xz file format, 3.1 and 5.3.1).
-func dictionary(file []byte) uint64 {
-	if len(file) < 14 {
-		return 0
-	}
-	flags, rest := file[13], file[14:]
-	for bit := byte(0x40); bit != 0; bit <<= 1 { // 0x40 and 0x80
-		if flags&bit != 0 {
-			_, n := binary.Uvarint(rest)
-			rest = rest[max(n, 0):]
-		}
-	}
-	for range flags&3 + 1 {
-		id, n := binary.Uvarint(rest)
-		size, m := binary.Uvarint(rest[max(n, 0):])
-		if n <= 0 || m <= 0 || uint64(len(rest)-n-m) < size {
-			return 0
-		}
-		properties := rest[n+m:][:size]
-		if id == 0x21 && size == 1 {
-			return uint64(2|properties[0]&1) << (properties[0]&0x3f/2 + 11)
-		}
-		rest = rest[n+m+int(size):]
-	}
-	return 0
 }
 
 // archive reads the members of a tar that are understood.
@@ -263,40 +220,59 @@ func readMember(root *os.Root, file string) (member, error) {
 // small files near the top, which somebody may have put together by hand.
 func (s *source) wants(name string) bool {
 	name = clean(name)
-	if strings.Count(name, "/") <= 1 {
-		return true
+	part := partOf(name)
+	if part != "" && elsewhere(part) {
+		s.elsewhere++
+		return false
 	}
-	return partOf(name) != ""
+	if packedName.MatchString(name) {
+		s.packed++
+		return false
+	}
+	return strings.Count(name, "/") <= 1 || part != "" && understood(part)
 }
+
+// packedName is that of an archive: what collects the reports of several hosts puts
+// them into one.
+var packedName = regexp.MustCompile(`\.(?:tar|tgz|tar\.(?:gz|xz|bz2|zst))$`)
 
 // arrange takes away the directory that all members have in common, and tells a
-// report from a collection of texts.
+// report from a collection of texts. Of several reports in one it keeps that which
+// holds most: they may be of different hosts.
 func (s *source) arrange() error {
-	if len(s.members) == 0 {
+	switch {
+	case len(s.members) == 0 && s.packed > 0:
+		return fmt.Errorf("%s holds %s: unpack it, and name the one of the host in question", s.name, counted(s.packed, "archive"))
+	case len(s.members) == 0:
 		return fmt.Errorf("%s holds no file that is understood", s.name)
 	}
-	for i := range s.members {
-		if part := partOf(s.members[i].name); part != "" {
-			s.report = true
-			s.members[i].name = part
-		}
-	}
 	slices.SortStableFunc(s.members, func(a, b member) int { return strings.Compare(a.name, b.name) })
-	return nil
-}
-
-// partOf is the path of a file in a report, without what stands in front: "" for
-// one that stands nowhere in a report.
-func partOf(name string) string {
-	for _, top := range []string{"sos_commands/", "proc/", "etc/os-release", "etc/hostname", "usr/lib/os-release"} {
-		if strings.HasPrefix(name, top) {
-			return name
-		}
-		if at := strings.Index(name, "/"+top); at >= 0 && strings.Count(name[:at], "/") <= 1 {
-			return name[at+1:]
+	tops := map[string]int{}
+	for _, m := range s.members {
+		if part := partOf(m.name); part != "" {
+			tops[strings.TrimSuffix(m.name, part)]++
 		}
 	}
-	return ""
+	if len(tops) == 0 {
+		return nil
+	}
+	s.report = true
+	all := slices.Sorted(maps.Keys(tops))
+	top := slices.MaxFunc(all, func(a, b string) int { return cmp.Compare(tops[a], tops[b]) })
+	other := false
+	s.members = slices.DeleteFunc(s.members, func(m member) bool {
+		part := partOf(m.name)
+		another := part != "" && strings.TrimSuffix(m.name, part) != top
+		other = other || another
+		return another
+	})
+	for i := range s.members {
+		s.members[i].name = strings.TrimPrefix(s.members[i].name, top)
+	}
+	if other {
+		s.note("there is another report in it: only that in %s was read; name each with a --replay of its own", printable(cmp.Or(strings.TrimSuffix(top, "/"), "its top"), 80))
+	}
+	return nil
 }
 
 // clean makes a path relative and plain.

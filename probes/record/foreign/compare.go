@@ -43,30 +43,27 @@ func (r *rounds) leaveOut(old func(*piece) bool) {
 	}
 }
 
-// comparable leaves out the samples of a slot after which its counters fell: they
-// were given in the wrong order, or are of another boot or host. nstat without -a
-// prints increments, which fall as well as rise.
+// comparable settles whether the samples of a slot can be subtracted.
 func (e *evidence) comparable(r *rounds, slot string) {
 	all := r.slots[slot]
-	for i := 1; i < len(all); i++ {
+	if ofNstat(all[0]) {
+		e.counted(r, all)
+		return
+	}
+	e.uncomparable(r, all)
+}
+
+// uncomparable leaves out the samples after which counters fell that never do: they were
+// given in the wrong order, or are of another boot or host.
+func (e *evidence) uncomparable(r *rounds, all []*piece) {
+	for i := len(all) - 1; i > 0; i-- {
 		if !e.fell(all[i-1], all[i]) {
 			continue
 		}
-		if all[i].kind.name == "nstat" && all[i].command != nil && !withAll(all[i]) {
-			e.incremental(all)
-			return
-		}
-		e.note("%s: the counters in %s are lower than in %s before it: given in the wrong order, restarted, or of another host; not compared", slot, all[i].from, all[i-1].from)
+		e.note("%s: the counters in %s are lower than in %s before it: given in the wrong order, restarted, or of another host; not compared", all[i].slot(), all[i].from, all[i-1].from)
 		old := all[i]
 		r.leaveOut(func(p *piece) bool { return e.before(p, old) })
 		return
-	}
-	switch {
-	case len(all) < 2 || all[0].kind.name != "nstat" || e.increments[all[1]]:
-	case all[1].command == nil:
-		e.note("nstat: how it was called is not known; its numbers are taken as those of nstat -a, since the boot")
-	case !withAll(all[1]):
-		e.incremental(all)
 	}
 }
 
@@ -92,14 +89,6 @@ func (e *evidence) once(pairs [][2]look) [][2]look {
 	})
 }
 
-// incremental notes that each sample counts from the one before.
-func (e *evidence) incremental(all []*piece) {
-	for _, p := range all {
-		e.increments[p] = true
-	}
-	e.note("nstat printed what was counted since it was last run: its totals are not known")
-}
-
 // before tells whether a piece stands before another.
 func (e *evidence) before(p, other *piece) bool {
 	for i := range e.pieces {
@@ -107,16 +96,6 @@ func (e *evidence) before(p, other *piece) bool {
 		case other:
 			return false
 		case p:
-			return true
-		}
-	}
-	return false
-}
-
-// withAll tells whether nstat was asked for absolute values.
-func withAll(p *piece) bool {
-	for _, w := range p.command[min(1, len(p.command)):] {
-		if strings.HasPrefix(w, "-") && !strings.HasPrefix(w, "--") && strings.Contains(w, "a") || w == "--ignore" {
 			return true
 		}
 	}

@@ -93,21 +93,24 @@ type evidence struct {
 	notes  []string
 	parsed map[*piece]any // see parse
 	layouts
-	// increments are samples of nstat that count from the one before.
-	increments map[*piece]bool
+	// increments are samples of nstat that count from the one before, partial those
+	// that count from a moment that nobody knows.
+	increments, partial map[*piece]bool
 }
 
 func newEvidence(k Knowledge) *evidence {
-	return &evidence{know: k, parsed: map[*piece]any{}, layouts: layouts{}, increments: map[*piece]bool{}}
+	return &evidence{know: k, parsed: map[*piece]any{}, layouts: layouts{}, increments: map[*piece]bool{}, partial: map[*piece]bool{}}
 }
 
 // origin is where and when the pieces of one source were taken.
 type origin struct {
 	name, host, kernel, boot string
+	machine                  string // the architecture
 	os                       string
 	uptime                   float64 // s; 0 if unknown
 	taken                    time.Time
 	modified                 time.Time
+	zone                     *time.Location // of the times in its logs; nil if unknown
 	report                   bool
 }
 
@@ -123,6 +126,9 @@ func (e *evidence) recording() (*record.Recording, error) {
 	if err := e.oneHost(); err != nil {
 		return nil, err
 	}
+	if err := e.sameHost(); err != nil {
+		return nil, err
+	}
 	all, notes := e.observations()
 	h := record.Header{Schema: record.Schema, Host: e.host(), Kernel: e.known(func(o *origin) string { return o.kernel }), Start: all[0].Start, From: e.from()}
 	for _, f := range all {
@@ -131,6 +137,9 @@ func (e *evidence) recording() (*record.Recording, error) {
 	}
 	return record.Of(h, append(notes, e.notes...), all...), nil
 }
+
+// unnamed is what a host is called whose name nothing tells.
+const unnamed = "a host without a name"
 
 // host is the name of the host: as it tells it itself, or as prompts show it.
 func (e *evidence) host() string {
@@ -142,7 +151,7 @@ func (e *evidence) host() string {
 			return printable(name, 80)
 		}
 	}
-	return ""
+	return unnamed
 }
 
 // known is what the newest source knows that knows it at all.

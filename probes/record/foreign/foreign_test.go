@@ -187,8 +187,9 @@ TcpExtListenOverflows           12                 0.0
 
 // Two samples are an observation, as long as the texts tell.
 func TestTwoSamplesAreAnObservation(t *testing.T) {
-	const before = "#kernel\nIpInReceives 1000 0.0\nTcpInSegs 900 0.0\nTcpRetransSegs 7 0.0\n"
-	const after = "#kernel\nIpInReceives 1600 0.0\nTcpInSegs 1400 0.0\nTcpRetransSegs 10 0.0\nTcpExtListenDrops 2 0.0\n"
+	const still = "TcpActiveOpens 31 0.0\nTcpPassiveOpens 450 0.0\nTcpEstabResets 22 0.0\n"
+	const before = "#kernel\nIpInReceives 1000 0.0\nTcpInSegs 900 0.0\n" + still + "TcpRetransSegs 7 0.0\n"
+	const after = "#kernel\nIpInReceives 1600 0.0\nTcpInSegs 1400 0.0\n" + still + "TcpRetransSegs 10 0.0\nTcpExtListenDrops 2 0.0\n"
 	tests := map[string]struct {
 		text    string
 		seconds float64
@@ -196,11 +197,11 @@ func TestTwoSamplesAreAnObservation(t *testing.T) {
 		"no time":           {before + after, 0},
 		"prompts, no time":  {"$ nstat -az\n" + before + "$ nstat -az\n" + after, 0},
 		"date":              {"Sat Nov 21 20:00:00 UTC 2026\n" + before + "Sat Nov 21 20:00:30 UTC 2026\n" + after, 30},
-		"date in ISO 8601":  {"$ date -Is\n2026-11-21T20:00:00+01:00\n$ nstat\n" + before + "$ date -Is\n2026-11-21T20:01:00+01:00\n$ nstat -a\n" + after, 60},
+		"date in ISO 8601":  {"$ date -Is\n2026-11-21T20:00:00+01:00\n$ nstat -az\n" + before + "$ date -Is\n2026-11-21T20:01:00+01:00\n$ nstat -a\n" + after, 60},
 		"uptime":            {" 23:59:50 up 3 days,  2:01,  1 user,  load average: 0.1, 0.1, 0.1\n" + before + " 00:00:10 up 3 days,  2:02,  1 user,  load average: 0.1, 0.1, 0.1\n" + after, 20},
 		"sleep":             {"[root@web ~]# nstat -az; sleep 10; nstat -az\n" + before + after, 10},
 		"sleep of its own":  {"web$ nstat -az\n" + before + "$ sleep 5\n$ nstat -az\n" + after, 5},
-		"JSON":              {`{"kernel":{"IpInReceives":1000,"TcpInSegs":900,"TcpRetransSegs":7}}` + "\n" + `{"kernel":{"IpInReceives":1600,"TcpInSegs":1400,"TcpRetransSegs":10,"TcpExtListenDrops":2}}`, 0},
+		"JSON":              {`{"kernel":{"IpInReceives":1000,"TcpInSegs":900,"TcpPassiveOpens":31,"TcpActiveOpens":450,"TcpEstabResets":22,"TcpRetransSegs":7}}` + "\n" + `{"kernel":{"IpInReceives":1600,"TcpInSegs":1400,"TcpPassiveOpens":31,"TcpActiveOpens":450,"TcpEstabResets":22,"TcpRetransSegs":10,"TcpExtListenDrops":2}}`, 0},
 		"lines with CR, LF": {strings.ReplaceAll("$ nstat -az\n"+before+"$ nstat -az\n"+after, "\n", "\r\n"), 0},
 	}
 	for name, test := range tests {

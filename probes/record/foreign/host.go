@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -99,21 +100,23 @@ func (o *origin) tell(p *piece) {
 	case "uname":
 		if len(f) >= 3 && f[0] == "Linux" {
 			o.host, o.kernel = printable(f[1], 80), printable(f[2], 80)
+			o.machine = strings.TrimSuffix(f[len(f)-1], "GNU/Linux")
+			if o.machine == "" {
+				o.machine = f[len(f)-2]
+			}
 		} else if len(f) == 1 && strings.Count(f[0], ".") >= 2 { // uname -r
 			o.kernel = printable(f[0], 80)
 		}
 	case "/etc/os-release":
-		o.os = prettyName(string(p.text))
-	case "sysctl":
-		values := parseSysctls(string(p.text))
-		set := func(into *string, key string) {
-			if v := values[key]; v != "" && v != "(none)" {
-				*into = printable(v, 80)
-			}
+		o.os = cmp.Or(prettyName(string(p.text)), o.os)
+	case "/etc/redhat-release":
+		o.os = cmp.Or(o.os, printable(line, 120))
+	case "lsb_release":
+		if m := lsbDescription.FindSubmatch(p.text); m != nil {
+			o.os = cmp.Or(o.os, printable(string(m[1]), 120))
 		}
-		set(&o.host, "kernel.hostname")
-		set(&o.kernel, "kernel.osrelease")
-		set(&o.boot, "kernel.random.boot_id")
+	case "sysctl":
+		o.tellSettings(parseSysctls(string(p.text)))
 	case "uptime", "/proc/uptime":
 		if v, ok := uptimeIn(p); ok {
 			o.uptime = v
@@ -122,7 +125,41 @@ func (o *origin) tell(p *piece) {
 	if p.kind.name == "date" && !p.relative {
 		o.taken = p.at
 	}
+	o.hint(p, line)
 }
+
+// hint takes the name of the host from where it stands beside other things.
+func (o *origin) hint(p *piece, line string) {
+	var m []string
+	switch p.kind.name {
+	case "hostnamectl":
+		m = staticName.FindStringSubmatch(string(p.text))
+	case "dmesg":
+		m = loggedBy.FindStringSubmatch(line)
+	}
+	if m != nil {
+		o.host = cmp.Or(o.host, printable(m[1], 80))
+	}
+}
+
+func (o *origin) tellSettings(values map[string]string) {
+	set := func(into *string, key string) {
+		if v := values[key]; v != "" && v != "(none)" {
+			*into = printable(v, 80)
+		}
+	}
+	set(&o.host, "kernel.hostname")
+	set(&o.kernel, "kernel.osrelease")
+	set(&o.boot, "kernel.random.boot_id")
+}
+
+// staticName is the host in the output of hostnamectl, loggedBy that in a line of a log.
+var (
+	staticName = regexp.MustCompile(`(?m)^\s*Static hostname: ([\w.-]+)\s*$`)
+	loggedBy   = regexp.MustCompile(`^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) (\S+) kernel: `)
+)
+
+var lsbDescription = regexp.MustCompile(`(?m)^Description:\s+(\S.*?)\s*$`)
 
 // prettyName is the PRETTY_NAME of os-release(5).
 func prettyName(text string) string {
@@ -140,29 +177,28 @@ func (e *evidence) add(s *source) {
 	e.notes = append(e.notes, s.notes...)
 	var found []piece
 	var unknown []string
-	namespaces := 0
+	if s.report {
+		s.members = joined(s.members)
+	}
 	for _, m := range s.members {
 		m.text = plain(m.text)
 		if m.cut {
 			e.note("%s: only the first %d MiB of %s were read", s.name, maxMember>>20, printable(m.name, 80))
 		}
-		switch {
-		case s.report && (strings.Contains(m.name, "ip_netns_exec") || strings.Contains(m.name, "/namespaces/")):
-			namespaces++
-		case s.report:
+		if s.report {
 			if p, ok := reported(m); ok {
 				found = append(found, p)
 			}
-		default:
-			pieces, more := pasted(m)
-			if len(pieces) == 0 {
-				e.note("not understood: %s", printable(m.name, 80))
-			}
-			found, unknown = append(found, pieces...), append(unknown, more...)
+			continue
 		}
+		pieces, more := pasted(m)
+		if len(pieces) == 0 {
+			e.note("not understood: %s", printable(m.name, 80))
+		}
+		found, unknown = append(found, pieces...), append(unknown, more...)
 	}
-	if namespaces > 0 {
-		e.note("%s: %s of other network namespaces left out", s.name, counted(namespaces, "output"))
+	if s.elsewhere > 0 {
+		e.note("%s: %s of other network namespaces left out", s.name, counted(s.elsewhere, "output"))
 	}
 	if len(unknown) > 0 {
 		e.note("%s: not understood: the output of %s", s.name, strings.Join(unknown[:min(len(unknown), 8)], ", "))
@@ -186,59 +222,13 @@ func (o *origin) takes(found []piece) {
 		}
 		o.tell(p)
 	}
+	if !o.report {
+		return
+	}
+	o.clocks(found)
 	for i := range found {
-		if o.report {
-			found[i].at, found[i].relative = o.taken, false
-		}
+		found[i].at, found[i].relative = o.taken, false
 	}
-}
-
-// reported is a file of a sosreport: the name tells what it is. Commands stand in
-// sos_commands/PLUGIN/ with underscores in place of blanks.
-func reported(m member) (piece, bool) {
-	p := piece{from: m.name, text: m.text}
-	if p.kind = fileKind(m.name); p.kind == nil {
-		switch {
-		case m.name == "etc/hostname":
-			p.kind = kindNamed("hostname")
-		case m.name == "usr/lib/os-release":
-			p.kind = kindNamed("/etc/os-release")
-		case strings.HasPrefix(m.name, "sos_commands/"):
-			p.command = reportedCommand(path.Base(m.name))
-			p.kind, p.device = commandKind(p.command)
-		}
-	}
-	return p, p.kind != nil && len(p.text) > 0
-}
-
-// reportedCommand is the command that a file of sos_commands is called after. The
-// name of a device may hold an underscore itself.
-func reportedCommand(base string) []string {
-	words := strings.FieldsFunc(base, func(r rune) bool { return r == '_' })
-	if len(words) > 3 && words[0] == "ethtool" && strings.HasPrefix(words[1], "-") {
-		words = append(words[:2:2], strings.Join(words[2:], "_"))
-	}
-	return words
-}
-
-// moment keeps one piece of each slot: a report is collected once, and what it
-// shows in two ways (dmesg, dmesg -T) was counted at two moments that nobody knows.
-func moment(all []piece) []piece {
-	first := map[string]int{}
-	var out []piece
-	for _, p := range all {
-		slot := p.slot()
-		at, have := first[slot]
-		if !have {
-			first[slot] = len(out)
-			out = append(out, p)
-			continue
-		}
-		if p.kind.name == "ip route" { // one for each family
-			out[at].text = append(append(out[at].text[:len(out[at].text):len(out[at].text)], '\n'), p.text...)
-		}
-	}
-	return out
 }
 
 // deviceName is the name of an interface in the name of a file.

@@ -289,3 +289,41 @@ func parseDevices(text string) ([]printedLink, error) {
 	}
 	return all, nil
 }
+
+// parseSysfs reads lines of /sys/class/net/DEVICE/statistics/COUNTER:NUMBER.
+func parseSysfs(text string) ([]printedLink, error) {
+	fields := map[string]bool{}
+	for _, f := range links.StatisticsFields() {
+		fields[f] = true
+	}
+	var all []printedLink
+	places := map[string]int{}
+	for line := range strings.Lines(text) {
+		file, number, _ := strings.Cut(strings.TrimSpace(line), ":")
+		part := strings.Split(strings.TrimPrefix(file, "/sys/class/net/"), "/")
+		v, err := strconv.ParseUint(number, 10, 64)
+		if len(part) != 3 || part[1] != "statistics" || err != nil {
+			continue
+		}
+		field := part[2]
+		if !fields[field] {
+			field = strings.TrimSuffix(field, "_errors")
+		}
+		at, known := places[part[0]]
+		if !known {
+			if len(all) == maxLinks {
+				continue
+			}
+			at = len(all)
+			places[part[0]] = at
+			all = append(all, printedLink{bare: true, link: links.Link{Name: printable(part[0], 40)}})
+		}
+		if fields[field] {
+			all[at].count(field, v)
+		}
+	}
+	if len(all) == 0 {
+		return nil, errors.New("no counter of an interface")
+	}
+	return all, nil
+}

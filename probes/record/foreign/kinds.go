@@ -26,6 +26,9 @@ func re(s string) *regexp.Regexp { return regexp.MustCompile(s) }
 // counterLine is a line of nstat.
 const counterLine = `(?:Ip|Icmp|IcmpMsg|Tcp|Udp|UdpLite|TcpExt|IpExt|Ip6|Icmp6|Udp6|UdpLite6|MPTcpExt)[A-Z][A-Za-z0-9]+`
 
+// sysfsLine is a counter of an interface as grep shows it with its file.
+var sysfsLine = re(`^/sys/class/net/[^/\s]+/statistics/[a-z0-9_]+:\d+\s*$`)
+
 // kinds are all that are understood. The first whose first line fits is taken.
 // Layouts: the tools of iproute2 (misc/nstat.c, misc/ss.c, ip/ipaddress.c,
 // tc/tc_qdisc.c), net-tools (statistics.c), ethtool (ethtool.c), conntrack-tools
@@ -36,18 +39,24 @@ var kinds = []*kind{
 	{name: "/proc/net/snmp6", first: re(`^Ip6InReceives\s+\d+\s*$`), key: re(`^(\w+)\s`)},
 	{name: "/proc/net/sockstat", first: re(`^sockets: used \d`), key: re(`^sockets:`)},
 	{name: "/proc/net/sockstat6", first: re(`^TCP6: inuse \d`), key: re(`^TCP6:`)},
+	{name: "/proc/net/tcp", first: re(`^\s*sl\s+local_address\s+rem_address\s`), key: re(`^\s*sl\s`)},
+	{name: "/proc/net/tcp6"},
 	{name: "/proc/net/softnet_stat", first: re(`^[0-9a-f]{8}(?: [0-9a-f]{8}){8,15}\s*$`), key: re(`^(?:[0-9a-f]{8} ){12}([0-9a-f]{8})`)},
 	{name: "/proc/net/stat/nf_conntrack", first: re(`^entries\s+(?:searched|clashres)\s+found`), key: re(`^entries`)},
 	{name: "/proc/net/stat/arp_cache", first: re(`^entries,?\s+allocs`), key: re(`^entries`)},
 	{name: "/proc/net/stat/ndisc_cache"},
 	{name: "/proc/net/xfrm_stat", first: re(`^XfrmInError\s+\d`), key: re(`^(\w+)\s`)},
 	{name: "/proc/net/dev", first: re(`^Inter-\|\s+Receive`), key: re(`^Inter-`)},
+	{name: "/sys/class/net/*/statistics", first: sysfsLine, key: re(`^(/sys/class/net/\S+:)`)},
 	{name: "/proc/meminfo", first: re(`^MemTotal:\s+\d`), key: re(`^MemTotal:`)},
 	{name: "/proc/stat", first: re(`^cpu  \d`), key: re(`^cpu  `)},
 	{name: "/proc/softirqs", first: re(`^\s+CPU0\s+`), key: re(`^\s+CPU0\s`)},
 	{name: "/proc/schedstat", first: re(`^version 1\d\s*$`), key: re(`^version`)},
 	{name: "/proc/vmstat", first: re(`^nr_free_pages \d`), key: re(`^nr_free_pages`)},
 	{name: "/proc/uptime", first: re(`^\d+\.\d\d \d+\.\d\d\s*$`), line: true},
+	{name: "/etc/machine-id"},
+	{name: "/etc/redhat-release"},
+	{name: "lsb_release", command: []string{"lsb_release", "-a"}, first: re(`^Distributor ID:\s`)},
 	{name: "/etc/os-release", first: re(`^(?:PRETTY_NAME|NAME)="`), key: re(`^PRETTY_NAME=`)},
 
 	{name: "nstat", command: []string{"nstat"}, first: re(`^(?:#kernel|#\d+\.\d+ sampling_interval=.*)\s*$|^` + counterLine + `\s+\d+\s+[\d.]+\*?\s*$`), key: re(`^(#|` + counterLine + `)`)},
@@ -81,9 +90,15 @@ var kinds = []*kind{
 	{name: "dmesg", command: []string{"journalctl", "-k"}, first: re(`^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) \S+ kernel: `)},
 	{name: "ip neigh", command: []string{"ip", "neigh"}, first: re(`^[0-9a-f.:]+ dev \S+ .*(?:REACHABLE|STALE|FAILED|INCOMPLETE|DELAY|PROBE|PERMANENT)\s*$`)},
 	{name: "ip route", command: []string{"ip", "route"}, first: re(`^(?:default (?:via|dev|proto)|(?:blackhole|unreachable|prohibit) |[0-9a-f.:]+(?:/\d+)? (?:via|dev) )`)},
+	{name: "ip route", command: []string{"ip", "-6", "route"}},
+	{name: "ip rule", command: []string{"ip", "rule"}, first: re(`^\d+:\s+(?:not )?from \S+ `)},
+	{name: "ip -6 rule", command: []string{"ip", "-6", "rule"}},
+	{name: "timedatectl", command: []string{"timedatectl"}},
+	{name: packageLog},
 	{name: "uptime", command: []string{"uptime"}, first: re(`^\s*\d\d:\d\d:\d\d up `), line: true},
 	{name: "date", command: []string{"date"}, first: re(`^(?:[A-Z][a-z]{2}\s+[A-Z][a-z]{2}\s+\d+ \d\d:\d\d:\d\d|[A-Z][a-z]{2}\s+\d+ [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\S*\s*$)`), line: true},
 	{name: "uname", command: []string{"uname"}, first: re(`^Linux \S+ \d+\.\d+`), line: true},
+	{name: "hostnamectl", command: []string{"hostnamectl"}, first: re(`^\s*Static hostname: \S`)},
 	{name: "hostname", command: []string{"hostname"}, line: true},
 }
 

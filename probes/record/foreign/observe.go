@@ -174,6 +174,9 @@ func (e *evidence) history(l look, at time.Time) *fact.Facts {
 	f := blank(at, 0)
 	for _, p := range probes {
 		reading, known := p.read(e, []look{l})
+		if len(reading) == 0 && p.extra {
+			continue
+		}
 		if len(reading) == 0 {
 			f.Probes = append(f.Probes, fact.Status{Name: p.source.Name(), Status: "skipped", Why: "not among what was collected"})
 			continue
@@ -272,6 +275,10 @@ func merge(into, from *fact.Facts) {
 		}
 	}
 	for table, rows := range from.Tables {
+		if len(into.Tables[table]) == 0 || !byName(rows) {
+			into.Tables[table] = append([]fact.Row{}, rows...)
+			continue
+		}
 		have := slices.Clone(into.Tables[table])
 		places := map[any]int{}
 		for i, row := range have {
@@ -288,14 +295,24 @@ func merge(into, from *fact.Facts) {
 			maps.Copy(with, row)
 			have[at] = with
 		}
-		if have == nil {
-			have = []fact.Row{}
-		}
 		into.Tables[table] = have
 	}
 	for _, b := range from.Blind {
 		into.CannotSee(b.Probe, b.What, b.Needs)
 	}
+}
+
+// byName tells whether rows can be told apart by their names: messages of a log and
+// changes can't.
+func byName(rows []fact.Row) bool {
+	seen := map[any]bool{}
+	for _, row := range rows {
+		if seen[row["name"]] {
+			return false
+		}
+		seen[row["name"]] = true
+	}
+	return true
 }
 
 // finite takes numbers out of rows that are none, such as a rate over no time.
@@ -327,6 +344,8 @@ func (e *evidence) tellRounds(r *rounds, all []*fact.Facts) []string {
 	}
 	var notes []string
 	switch {
+	case len(single)+len(several) == 0:
+		notes = append(notes, "it tells of its host and nothing of the network")
 	case len(all) == 0:
 		notes = append(notes, "one sample of each: history only; nothing is known of what grows now. A second sample, some seconds later, makes an observation")
 	case all[0].Seconds == 0:
@@ -344,7 +363,7 @@ func (e *evidence) tellRounds(r *rounds, all []*fact.Facts) []string {
 }
 
 // about are kinds that say something about the host or the time and count nothing.
-var about = map[string]bool{"date": true, "uptime": true, "uname": true, "hostname": true, "/etc/os-release": true, "/proc/uptime": true}
+var about = map[string]bool{"date": true, "uptime": true, "uname": true, "hostname": true, "hostnamectl": true, "/etc/os-release": true, "/etc/machine-id": true, "/etc/redhat-release": true, "lsb_release": true, "timedatectl": true, "/proc/uptime": true}
 
 func seconds(all []*fact.Facts) string {
 	least, most := all[0].Seconds, all[0].Seconds

@@ -291,7 +291,7 @@ func TestSplit(t *testing.T) {
 func TestCommandKind(t *testing.T) {
 	for command, want := range map[string]string{
 		"ip -s -d link": "ip link", "ip -s l": "ip link", "ip a": "ip address", "ip -d address show": "ip address", "ip r": "ip route",
-		"ip -6 route show table all": "ip route", "ip -4 rule list": "", "ip n": "ip neigh", "nstat -zas": "nstat", "nstat --json": "nstat -j",
+		"ip -6 route show table all": "ip route", "ip -4 rule list": "ip rule", "ip -6 rule": "ip -6 rule", "ip -6 r": "ip route", "ip n": "ip neigh", "nstat -zas": "nstat", "nstat --json": "nstat -j",
 		"netstat -st": "netstat -s", "netstat -W -neopa": "", "ss -peaonmi": "ss", "ss -s": "ss -s", "ss -ulpn": "", "tc -s -d qdisc show dev eth0": "tc qdisc",
 		"iptables -t nat -vnxL": "iptables -L", "iptables-save -c": "iptables-save", "ethtool -P eth0": "", "ethtool eth0": "ethtool", "/usr/sbin/ethtool -i eth0": "ethtool -i",
 		"nft -a list ruleset": "nft list ruleset", "cat /proc/self/net/snmp": "/proc/net/snmp", "dmesg -T": "dmesg", "journalctl -k -b": "dmesg",
@@ -348,6 +348,9 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add(printedSS + printedSS)
 	f.Add("$ nstat; sleep 5; nstat\n#kernel\nTcpInSegs 5 0.0\n#kernel\nTcpInSegs 9 0.0\n")
+	f.Add("0:\tfrom all lookup local\n100:\tfrom 10.0.0.0/8 to ::1 not iif blackhole\n")
+	f.Add("/sys/class/net/eth0/statistics/rx_dropped:7\n  sl  local_address rem_address   st tx_queue\n   0: 0100007F:1F90 00000000:0000 0A 00000000:00000003 00:00000000 00000000     0        0 4711 1\n")
+	f.Add("TcpInSegs 5 0.0\nTcpInSegs 9 0.0\nweb1:~ # nstat\nTcpInSegs 9 0.0\n   Static hostname: web1\nDistributor ID:\tSome\nDescription:\tX\n")
 	f.Add(`[{"kind":"tbf","handle":"1:","dev":"eth0","root":true,"options":{"rate":5},"packets":3}]`)
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := Read("fuzz", []byte(text), Knowledge{NICs: nics{}})

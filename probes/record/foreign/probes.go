@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"whydrop/probes/changes"
 	"whydrop/probes/counters"
 	"whydrop/probes/fact"
 	"whydrop/probes/filters"
@@ -26,6 +27,7 @@ type prune func(f *fact.Facts)
 type probe struct {
 	source fact.Source
 	once   bool // what it reads does not grow
+	extra  bool // nobody misses it
 	// read returns a reading for each look; none where nothing of it was collected.
 	read func(e *evidence, looks []look) ([]any, prune)
 }
@@ -59,6 +61,7 @@ func init() {
 		{source: settings.New(), read: readSettings, once: true},
 		{source: resources.New(), read: readResources},
 		{source: klog.New(), read: readLog},
+		{source: changes.New(nil), read: readChanges, once: true, extra: true},
 	}
 }
 
@@ -154,7 +157,7 @@ func readCounters(e *evidence, looks []look) ([]any, prune) {
 	for i, l := range looks {
 		r := e.copiedCounters(l)
 		if all, p := e.printedCounters(l); all != nil && (r == nil || r.SNMP == nil) {
-			if e.increments[p] {
+			if e.increments[p] || e.partial[p] {
 				increments = all
 			}
 			if i == 0 && len(looks) == 2 {

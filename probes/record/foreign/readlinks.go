@@ -1,6 +1,9 @@
 package foreign
 
 import (
+	"bytes"
+	"maps"
+	"slices"
 	"strings"
 
 	"whydrop/probes/fact"
@@ -37,8 +40,32 @@ func readLinks(e *evidence, looks []look) ([]any, prune) {
 	return out, seen.prune
 }
 
-// printedLinks are the links of a look.
+// printedLinks are the links of a look, with the counters of sysfs that ip left out.
 func (e *evidence) printedLinks(l look) []printedLink {
+	shown := e.listedLinks(l)
+	p := l.of("/sys/class/net/*/statistics")
+	if p == nil {
+		return shown
+	}
+	more := parse(e, p, func() ([]printedLink, error) { return parseSysfs(string(p.text)) })
+	if shown == nil {
+		return more
+	}
+	shown = slices.Clone(shown)
+	for i := range shown {
+		of := slices.IndexFunc(more, func(l printedLink) bool { return l.link.Name == shown[i].link.Name })
+		if of < 0 {
+			continue
+		}
+		stats := maps.Clone(more[of].stats)
+		maps.Copy(stats, shown[i].stats)
+		shown[i].stats = stats
+	}
+	return shown
+}
+
+// listedLinks are the links of a look as one output shows them.
+func (e *evidence) listedLinks(l look) []printedLink {
 	if p := l.of("ip -j link"); p != nil {
 		return parse(e, p, func() ([]printedLink, error) { return parseLinksJSON(p.text) })
 	}
@@ -60,7 +87,7 @@ func (e *evidence) linkReading(l, all look, seen *seenLinks) *links.Reading {
 	statistics := map[string]*piece{}
 	relevant := len(counted) > 0 || len(queues) > 0
 	for slot, p := range l {
-		if p.kind.name == "ethtool -S" && e.know.NICs != nil {
+		if p.kind.name == "ethtool -S" && e.know.NICs != nil && !bytes.HasPrefix(p.text, []byte("no stats available")) {
 			statistics[p.device] = p
 			relevant = true
 		}
@@ -90,11 +117,7 @@ func (e *evidence) linkReading(l, all look, seen *seenLinks) *links.Reading {
 		link.Changes, link.Port.Failures = c.link.Changes, c.link.Port.Failures
 		if c.stats != nil {
 			link.SetStatistics(c.stats)
-			fields := map[string]bool{}
-			for f := range c.stats {
-				fields[f] = true
-			}
-			seen.stats[c.link.Name] = fields
+			seen.counted(c.link.Name, c.stats)
 		}
 	}
 	e.usage(all, r, seen)
@@ -111,12 +134,12 @@ func (e *evidence) linkReading(l, all look, seen *seenLinks) *links.Reading {
 	}
 	for i := range queues {
 		q := queues[i].queue
+		seen.queues = true
 		if q.Kind == "noqueue" || q.Kind == "noop" {
 			continue
 		}
 		q.Link = place(deviceOr(queues[i].device)).Index
 		r.Queues = append(r.Queues, q)
-		seen.queues = true
 	}
 	return r
 }
@@ -213,6 +236,17 @@ func (e *evidence) queues(l look) []printedQueue {
 		return parse(e, p, func() ([]printedQueue, error) { return parseQueues(string(p.text), "") })
 	}
 	return nil
+}
+
+// counted notes the counters that a look shows of an interface. What only some of the
+// looks show did not grow from zero.
+func (s *seenLinks) counted(name string, stats map[string]uint64) {
+	before, again := s.stats[name]
+	fields := map[string]bool{}
+	for f := range stats {
+		fields[f] = !again || before[f]
+	}
+	s.stats[name] = fields
 }
 
 // prune takes out what was not shown.

@@ -1,6 +1,7 @@
 package foreign
 
 import (
+	"bytes"
 	"maps"
 	"strconv"
 	"strings"
@@ -49,7 +50,12 @@ func readSockets(e *evidence, looks []look) ([]any, prune) {
 			shown.waiting = shown.waiting || s.waiting
 		}
 		if views == 0 {
-			return nil, nil
+			s := e.copiedSockets(l)
+			if s == nil {
+				return nil, nil
+			}
+			all, shown = s.all, *s
+			r.Proc = "a copy of /proc/net/tcp"
 		}
 		socketSettings(e, r)
 		series.Look(r, all)
@@ -57,6 +63,35 @@ func readSockets(e *evidence, looks []look) ([]any, prune) {
 		out = append(out, r)
 	}
 	return out, shown.prune
+}
+
+// copiedSockets are those of copies of /proc/net/tcp and tcp6, which show the states and
+// queues of all sockets and nothing of tcp_info; nil without any. The addresses in them
+// are in the byte order of the host.
+func (e *evidence) copiedSockets(l look) *printedSockets {
+	s := &printedSockets{}
+	found := false
+	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		p := l.of(name)
+		if p == nil || strings.HasSuffix(p.origin.machine, "s390x") || strings.HasSuffix(p.origin.machine, "ppc64") {
+			continue
+		}
+		err := inetdiag.ScanProc(bytes.NewReader(p.text), func(one *inetdiag.Socket) {
+			if len(s.all) < maxSockets {
+				s.all = append(s.all, *one)
+			}
+		})
+		if err != nil {
+			e.noteOnce("%s in %s is not understood: %s", name, printable(p.from, 80), printable(err.Error(), 120))
+			continue
+		}
+		found = true
+	}
+	if !found {
+		return nil
+	}
+	s.listeners, s.others, s.waiting, s.timers = true, true, true, true
+	return s
 }
 
 // socketSettings adds the settings without which sockets can't be judged, if

@@ -141,6 +141,61 @@ func destination(word string, words []string) (p netip.Prefix, six, ok bool) {
 	return p, false, false
 }
 
+// parseRules reads ip rule: the rules that refuse packets, of a family. "not" and
+// whatever else a rule asks for is more than addresses tell.
+func parseRules(text string, six bool) []routes.Refusal {
+	var all []routes.Refusal
+	for line := range strings.Lines(text) {
+		number, rest, ok := strings.Cut(line, ":")
+		priority, err := strconv.ParseUint(strings.TrimSpace(number), 10, 32)
+		words := strings.Fields(rest)
+		if !ok || err != nil || len(words) < 3 || len(all) >= maxRefusals {
+			continue
+		}
+		r := printedRule{Rule: true, Priority: uint32(priority), Destination: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
+		if six || strings.Contains(rest, "from ") && strings.Contains(words[1], ":") {
+			r.Destination = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+		}
+		for i := 0; i < len(words); i++ {
+			if refusing[words[i]] && words[i] != "throw" {
+				r.Type = words[i]
+				continue
+			}
+			i = r.clause(words, i)
+		}
+		if r.Type != "" {
+			all = append(all, routes.Refusal(r))
+		}
+	}
+	return all
+}
+
+type printedRule routes.Refusal
+
+// clause takes one condition of a rule, of one word or two, and returns where it ends.
+func (r *printedRule) clause(words []string, i int) int {
+	if i+1 == len(words) {
+		r.Partial = true
+		return i
+	}
+	prefix, _, ok := destination(words[i+1], nil)
+	switch {
+	case words[i] == "proto": // who added it
+	case words[i] == "from" && ok:
+		r.Source = prefix
+	case words[i] == "to" && ok:
+		r.Destination = prefix
+	case (words[i] == "from" || words[i] == "to") && words[i+1] == "all":
+	default:
+		r.Partial = true
+		return i
+	}
+	return i + 1
+}
+
+// maxRefusals bounds the routes and the rules that are told.
+const maxRefusals = 256
+
 // neighbourStates are the states of a neighbour that are told.
 var neighbourStates = map[string]uint16{
 	"FAILED": unix.NUD_FAILED, "INCOMPLETE": unix.NUD_INCOMPLETE, "PROBE": unix.NUD_PROBE, "DELAY": unix.NUD_DELAY,
@@ -187,52 +242,79 @@ func parseNeighbours(text string, r *routes.Reading, gateways map[netip.Addr]boo
 
 func readRoutes(e *evidence, looks []look) ([]any, prune) {
 	l := looks[len(looks)-1]
-	route, neigh := l.of("ip route"), l.of("ip neigh")
-	if route == nil && neigh == nil {
+	given := routeTexts{l.of("ip route"), l.of("ip neigh"), l.of("ip rule"), l.of("ip -6 rule")}
+	if given == (routeTexts{}) {
 		return nil, nil
 	}
 	r := &routes.Reading{Links: map[int]string{}, NoSockets: "not collected"}
 	shown := &printedRoutes{}
-	if route != nil {
-		shown = parse(e, route, func() (*printedRoutes, error) { return parseRoutes(string(route.text)), nil })
-		r.Refusals = shown.refusals[:min(len(shown.refusals), 256)]
+	if p := given.route; p != nil {
+		shown = parse(e, p, func() (*printedRoutes, error) { return parseRoutes(string(p.text)), nil })
+		r.Refusals = shown.refusals[:min(len(shown.refusals), maxRefusals)]
 		r.Default4, r.Default6, r.IPv6, r.Truncated = shown.default4, shown.default6, shown.ipv6, shown.truncated
 	}
-	if neigh != nil {
-		parseNeighbours(string(neigh.text), r, shown.gateways)
+	for _, p := range []*piece{given.rules, given.rules6} {
+		if p != nil {
+			r.Refusals = append(r.Refusals, parseRules(string(p.text), p == given.rules6)...)
+		}
+	}
+	if given.neigh != nil {
+		parseNeighbours(string(given.neigh.text), r, shown.gateways)
 	}
 	return []any{r}, func(f *fact.Facts) {
-		if neigh == nil {
-			delete(f.Tables, "neighbour")
+		given.pruneNeighbours(f)
+		given.pruneRoutes(f, shown)
+	}
+}
+
+// routeTexts are the outputs that tell of routes; nil what was not collected.
+type routeTexts struct{ route, neigh, rules, rules6 *piece }
+
+// pruneNeighbours takes out what the texts do not show of neighbours.
+func (given routeTexts) pruneNeighbours(f *fact.Facts) {
+	if given.neigh == nil {
+		delete(f.Tables, "neighbour")
+	}
+	// Whether something is wanted follows from how long ago it was used, which
+	// only -s shows.
+	used := given.neigh != nil && strings.Contains(string(given.neigh.text), " used ")
+	if !used {
+		without(f, "neigh.failed")
+	}
+	for _, row := range f.Tables["neighbour"] {
+		delete(row, "sockets")
+		if !used {
+			delete(row, "wanted")
+			delete(row, "wanted_share")
 		}
-		// Whether something is wanted follows from how long ago it was used, which
-		// only -s shows.
-		if neigh == nil || !strings.Contains(string(neigh.text), " used ") {
-			without(f, "neigh.failed")
-			for _, row := range f.Tables["neighbour"] {
-				delete(row, "wanted")
-				delete(row, "wanted_share")
-			}
+		if given.route == nil {
+			delete(row, "gateway")
 		}
-		for _, row := range f.Tables["neighbour"] {
-			delete(row, "sockets")
-			if route == nil {
-				delete(row, "gateway")
-			}
+	}
+}
+
+// pruneRoutes takes out what the texts do not show of routes and rules.
+func (given routeTexts) pruneRoutes(f *fact.Facts, shown *printedRoutes) {
+	if given.route == nil && given.rules == nil && given.rules6 == nil {
+		delete(f.Tables, "route")
+	}
+	for _, row := range f.Tables["route"] {
+		delete(row, "wider") // takes all other routes
+		rules := given.rules
+		if to, _ := row["destination"].(string); strings.Contains(to, ":") {
+			rules = given.rules6
 		}
-		if route == nil {
-			delete(f.Tables, "route")
+		if given.route == nil || rules == nil {
+			delete(row, "only")
 		}
-		if !shown.v4 {
-			without(f, "route.default_ipv4")
-		}
-		if !shown.v6 { // ip route without -6 shows IPv4 alone
-			without(f, "route.default_ipv6", "route.ipv6")
-		}
-		if !shown.v4 || !shown.v6 {
-			if !r.Default4 && !r.Default6 {
-				without(f, "route.default")
-			}
-		}
+	}
+	if !shown.v4 {
+		without(f, "route.default_ipv4")
+	}
+	if !shown.v6 { // ip route without -6 shows IPv4 alone
+		without(f, "route.default_ipv6", "route.ipv6")
+	}
+	if (!shown.v4 || !shown.v6) && !shown.default4 && !shown.default6 {
+		without(f, "route.default")
 	}
 }

@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"regexp"
 	"strconv"
@@ -33,8 +34,9 @@ type piece struct {
 }
 
 // prompt is a line on which somebody called a command: "[root@web ~]# nstat -az",
-// "$ ss -tin", "+ date". Its groups are the host and the command.
-var prompt = regexp.MustCompile(`^(?:\[?[\w.-]+@([\w.-]+)(?:[ :][^\]#$]{0,200})?\]?\s*)?(?:[#$%>+]|[#=*-]{2,20}) *(\S.*)$`)
+// "$ ss -tin", "+ date", "web:~ # tc qdisc". Its groups are the host, the host where no user
+// stands before it, and the command.
+var prompt = regexp.MustCompile(`^(?:\[?[\w.-]+@([\w.-]+)(?:[ :][^\]#$]{0,200})?\]?\s*|([a-zA-Z][\w.-]{0,62}):[~/][^\s#$]{0,200} )?(?:[#$%>+]|[#=*-]{2,20}) *(\S.*)$`)
 
 // call is a command as somebody typed it.
 type call struct {
@@ -186,7 +188,7 @@ var loose = map[string]bool{
 func sameLayout(a, b string) bool {
 	pairs := map[string]string{
 		"ip link": "ip address", "iptables -L": "ip6tables -L", "iptables-save": "ip6tables-save",
-		"/proc/net/stat/arp_cache": "/proc/net/stat/ndisc_cache",
+		"/proc/net/stat/arp_cache": "/proc/net/stat/ndisc_cache", "/proc/net/tcp": "/proc/net/tcp6",
 	}
 	return pairs[a] == b || pairs[b] == a
 }
@@ -232,18 +234,16 @@ func (s *splitter) heading(text string) bool {
 	if len(text) > 500 || !tools[first] && first != "cat" && !strings.ContainsAny(text[:min(len(text), 200)], "#$%>+=*-") {
 		return false
 	}
-	host, called, prompted := "", text, false
+	host, alone, called, prompted := "", "", text, false
 	if m := prompt.FindStringSubmatch(text); m != nil {
-		host, called, prompted = m[1], strings.TrimRight(m[2], " =*-#"), true
+		host, alone, called, prompted = m[1], m[2], strings.TrimRight(m[3], " =*-#"), true
 	}
 	commands := commandsOf(called)
 	if len(commands) == 0 || host == "" && !isCommand(commands, prompted, text[0] == '#') {
 		return false
 	}
 	s.called(commands)
-	if host != "" {
-		s.host = host
-	}
+	s.host = cmp.Or(host, alone, s.host)
 	return true
 }
 
