@@ -58,7 +58,7 @@ type Setting struct {
 }
 
 // Export makes the plan of a diagnosis ready to be written. read returns the value
-// of a setting; without it none is read.
+// of a setting of this host; without it none is read.
 func (c *Case) Export(d *Diagnosis, made time.Time, read func(apply.Change) (apply.State, error)) *Export {
 	e := &Export{Made: made, Verdict: d.Verdict, Headline: c.Headline(d)}
 	if c.Facts != nil {
@@ -67,7 +67,13 @@ func (c *Case) Export(d *Diagnosis, made time.Time, read func(apply.Change) (app
 	for i, s := range c.Plan(d) {
 		step := ExportStep{PlanStep: s, Number: i + 1}
 		for _, change := range s.Changes {
-			step.Settings = append(step.Settings, readSetting(change, read))
+			x := Setting{Change: change, Unread: "not read"}
+			if read == nil {
+				x.Words = wordsOf(change, nil, c.Facts.Here)
+			} else {
+				x = readSetting(change, read)
+			}
+			step.Settings = append(step.Settings, x)
 			if step.Instead == 0 {
 				step.Instead = e.sets(change)
 			}
@@ -80,10 +86,6 @@ func (c *Case) Export(d *Diagnosis, made time.Time, read func(apply.Change) (app
 
 func readSetting(change apply.Change, read func(apply.Change) (apply.State, error)) Setting {
 	s := Setting{Change: change}
-	if read == nil {
-		s.Words, s.Unread = change.Words(nil), "not read"
-		return s
-	}
 	was, err := read(change)
 	if err != nil {
 		s.Words, s.Unread = change.Words(nil), err.Error()
@@ -137,7 +139,13 @@ func (e *Export) title() string {
 	return fmt.Sprintf("Plan against dropped TCP packets on %s, kernel %s, made at %s. %s.", e.Host, e.Kernel, stamp(e.Made), e.Headline)
 }
 
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+// stamp is a moment as a text has it, in UTC. What is damaged may have lost its moment.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "a time that is not known"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05 UTC")
+}
 
 // heading is the title of a step with its number.
 func (s ExportStep) heading() string { return fmt.Sprintf("Step %d: %s", s.Number, s.Remedy.Title) }

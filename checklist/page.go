@@ -148,7 +148,7 @@ func (p *page) entries(title string, entries []LedgerEntry) {
 	}
 	p.heading(title)
 	for _, e := range entries {
-		p.line("                  ", "  %-9s %-3s  %s %s  (%s)", e.Hop, e.Direction, content.Show(e.Drops), e.Unit, e.Counter)
+		p.line("                  ", "  %-9s %-3s  %s  (%s)", e.Hop, e.Direction, Counted(e.Drops, e.Unit), e.Counter)
 	}
 }
 

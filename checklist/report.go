@@ -66,9 +66,11 @@ type Report struct {
 	Verification []string     `json:"verification"` // what shows that it is over
 	Open         ReportOpen   `json:"open"`
 	FollowUps    []string     `json:"follow_ups"` // an owner and a day are to be filled in
-	// Evidence are the rows of tables that reasons stand on.
-	Evidence []ReportTable `json:"evidence"`
-	Ledger   ReportLedger  `json:"ledger"`
+	// Evidence are the rows of tables that reasons stand on, as people read them,
+	// EvidenceRaw the same with every field that the rules went by, as the vocabulary calls it.
+	Evidence    []ReportTable `json:"evidence"`
+	EvidenceRaw []ReportRaw   `json:"evidence_raw"`
+	Ledger      ReportLedger  `json:"ledger"`
 	// Drops are the kernel's own reasons, DropFlows the flows that lost most.
 	Drops     ReportTable     `json:"drops"`
 	DropFlows ReportTable     `json:"drop_flows"`
@@ -87,6 +89,15 @@ type ReportPair struct {
 
 // ReportSession is the time from the first observation to the last.
 type ReportSession struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	// Gaps are the times in between in which nobody watched: the case was left, and
+	// gone on with later.
+	Gaps []ReportGap `json:"gaps"`
+}
+
+// ReportGap is a time in which nobody watched.
+type ReportGap struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
 }
@@ -156,19 +167,20 @@ func (c *Case) Report(d *Diagnosis, written time.Time) *Report {
 		Unanswered: []string{}, Answers: []ReportReply{},
 	}
 	r.History = historyOnly(f)
-	r.Title = "Incident report: dropped TCP packets on " + r.host()
-	r.Session, r.Timeline = c.session(), c.timeline()
+	r.Session = c.session()
 	r.Raised, r.Changes = raised(f), changed(f)
 	c.replies(d, r)
 	r.Environment = c.environment()
 	r.Ledger = ledgerTables(c, places, d)
 	c.causes(d, r)
+	r.Title = r.title()
+	r.Timeline = c.timeline(r)
 	r.Way = c.way(d, places)
 	r.Plan, r.Applied = c.steps(d, written), c.done()
 	r.Verification = c.verification(r)
 	c.open(d, r)
 	r.FollowUps = r.followUps()
-	r.Evidence = c.evidenceTables(d)
+	r.Evidence, r.EvidenceRaw = c.evidenceTables(d)
 	r.Drops, r.DropFlows = freedTables(d.facts.facts, f)
 	r.Measured, r.ByHand, r.Further = c.measured(d), orEmpty(c.byHand(d)), c.further(d)
 	r.Curves = c.curves(d, places)
@@ -182,12 +194,42 @@ func (c *Case) Report(d *Diagnosis, written time.Time) *Report {
 func (r *Report) Watched() string {
 	o := r.Observed
 	if o.Seconds == 0 {
-		return "a sample or more of " + stamp(o.Start) + ", nobody knows how far apart"
+		return "a sample or more, of " + stamp(o.Start) + "; how far apart is not known"
 	}
-	if r.Session == nil || o.Start.Sub(r.Session.From) < 2*time.Second {
-		return fmt.Sprintf("%s s from %s on", content.Show(round(o.Seconds, 1)), stamp(o.Start))
+	text := r.watched()
+	if r.seen().Sub(r.begin()).Seconds()-o.Seconds >= 2 {
+		if r.Session == nil || len(r.Session.Gaps) == 0 {
+			text += ", until " + stamp(r.seen())
+		}
+		text += fmt.Sprintf("; what is measured below is of the last %s of that", inWords(time.Duration(o.Seconds*float64(time.Second))))
 	}
-	return fmt.Sprintf("%s to %s; what is measured below is of the last %s s of that", stamp(r.Session.From), stamp(r.Session.To), content.Show(round(o.Seconds, 1)))
+	return text
+}
+
+// title says of which host the report is, and what was found.
+func (r *Report) title() string {
+	kind := "Incident report"
+	if len(r.Causes)+len(r.Gone) == 0 && (r.History || r.Verdict == Healthy) {
+		kind = "Report"
+	}
+	return kind + " for " + r.host() + ": " + r.outcome()
+}
+
+// outcome is what was found, in a few words.
+func (r *Report) outcome() string {
+	switch n := len(r.Causes); {
+	case n == 1:
+		return r.Causes[0].Title
+	case n > 1:
+		return fmt.Sprintf("%s, and %d more", r.Causes[0].Title, n-1)
+	case len(r.Gone) > 0:
+		return r.Gone[len(r.Gone)-1].Title + ", over at the end"
+	case r.History:
+		return "one sample, which does not tell what happens now"
+	case r.Verdict == Healthy:
+		return "nothing that loses packets was found"
+	}
+	return "the cause is not found yet"
 }
 
 // historyOnly says whether facts have totals of counters, and of none how it grew.

@@ -3,6 +3,7 @@ package checklist
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,6 +59,9 @@ func reportCause(c *Case, f *Finding) ReportCause {
 		Happens: f.Cause.Happens, Believed: f.Cause.Believed, Settle: f.Cause.Settle, Mistaken: []ReportPair{},
 		For: reportReasons(f.For), Against: reportReasons(f.Against), Explained: reportReasons(f.Explained),
 	}
+	r.Explained = slices.DeleteFunc(r.Explained, func(e ReportReason) bool {
+		return slices.ContainsFunc(r.For, func(have ReportReason) bool { return have.Says == e.Says })
+	})
 	for _, o := range f.Cause.ConfusedWith {
 		r.Mistaken = append(r.Mistaken, ReportPair{c.causeTitle(o.Cause), o.Tell})
 	}
@@ -75,8 +79,11 @@ func reportReasons(reasons []Reason) []ReportReason {
 // causes fills in the causes: named, gone, considered, and ruled out.
 func (c *Case) causes(d *Diagnosis, r *Report) {
 	r.Causes, r.Suspects, r.Gone = []ReportCause{}, []ReportCause{}, c.gone(d)
+	fill := c.filler(d)
 	for _, f := range d.Named() {
-		r.Causes = append(r.Causes, reportCause(c, f))
+		x := reportCause(c, f)
+		x.Settle = fill(x.Settle)
+		r.Causes = append(r.Causes, x)
 	}
 	suspects := d.Suspects(3)
 	for _, f := range suspects {
@@ -149,7 +156,11 @@ func (c *Case) steps(d *Diagnosis, written time.Time) []ReportStep {
 
 // report is a step of a plan as a report shows it.
 func (s ExportStep) report() ReportStep {
-	return ReportStep{jsonAction: s.action(), For: s.Cause.Title, Setting: s.Remedy.Setting}
+	r := ReportStep{jsonAction: s.action(), For: s.Cause.Title, Setting: s.Remedy.Setting}
+	if _, err := strconv.ParseFloat(r.Current, 64); err == nil && s.Remedy.Unit != "" {
+		r.Current += " " + s.Remedy.Unit
+	}
+	return r
 }
 
 // verification says what shows that it is over.
@@ -238,32 +249,10 @@ func (r *Report) followUps() []string {
 			todo = append(todo, fmt.Sprintf("Decide on step %d: %s", s.Number, s.Title))
 		}
 	}
-	if len(r.Open.Unseen) > 0 {
-		todo = append(todo, "Let whydrop see what it could not: "+r.Open.Unseen[0])
+	if i := slices.IndexFunc(r.Open.Unseen, func(s string) bool { return strings.Contains(s, ": needs ") }); i >= 0 {
+		todo = append(todo, "Let whydrop see what it could not: "+r.Open.Unseen[i])
 	}
 	return bounded(todo, mostOpen)
-}
-
-// further lists the steps of the investigation that look for the causes which
-// are named or, if none is, for the most likely ones.
-func (c *Case) further(d *Diagnosis) []ReportFurther {
-	wanted := map[string]bool{}
-	findings := d.Named()
-	if len(findings) == 0 {
-		findings = d.Suspects(3)
-	}
-	for _, f := range findings {
-		wanted[f.Cause.ID] = true
-	}
-	steps := []ReportFurther{}
-	for _, step := range c.Book.Investigation {
-		for _, s := range append([]*content.InvestigationStep{step}, step.Parts...) {
-			if slices.ContainsFunc(s.Causes, func(id string) bool { return wanted[id] }) {
-				steps = append(steps, ReportFurther{s.Number, s.Title, s.Do, s.LookFor, orEmpty(s.Commands)})
-			}
-		}
-	}
-	return steps
 }
 
 // worthwhile leaves out steps that would tell next to nothing (below a twentieth

@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// ReportCurve is a number over the session's time: points at equal distances from
-// From to To, each the mean of what was observed in its step.
+// ReportCurve is a number over the session's time: points from From to To, each the mean
+// of what was observed in its step. At is when, in seconds after From.
 type ReportCurve struct {
 	Plot   string    `json:"plot"` // the title of the plot that it belongs to
 	Name   string    `json:"name"`
 	Unit   string    `json:"unit"`
 	From   time.Time `json:"from"`
 	To     time.Time `json:"to"`
+	At     []float64 `json:"at"`
 	Points []float64 `json:"points"`
 }
 
@@ -34,7 +35,6 @@ func (c *Case) curves(d *Diagnosis, places []LedgerEntry) []ReportCurve {
 	if c.Track == nil || len(c.Track.series) == 0 {
 		return curves
 	}
-	from, to := c.span()
 	drawn := map[string]int{}
 	add := func(plot, name, unit string, facts ...string) {
 		var all []*series
@@ -43,7 +43,7 @@ func (c *Case) curves(d *Diagnosis, places []LedgerEntry) []ReportCurve {
 				all = append(all, s)
 			}
 		}
-		curve, moved := c.Track.curve(from, to, all)
+		curve, moved := c.Track.curve(all)
 		if moved && drawn[plot] < mostCurves {
 			curve.Plot, curve.Name, curve.Unit = plot, name, unit
 			curves = append(curves, curve)
@@ -51,7 +51,13 @@ func (c *Case) curves(d *Diagnosis, places []LedgerEntry) []ReportCurve {
 		}
 	}
 	for _, h := range c.Book.Hops {
-		add(plotDrops, h.Title, "per second", countersOf(places, h.ID)...)
+		facts := countersOf(places, h.ID)
+		for _, p := range placeCounters(c.Book) {
+			if p.hop == h.ID {
+				facts = append(facts, p.name())
+			}
+		}
+		add(plotDrops, h.Title, "per second", facts...)
 	}
 	for _, name := range []string{"Tcp.RetransSegs", "TcpExt.TCPSynRetrans", "TcpExt.TCPTimeouts"} {
 		add(plotRetrans, name, "per second", name)
@@ -87,37 +93,54 @@ func (c *Case) everNamed(d *Diagnosis) []string {
 	return ids
 }
 
-// curve adds series up, of a session from one moment to another. What appeared later than others is shorter: its first
-// points are none. moved is false if it was zero all the time.
-func (t *Track) curve(from, to time.Time, all []*series) (curve ReportCurve, moved bool) {
-	most := 0
-	for _, s := range t.series {
-		most = max(most, s.count())
-	}
+// curve adds series up. What appeared later than others is shorter: it begins later.
+// moved is false if it was zero all the time.
+func (t *Track) curve(all []*series) (curve ReportCurve, moved bool) {
+	clock := t.series[clockSeries]
 	n, longest := 0, 0
 	for _, s := range all {
 		n, longest = max(n, len(s.whole())), max(longest, s.count())
 	}
-	if n == 0 || most == 0 {
+	if n == 0 || clock == nil {
 		return curve, false
 	}
-	sum := make([]float64, n)
+	curve.Points = make([]float64, n)
 	for _, s := range all {
 		points := s.whole()
-		for i := range sum {
+		for i := range curve.Points {
 			// of a series of another length the point at the same time before the end
 			back := float64(n-1-i) / float64(n) * float64(longest) / float64(max(1, s.count())) * float64(len(points))
 			if at := len(points) - 1 - int(math.Round(back)); at >= 0 && len(points) > 0 {
-				sum[i] += points[at]
+				curve.Points[i] += points[at]
 			}
 		}
 	}
-	for i, v := range sum {
-		sum[i] = round(v, 4)
+	times, late := clock.whole(), max(0, clock.count()-longest)
+	for i, v := range curve.Points {
+		curve.Points[i] = round(v, 4)
 		moved = moved || v > 0
+		middle := float64(late) + (float64(i)+0.5)*float64(longest)/float64(n) // in observations
+		curve.At = append(curve.At, round(along(times, middle/float64(clock.step)-0.5), 1))
 	}
-	length := time.Duration(float64(to.Sub(from)) * float64(longest) / float64(most))
-	return ReportCurve{From: to.Add(-length).UTC(), To: to.UTC(), Points: sum}, moved
+	curve.From, curve.To = after(t.first, curve.At[0]).UTC(), after(t.first, curve.At[n-1]).UTC()
+	for i, at := range slices.Backward(curve.At) {
+		curve.At[i] = round(at-curve.At[0], 1)
+	}
+	return curve, moved
+}
+
+func after(t time.Time, seconds float64) time.Time {
+	return t.Add(time.Duration(seconds * float64(time.Second)))
+}
+
+// along is the value at a place of a list, between two of its points if need be.
+func along(points []float64, at float64) float64 {
+	at = min(max(at, 0), float64(len(points)-1))
+	i := min(int(at), max(len(points)-2, 0))
+	if i+1 >= len(points) {
+		return points[i]
+	}
+	return points[i] + (at-float64(i))*(points[i+1]-points[i])
 }
 
 // count is the number of observations of a series.

@@ -47,7 +47,7 @@ func ledgerTables(c *Case, places []LedgerEntry, d *Diagnosis) ReportLedger {
 			}
 			unread[e.Unknown] = append(unread[e.Unknown], e.Hop+" "+e.Direction+": "+e.Counter)
 		case e.Drops > 0:
-			l.Moved.add(mostRows, e.Hop, e.Direction, e.Counter, lost(e), totalText(e.Total), c.putDownTo(e))
+			l.Moved.add(mostRows, e.Hop, e.Direction, e.Counter, lost(e), totalText(e.Total), c.putDownTo(e, d))
 		case e.ever() > 0:
 			l.Before.add(mostRows, e.Hop, e.Direction, e.Counter, totalText(e.Total)+" "+e.Unit)
 		default:
@@ -61,11 +61,25 @@ func ledgerTables(c *Case, places []LedgerEntry, d *Diagnosis) ReportLedger {
 	return l
 }
 
-func (c *Case) putDownTo(e LedgerEntry) string {
-	if e.Cause == "" {
+// putDownTo is the cause of what was lost at a place: the one that the place itself
+// points at or another at the same hop, if it is named. One that is not is a guess.
+func (c *Case) putDownTo(e LedgerEntry, d *Diagnosis) string {
+	at := ""
+	for _, f := range d.Named() {
+		if f.Cause.ID == e.Cause {
+			return f.Cause.Title
+		}
+		if f.Cause.Hop == e.Hop && e.Loss && at == "" {
+			at = f.Cause.Title
+		}
+	}
+	switch {
+	case at != "":
+		return at
+	case e.Cause == "":
 		return "nothing known"
 	}
-	return c.causeTitle(e.Cause)
+	return "perhaps: " + c.causeTitle(e.Cause)
 }
 
 func lost(e LedgerEntry) string {
@@ -108,84 +122,6 @@ func texts(r fact.Row, fields ...string) []string {
 	return all
 }
 
-// evidenceTables are the rows on which the reasons of named causes stand, a table
-// each, with the fields that the rules go by.
-func (c *Case) evidenceTables(d *Diagnosis) []ReportTable {
-	all := []ReportTable{}
-	var gathered []*evidenceRows
-	for _, f := range d.Named() {
-		for _, reason := range f.For {
-			i := slices.IndexFunc(f.Cause.For, func(r *content.Rule) bool { return r.ID == reason.Rule })
-			if i < 0 || f.Cause.For[i].Each == "" {
-				continue
-			}
-			rule := f.Cause.For[i]
-			j := slices.IndexFunc(gathered, func(e *evidenceRows) bool { return e.table == rule.Each })
-			if j < 0 {
-				j, gathered = len(gathered), append(gathered, &evidenceRows{table: rule.Each, taken: map[string]bool{}})
-			}
-			rows, _ := d.facts.matching(rule.Each, rule.When, rule.Order)
-			gathered[j].add(rule, rows)
-		}
-	}
-	for _, e := range gathered {
-		if t, known := c.evidenceTable(d, e); known {
-			all = append(all, t)
-		}
-	}
-	return all
-}
-
-// evidenceRows are rows of one table that rules hold for.
-type evidenceRows struct {
-	table  string
-	fields []string // beside the name
-	rows   []*content.Env
-	taken  map[string]bool // by name
-}
-
-func (e *evidenceRows) add(rule *content.Rule, rows []*content.Env) {
-	for _, name := range slices.Concat(rule.Says.Uses(), rule.When.Uses()) {
-		field, of := strings.CutPrefix(name, e.table+".")
-		if of && field != "name" && !slices.Contains(e.fields, field) {
-			e.fields = append(e.fields, field)
-		}
-	}
-	for _, row := range rows {
-		v, _ := row.Value(e.table + ".name")
-		if name := content.Show(v); !e.taken[name] {
-			e.taken[name] = true
-			e.rows = append(e.rows, row)
-		}
-	}
-}
-
-// evidenceTable writes out rows of a table. known is false for one that the
-// vocabulary lacks.
-func (c *Case) evidenceTable(d *Diagnosis, e *evidenceRows) (t ReportTable, known bool) {
-	def := c.Book.Facts.TableOf(e.table)
-	if def == nil {
-		return t, false
-	}
-	const widest = 7 // more columns are hard to read in a ticket
-	fields := e.fields[:min(len(e.fields), widest)]
-	t = table(append([]string{"name"}, fields...)...)
-	t.Title = e.table + ": " + clause(def.Means)
-	for _, row := range e.rows {
-		var cells []string
-		for _, field := range append([]string{"name"}, fields...) {
-			v, known := row.Value(e.table + "." + field)
-			if !known || v == nil {
-				cells = append(cells, content.Unknown)
-				continue
-			}
-			cells = append(cells, content.Show(v))
-		}
-		t.add(mostRows/2, cells...)
-	}
-	return t, true
-}
-
 // measured lists the scalar facts behind the diagnosis: those that reasons used
 // and every counter that moved.
 func (c *Case) measured(d *Diagnosis) []Measurement {
@@ -215,30 +151,6 @@ func (c *Case) measured(d *Diagnosis) []Measurement {
 		rows = append(rows, m)
 	}
 	return rows
-}
-
-// byHand lists the standard commands that show the same measurements.
-func (c *Case) byHand(d *Diagnosis) []string {
-	var commands []string
-	seen := map[string]bool{}
-	add := func(def *content.FactDef) {
-		if def == nil || def.ByHand == "" || def.Probe == "ledger" || seen[def.ByHand] {
-			return
-		}
-		seen[def.ByHand] = true
-		commands = append(commands, def.ByHand)
-	}
-	for _, f := range d.Named() {
-		for _, r := range f.Cause.For {
-			for _, name := range r.When.Uses() {
-				add(c.Book.Facts.Lookup(name, r.Each))
-			}
-		}
-	}
-	for _, m := range c.measured(d) {
-		add(c.Book.Facts.Fact(m.Name))
-	}
-	return commands
 }
 
 // WhyNot says in a few words why a probe did not look: its error without the

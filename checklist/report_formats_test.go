@@ -242,7 +242,7 @@ func TestPlotsOfASession(t *testing.T) {
 	}
 	for _, p := range drawn {
 		for _, l := range p.Lines {
-			for point := range strings.FieldsSeq(l.Points) {
+			for point := range strings.FieldsSeq(strings.Join(l.Points, " ")) {
 				if !p.holds(point) {
 					t.Fatalf("%s: the point %s is outside of the plot", p.Title, point)
 				}
@@ -267,15 +267,18 @@ func TestCurvesLieAtTheirTime(t *testing.T) {
 			f.Gauge("late", 2)
 		}
 	})
-	late, moved := track.curve(start, track.last, []*series{track.series["late"]})
+	late, moved := track.curve([]*series{track.series["late"]})
 	if from := late.From.Sub(start).Seconds(); !moved || from < 48 || from > 51 || len(late.Points) != 50 {
 		t.Errorf("late begins after %v s with %d points", from, len(late.Points))
 	}
-	both, _ := track.curve(start, track.last, []*series{track.series["late"], track.series["whole"]})
+	both, _ := track.curve([]*series{track.series["late"], track.series["whole"]})
+	if end := both.To.Sub(track.last).Seconds(); end < -1.1 || end > 0.1 || len(both.At) != 100 {
+		t.Errorf("together they end %v s before the session", end)
+	}
 	if n := len(both.Points); n != 100 || both.Points[0] != 1 || both.Points[n-1] != 3 || both.Points[30] != 1 || both.Points[70] != 3 {
 		t.Errorf("together: %v", both.Points)
 	}
-	if _, moved := NewTrack().curve(start, start, nil); moved {
+	if _, moved := NewTrack().curve(nil); moved {
 		t.Error("a curve of nothing")
 	}
 }
@@ -289,7 +292,7 @@ func TestLongListsAreBounded(t *testing.T) {
 	// in the middle of the fault
 	c.Facts.Count("TcpExt.ListenOverflows", 30, 2000)
 	r := c.Report(c.Diagnose(), writtenAt)
-	if n := len(r.Timeline.Events); n != mostEvents || r.Timeline.Left < 400 || r.Timeline.Events[n-1].Text != "the last mark" {
+	if n := len(r.Timeline.Events); n != mostEvents+2 || r.Timeline.Left < 400 || r.Timeline.Events[n-1].Text != "the last mark" {
 		t.Errorf("%d events, %d left out, the last is %q", n, r.Timeline.Left, r.Timeline.Events[n-1].Text)
 	}
 	i := slices.IndexFunc(r.Evidence, func(t ReportTable) bool { return strings.HasPrefix(t.Title, "listener") })

@@ -40,6 +40,7 @@ type plot struct {
 	Times         []plotTime
 	Lines         []plotLine
 	Marks         []plotMark
+	Gaps          []plotGap
 	Says          string // for those who do not see it
 }
 
@@ -58,8 +59,16 @@ type plotTime struct {
 
 // plotLine is a curve. Style is a number from 1: a colour and a pattern.
 type plotLine struct {
-	Name, Points, Peak string
-	Style              int
+	Name, Peak string
+	Points     []string
+	Style      int
+}
+
+// plotGap is a time in which nobody watched.
+type plotGap struct {
+	X, Width float64
+	Height   int
+	Text     string
 }
 
 // plotMark is a moment at which something happened.
@@ -67,6 +76,7 @@ type plotMark struct {
 	X      float64
 	Kind   string // mark or change
 	Number int
+	Anchor string // of the number: on the side where there is room
 	Text   string
 }
 
@@ -96,10 +106,8 @@ func plotOf(r *Report, title string, curves []ReportCurve) plot {
 		top = roundUp(top)
 	}
 	from, to := r.Session.From, r.Session.To
-	x := func(t time.Time) float64 {
-		share := t.Sub(from).Seconds() / max(to.Sub(from).Seconds(), 0.001)
-		return round(plotLeft+min(1, max(0, share))*(plotRight-plotLeft), 1)
-	}
+	axis := axisOf(r.Session)
+	x := axis.x
 	y := func(v float64) float64 {
 		return round(plotBottom-min(1, max(0, v/top))*(plotBottom-plotTop), 1)
 	}
@@ -114,37 +122,83 @@ func plotOf(r *Report, title string, curves []ReportCurve) plot {
 	if to.Sub(from) > 12*time.Hour {
 		layout = "01-02 15:04"
 	}
-	middle := from.Add(to.Sub(from) / 2)
-	p.Times = []plotTime{{x(from), from.UTC().Format(layout), "start"}, {x(middle), middle.UTC().Format(layout), "middle"}, {x(to), to.UTC().Format(layout) + " UTC", "end"}}
+	p.Times = []plotTime{{x(from), from.UTC().Format(layout), "start"}, {x(to), to.UTC().Format(layout) + " UTC", "end"}}
+	if len(r.Session.Gaps) == 0 {
+		middle := from.Add(to.Sub(from) / 2)
+		p.Times = slices.Insert(p.Times, 1, plotTime{x(middle), middle.UTC().Format(layout), "middle"})
+	}
+	for _, g := range r.Session.Gaps {
+		p.Gaps = append(p.Gaps, plotGap{x(g.From), round(x(g.To)-x(g.From), 1), plotBottom - plotTop, "not watched for " + inWords(g.To.Sub(g.From)) + " from " + stamp(g.From) + " on"})
+	}
 	var says []string
 	for i, c := range curves {
 		line := plotLine{Name: c.Name, Style: i + 1, Peak: content.Show(round(Peak(c.Points), 3))}
 		if title == plotCauses {
 			line.Peak = Percent(Peak(c.Points))
 		}
-		line.Points = points(c, x, y)
+		line.Points = points(c, r.Session, x, y)
 		p.Lines = append(p.Lines, line)
-		says = append(says, fmt.Sprintf("%s at most %s %s", c.Name, line.Peak, c.Unit))
+		says = append(says, fmt.Sprintf("%s up to %s %s", c.Name, line.Peak, c.Unit))
 	}
 	p.Marks = plotMarks(r.Timeline, x)
 	p.Says = title + ": " + strings.Join(says, "; ")
 	return p
 }
 
-// points are the points of a curve as SVG has them.
-func points(c ReportCurve, x func(time.Time) float64, y func(float64) float64) string {
-	var b strings.Builder
-	step := c.To.Sub(c.From) / time.Duration(max(1, len(c.Points)-1))
-	for i, v := range c.Points {
-		if i > 0 {
-			b.WriteByte(' ')
+// points are the points of a curve as SVG has them, a line for each stretch in which
+// the host was watched.
+func points(c ReportCurve, s *ReportSession, x func(time.Time) float64, y func(float64) float64) []string {
+	var lines []string
+	var line []string
+	end := func() {
+		if len(line) == 1 { // a dot
+			line = append(line, line[0])
 		}
-		fmt.Fprintf(&b, "%g,%g", x(c.From.Add(time.Duration(i)*step)), y(v))
+		if len(line) > 0 {
+			lines = append(lines, strings.Join(line, " "))
+		}
+		line = nil
 	}
-	if len(c.Points) == 1 { // a line all the way
-		fmt.Fprintf(&b, " %g,%g", x(c.To), y(c.Points[0]))
+	var last time.Time
+	for i, v := range c.Points {
+		at := after(c.From, c.At[i])
+		if slices.ContainsFunc(s.Gaps, func(g ReportGap) bool { return !last.After(g.From) && at.After(g.From) }) {
+			end()
+		}
+		line = append(line, fmt.Sprintf("%g,%g", x(at), y(v)))
+		last = at
 	}
-	return b.String()
+	end()
+	return lines
+}
+
+// timeAxis lays the session's time out from the left to the right of a plot. A gap in
+// which nobody watched takes a little room, whatever its length.
+type timeAxis struct {
+	session *ReportSession
+	watched float64 // seconds
+	gap     float64 // what a gap counts for, in seconds
+}
+
+func axisOf(s *ReportSession) timeAxis {
+	a := timeAxis{session: s, watched: s.To.Sub(s.From).Seconds()}
+	for _, g := range s.Gaps {
+		a.watched -= g.To.Sub(g.From).Seconds()
+	}
+	a.watched = max(a.watched, 0.001)
+	a.gap = a.watched * 0.3 / float64(max(10, len(s.Gaps)))
+	return a
+}
+
+func (a timeAxis) x(t time.Time) float64 {
+	passed := t.Sub(a.session.From).Seconds()
+	for _, g := range a.session.Gaps {
+		long := max(g.To.Sub(g.From).Seconds(), 0.001)
+		in := min(max(t.Sub(g.From).Seconds(), 0), long)
+		passed += in/long*a.gap - in
+	}
+	share := passed / (a.watched + a.gap*float64(len(a.session.Gaps)))
+	return round(plotLeft+min(1, max(0, share))*(plotRight-plotLeft), 1)
 }
 
 // plotMarks are what somebody marked or did, numbered as they are told below.
@@ -158,7 +212,11 @@ func plotMarks(t ReportTimeline, x func(time.Time) float64) []plotMark {
 		if e.Kind == Marked {
 			kind = "mark"
 		}
-		marks = append(marks, plotMark{x(e.At), kind, len(marks) + 1, fmt.Sprintf("%s %s: %s", e.At.UTC().Format("15:04:05"), e.Kind, e.Text)})
+		anchor := "start"
+		if x(e.At) > plotRight-20 {
+			anchor = "end"
+		}
+		marks = append(marks, plotMark{x(e.At), kind, len(marks) + 1, anchor, fmt.Sprintf("%s %s: %s", e.At.UTC().Format("15:04:05"), e.Kind, e.Text)})
 	}
 	return marks
 }

@@ -79,7 +79,11 @@ func (c *Case) session() *ReportSession {
 	if !from.Before(to) {
 		return nil
 	}
-	return &ReportSession{from.UTC(), to.UTC()}
+	s := &ReportSession{from.UTC(), to.UTC(), []ReportGap{}}
+	for _, g := range c.Track.gaps {
+		s.Gaps = append(s.Gaps, ReportGap{g.from.UTC(), g.to.UTC()})
+	}
+	return s
 }
 
 // span is the time from the first observation to the last; none where nobody watched.
@@ -90,10 +94,11 @@ func (c *Case) span() (from, to time.Time) {
 	}
 	from, to = c.Started, c.Track.last
 	for _, e := range c.Track.events {
-		if e.At.After(to) {
+		switch {
+		case e.At.IsZero() || e.Kind.rare(): // damaged, or said and done: nobody need have watched then
+		case e.At.After(to):
 			to = e.At
-		}
-		if e.At.Before(from) {
+		case e.At.Before(from) || from.IsZero():
 			from = e.At
 		}
 	}
@@ -106,22 +111,32 @@ func (c *Case) span() (from, to time.Time) {
 	return from, to
 }
 
-// timeline tells what happened. Of very many events those that somebody did
-// are told first, then the oldest.
-func (c *Case) timeline() ReportTimeline {
+// What a timeline begins and ends with.
+const (
+	watchBegan EventKind = "watching begins"
+	lastSeen   EventKind = "last measurement"
+)
+
+// timeline tells what happened, from the first measurement to the last. Of very many
+// events the rare ones are told first, then the oldest.
+func (c *Case) timeline(r *Report) ReportTimeline {
 	var told []Event
 	events := c.Track.Events()
 	room := mostEvents
-	for _, done := range []bool{true, false} {
+	for _, rare := range []bool{true, false} {
 		for _, e := range events {
-			if e.Kind.done() == done && room > 0 {
+			if e.Kind.rare() == rare && room > 0 {
 				told = append(told, e)
 				room--
 			}
 		}
 	}
-	slices.SortStableFunc(told, func(a, b Event) int { return a.At.Compare(b.At) })
 	line := ReportTimeline{Events: []ReportEvent{}, Left: len(events) - len(told)}
+	if r.Observed.Seconds > 0 {
+		told = slices.Insert(told, 0, Event{At: r.begin(), Kind: watchBegan, Text: "what was before is known from totals and records alone"})
+		told = append(told, Event{At: r.seen(), Kind: lastSeen, Text: r.outcome()})
+	}
+	slices.SortStableFunc(told, func(a, b Event) int { return a.At.Compare(b.At) })
 	for _, e := range told {
 		line.Events = append(line.Events, ReportEvent{e.At.UTC(), e.Kind, e.Text, e.Cause})
 	}

@@ -3,6 +3,8 @@ package checklist
 import (
 	"cmp"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +55,7 @@ func (c *Case) summary(d *Diagnosis, r *Report) ReportSummary {
 // what happens in plain words, and how sure that is.
 func (c *Case) what(r *Report) (what, sure string) {
 	host := "the server " + r.Observed.Host
-	if r.Observed.Host == "" {
+	if !hostName(r.Observed.Host) {
 		host = "a server without a name"
 	}
 	switch {
@@ -77,6 +79,9 @@ func (c *Case) what(r *Report) (what, sure string) {
 		if len(r.Ledger.Moved.Rows) > 0 {
 			what += " Some packets ended there all the same; nothing shows that anybody misses them."
 		}
+		if n, known := c.Facts.Num("Tcp.InSegs"); known && n < hardlyAny {
+			what += " Hardly any TCP traffic passed meanwhile, so that this says little of times with more."
+		}
 	default:
 		what = fmt.Sprintf("Something may be wrong with the connections of %s, but what it is has not been found yet.", host)
 		if len(r.Suspects) > 0 {
@@ -85,6 +90,9 @@ func (c *Case) what(r *Report) (what, sure string) {
 	}
 	return what, sure
 }
+
+// hardlyAny is below how many segments received a host had next to nothing to lose.
+const hardlyAny = 10
 
 func (c *Case) hopOf(cause string) string {
 	if x := c.Book.Cause(cause); x != nil {
@@ -107,16 +115,23 @@ func sureness(p float64) string {
 	return word + " (" + Percent(p) + ")"
 }
 
-// affected tells what the operator said of the scope, which is the first question,
-// and how many connections showed it.
+// said is what the operator answered to the question that tells the summary something:
+// in words, "" for nothing, or that it is not known.
+func (c *Case) said(tells string) string {
+	for _, q := range c.Book.Questions() {
+		if a := c.Answers[q.ID]; q.Tells == tells && !slices.Equal(a.Options, []string{content.DontKnow}) {
+			return strings.TrimRight(strings.Trim(answerText(q, a)+"; "+a.Note, "; "), ".")
+		}
+	}
+	return ""
+}
+
+// affected tells what the operator said of the scope, and how many connections
+// showed it.
 func (c *Case) affected() string {
 	var says []string
-	if all := c.Book.Questions(); len(all) > 0 {
-		q := all[0]
-		if a, ok := c.Answers[q.ID]; ok {
-			text := strings.Trim(answerText(q, a)+"; "+a.Note, "; ")
-			says = append(says, "Affected, as somebody who knows the service answered: "+strings.TrimRight(text, ".")+".")
-		}
+	if text := c.said(content.TellsAffected); text != "" {
+		says = append(says, "Affected, as somebody who knows the service answered: "+text+".")
 	}
 	sending, known := c.Facts.Num("tcp.flows_sending")
 	again, seen := c.Facts.Num("tcp.flows_retrans")
@@ -126,8 +141,16 @@ func (c *Case) affected() string {
 	return strings.Join(says, " ")
 }
 
-// since tells when it began, as far as anybody knows.
+// since tells when it began: as the operator said, and as far as it was seen.
 func (c *Case) since(r *Report) string {
+	seen := c.seenSince(r)
+	if text := c.said(content.TellsStart); text != "" {
+		return strings.TrimSpace("When it began, as answered: " + text + ". " + seen)
+	}
+	return seen
+}
+
+func (c *Case) seenSince(r *Report) string {
 	switch {
 	case r.History:
 		return ""
@@ -144,8 +167,11 @@ func (c *Case) since(r *Report) string {
 	if rows := r.Raised.Rows; len(rows) > 0 && rows[0][2] != "" {
 		return fmt.Sprintf("The statistics that this host keeps show %s above the usual since %s; whydrop itself saw it from %s on.", rows[0][0], rows[0][2], stamp(first))
 	}
-	text := fmt.Sprintf("When it began is not known: it was there as soon as whydrop looked, which it did %s.", r.watched())
-	if len(r.Causes) > 0 && first.After(r.begin().Add(walkSettle)) {
+	text := fmt.Sprintf("It was there as soon as whydrop looked, which it did %s: it may have begun at any time before.", r.watched())
+	if len(r.Causes) == 0 {
+		return "whydrop watched it " + r.watched() + "."
+	}
+	if first.After(r.begin().Add(walkSettle)) {
 		text = fmt.Sprintf("It was first seen at %s, while whydrop watched %s.", stamp(first), r.watched())
 	}
 	return text
@@ -163,20 +189,34 @@ func (r *Report) begin() time.Time {
 	return r.Observed.Start
 }
 
+// seen is until when the host was watched.
+func (r *Report) seen() time.Time {
+	end := after(r.Observed.Start, r.Observed.Seconds)
+	if r.Session != nil && r.Session.To.After(end) {
+		return r.Session.To
+	}
+	return end
+}
+
 // watched is the time in which the host was watched.
 func (r *Report) watched() string {
-	to := r.Observed.Start.Add(time.Duration(r.Observed.Seconds * float64(time.Second)))
-	if r.Session != nil && r.Session.To.After(to) {
-		to = r.Session.To
+	whole := r.seen().Sub(r.begin())
+	if r.Session == nil || len(r.Session.Gaps) == 0 {
+		return fmt.Sprintf("for %s from %s on", inWords(whole), stamp(r.begin()))
 	}
-	return fmt.Sprintf("for %s from %s on", inWords(to.Sub(r.begin())), stamp(r.begin()))
+	for _, g := range r.Session.Gaps {
+		whole -= g.To.Sub(g.From)
+	}
+	return fmt.Sprintf("for %s, in %d stretches between %s and %s", inWords(whole), len(r.Session.Gaps)+1, stamp(r.begin()), stamp(r.seen()))
 }
 
 // inWords is a time in words.
 func inWords(d time.Duration) string {
-	switch {
-	case d < 100*time.Second:
-		return fmt.Sprintf("%.0f seconds", d.Seconds())
+	switch n := math.Round(d.Seconds()); {
+	case n == 1:
+		return "1 second"
+	case n < 100:
+		return fmt.Sprintf("%.0f seconds", n)
 	case d < 100*time.Minute:
 		return fmt.Sprintf("%.0f minutes", d.Minutes())
 	default:
@@ -194,23 +234,39 @@ func (c *Case) firstSeen(r *Report) time.Time {
 	return r.Observed.Start
 }
 
+// hostName says whether a text is the name of a host: what was pasted may lack one, and
+// then a sentence stands in its place.
+func hostName(s string) bool { return s != "" && !strings.Contains(s, " ") }
+
+// inPlainWords are the outcomes of steps.
+var inPlainWords = map[Outcome]string{
+	Stopped:   "what it is against has stopped since",
+	Fewer:     "what it is against has become less since",
+	Unchanged: "what it is against goes on as before",
+	More:      "what it is against has become more since",
+	TooFew:    "too little was counted to tell whether it helps",
+}
+
 func whatWasDone(r *Report) string {
 	switch {
-	case len(r.Applied) == 0 && r.Verdict == Healthy:
+	case len(r.Applied) == 0 && (r.Verdict == Healthy || r.History):
 		return ""
 	case len(r.Applied) == 0:
 		return "Nothing on the server was changed so far."
 	}
 	last := r.Applied[len(r.Applied)-1]
-	text := fmt.Sprintf("Done so far: %s at %s (%s)", last.Title, stamp(last.At), last.Fate)
+	text := fmt.Sprintf("Done so far: %s, applied at %s: %s", quoted(last.Title), stamp(last.At), last.Fate)
 	if last.Effect != nil {
-		text += "; what it is to stop: " + string(last.Effect.Outcome)
+		text += "; " + inPlainWords[last.Effect.Outcome]
 	}
 	if last.Needs != "" {
 		text += "; it acts only after this: " + last.Needs
 	}
 	if n := len(r.Applied) - 1; n > 0 {
 		text += fmt.Sprintf("; and %d more before", n)
+	}
+	if Fate(last.Fate).Stands() && slices.ContainsFunc(r.Causes, func(x ReportCause) bool { return x.ID == last.Cause }) {
+		text += ". The cause that it is against is named at the end all the same"
 	}
 	return text + "."
 }
@@ -222,7 +278,8 @@ func whatNext(r *Report) string {
 		}
 	}
 	if len(r.Plan) == 0 && len(r.Open.Next) > 0 && r.Verdict == Inconclusive {
-		return "What would tell most next: " + strings.TrimRight(r.Open.Next[0], ".") + "."
+		next, _, _ := strings.Cut(r.Open.Next[0], " (separates ") // by their ids
+		return "What would tell most next: " + strings.TrimRight(next, ".") + "."
 	}
 	return ""
 }

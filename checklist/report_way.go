@@ -138,10 +138,11 @@ func (s ReportStop) says() []string {
 	return says
 }
 
-// mermaidText escapes what stands in double quotes in a diagram: signs that end a
-// text, begin markdown or a directive become entity codes.
+// mermaidText replaces what ends a quoted text of a diagram, or begins markup or a
+// directive in it, by signs that look alike: Mermaid 11 shows its own entity codes
+// (#gt;) as they are.
 var mermaidText = strings.NewReplacer(
-	"#", "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "&", "#amp;", "`", "#96;", "%%", "#37;#37;", "%{", "#37;{", "$", "#36;", `\`, "#92;",
+	`"`, "'", "`", "'", "<", "‹", "&", "＆", "#", "＃", "%%", "％％", "%{", "％{", "$", "＄", `\`, "＼",
 )
 
 // mermaid draws the way as a flowchart from top to bottom.
@@ -149,10 +150,13 @@ func mermaid(groups []stopGroup, host string) string {
 	label := func(s string) string { return mermaidText.Replace(single(s)) }
 	var b strings.Builder
 	b.WriteString("flowchart TB\n")
-	if host == "" {
-		host = "unnamed"
+	switch {
+	case host == "":
+		host = "a host without a name"
+	case hostName(host):
+		host = "host " + host
 	}
-	fmt.Fprintf(&b, "  subgraph host[\"host %s\"]\n", label(host))
+	fmt.Fprintf(&b, "  subgraph host[\"%s\"]\n", label(host))
 	inside := true
 	for i, g := range groups {
 		if inside && g.outside {

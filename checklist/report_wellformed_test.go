@@ -105,7 +105,7 @@ func htmlIsSafe(t *testing.T, page string) {
 	}
 }
 
-var diagramLine = regexp.MustCompile(`^(flowchart TB|  subgraph host\["[^"\x60<>\\]*"\]|  end|  (  )?n\d+\["(?:[^"\x60<>\\]|<br/>)*"\]:::(sick|quiet|unread)|  n\d+ <--> n\d+|  classDef (sick|quiet|unread) [a-z0-9#:,\- ]+)$`)
+var diagramLine = regexp.MustCompile(`^(flowchart TB|  subgraph host\["[^"\x60<#&$\\]*"\]|  end|  (  )?n\d+\["(?:[^"\x60<#&$\\]|<br/>)*"\]:::(sick|quiet|unread)|  n\d+ <--> n\d+|  classDef (sick|quiet|unread) [a-z0-9#:,\- ]+)$`)
 
 // diagramIsSound checks each line of a diagram, and that no directive is in it.
 func diagramIsSound(t *testing.T, diagram string) {

@@ -28,10 +28,12 @@ func (c *Case) Rewritten(facts *fact.Facts, words func(string) string) *Case {
 	}
 	k.Track = &Track{}
 	if c.Track != nil {
-		k.Track.last, k.Track.series = c.Track.last, c.Track.series
+		k.Track.first, k.Track.last, k.Track.gaps, k.Track.series = c.Track.first, c.Track.last, c.Track.gaps, c.Track.series
 	}
 	for _, e := range c.Track.Events() {
-		if e.Kind.done() {
+		switch e.Kind {
+		case Rose, Fell, Changed, Left, Resumed, Exported: // whydrop's own words
+		default:
 			e.Text = words(e.Text)
 		}
 		k.Track.events = append(k.Track.events, e)

@@ -13,9 +13,12 @@ import (
 // is: the last two minutes are kept second by second, the whole of it in ever
 // wider steps.
 type Track struct {
+	first  time.Time // when the first observation ended
 	last   time.Time
+	gaps   []gap
 	totals map[string]float64
 	series map[string]*series
+	places []placeCounter // the rows that are added up
 	events []Event
 	named  map[string]bool
 	said   Verdict
@@ -49,9 +52,22 @@ const (
 	Reverting EventKind = "went back"
 )
 
-// done says whether an event is something that the operator did: these are few.
+// What became of the case itself: it was left, and gone on with; its report was
+// written.
+const (
+	Left     EventKind = "left"
+	Resumed  EventKind = "resumed"
+	Exported EventKind = "report written"
+)
+
+// done says whether an event is something that the operator did to the host, or said.
 func (k EventKind) done() bool {
 	return k == Marked || k == Applying || k == Keeping || k == Reverting
+}
+
+// rare says whether there are but few such events: these are kept and told first.
+func (k EventKind) rare() bool {
+	return k.done() || k == Left || k == Resumed || k == Exported
 }
 
 // Event limits: a session that flaps for a day must not grow without end.
@@ -64,6 +80,7 @@ func NewTrack() *Track {
 
 // Add remembers an observation that ended at a moment, and what was made of it.
 func (t *Track) Add(at time.Time, f *fact.Facts, d *Diagnosis) {
+	t.clock(at, f, 0, 1)
 	t.numbers(at, f, t.point)
 	for _, finding := range d.Findings {
 		t.point(CauseSeries(finding.Cause.ID), finding.Probability)
@@ -73,6 +90,31 @@ func (t *Track) Add(at time.Time, f *fact.Facts, d *Diagnosis) {
 		t.event(Event{At: at, Kind: Changed, Text: fmt.Sprintf("%s, was %s", d.Verdict, t.said)})
 	}
 	t.said = d.Verdict
+}
+
+// gap is a time between two observations in which nobody watched.
+type gap struct{ from, to time.Time }
+
+// longestStep is how far apart two observations may be that lie in one stretch.
+const longestStep = 2 * time.Minute
+
+// clockSeries is the name under which the time of the observations is remembered, in
+// seconds since the first: the points of all series are means over the same steps, so
+// it tells where they lie.
+const clockSeries = "time of observation"
+
+// clock remembers when an observation ended, which counts for several points of the time
+// that was measured since the one before.
+func (t *Track) clock(at time.Time, f *fact.Facts, measured time.Duration, points int) {
+	if t.first.IsZero() {
+		t.first = at
+	} else if at.Sub(t.last) > longestStep && f.Start.After(t.last) && len(t.gaps) < maxSeries {
+		t.gaps = append(t.gaps, gap{t.last, f.Start})
+	}
+	for i := range points {
+		ago := measured.Seconds() * float64(points-1-i) / float64(points)
+		t.point(clockSeries, at.Sub(t.first).Seconds()-ago)
+	}
 }
 
 // numbers tells each number of an observation that ended at a moment: of a counter by
@@ -86,10 +128,13 @@ func (t *Track) numbers(at time.Time, f *fact.Facts, each func(name string, v fl
 			}
 			continue
 		}
-		before, known := t.totals[name]
-		t.totals[name] = *v.Total
-		if known && seconds > 0 && *v.Total >= before {
-			each(name, (*v.Total-before)/seconds)
+		if rate, known := t.rate(name, *v.Total, seconds); known {
+			each(name, rate)
+		}
+	}
+	for _, p := range t.places {
+		if n, known := t.grew(p, f); known && seconds > 0 {
+			each(p.name(), n/seconds)
 		}
 	}
 	t.last = at
@@ -111,8 +156,31 @@ func (t *Track) cause(at time.Time, f *Finding) {
 // Mark notes what the operator says happens at a moment.
 func (t *Track) Mark(at time.Time, text string) { t.event(Event{At: at, Kind: Marked, Text: text}) }
 
+// GoOn notes that a case which was written last at a moment is gone on with at another.
+// inOrder says that it was left, not killed.
+func (t *Track) GoOn(left, at time.Time, inOrder bool) {
+	text := "the case was left; until it is gone on with nobody watches"
+	if !inOrder {
+		text = "whydrop ended without a word; until it is gone on with nobody watches"
+	}
+	if !left.IsZero() && left.Before(at) {
+		t.event(Event{At: left, Kind: Left, Text: text})
+	}
+	t.event(Event{At: at, Kind: Resumed, Text: "the case is gone on with"})
+}
+
+// Export notes that a report of the case was written at a moment; redacted says that it
+// has pseudonyms.
+func (t *Track) Export(at time.Time, redacted bool) {
+	text := "as markdown"
+	if redacted {
+		text += ", with pseudonyms"
+	}
+	t.event(Event{At: at, Kind: Exported, Text: text})
+}
+
 func (t *Track) event(e Event) {
-	if len(t.events) < maxEvents || e.Kind.done() {
+	if len(t.events) < maxEvents || e.Kind.rare() {
 		t.events = append(t.events, e)
 	}
 }
@@ -136,6 +204,30 @@ func (t *Track) Recent(name string) []float64 {
 	return nil
 }
 
+// rate is by how much a counter grew a second, by its total now.
+func (t *Track) rate(name string, total, seconds float64) (rate float64, known bool) {
+	before, known := t.totals[name]
+	if !known && len(t.totals) >= maxSeries {
+		return 0, false
+	}
+	t.totals[name] = total
+	switch {
+	case !known || seconds <= 0:
+		return 0, false
+	case total < before: // it began anew: without a point all before it would lie too late
+		return t.newest(name), true
+	}
+	return (total - before) / seconds, true
+}
+
+// newest is the last point of a number, 0 if there is none.
+func (t *Track) newest(name string) float64 {
+	if s := t.series[name]; s != nil && len(s.ring) > 0 {
+		return float64(s.ring[(s.head+len(s.ring)-1)%len(s.ring)])
+	}
+	return 0
+}
+
 // Whole returns how a number moved in the whole session, in at most 240 steps of
 // equal length, each the mean of its observations.
 func (t *Track) Whole(name string) []float64 {
@@ -153,12 +245,19 @@ func (t *Track) point(name string, v float64) { t.points(name, v, 1) }
 // points remembers a number that was the same so many times.
 func (t *Track) points(name string, v float64, times int) {
 	s := t.series[name]
+	if s == nil && len(t.series) >= maxSeries {
+		return
+	}
 	if s == nil {
 		s = &series{step: 1}
 		t.series[name] = s
 	}
 	s.add(v, times)
 }
+
+// maxSeries is of how many numbers a track remembers how they went: several times those
+// that there are. A file that was made to fill the memory has more.
+const maxSeries = 1 << 12
 
 const (
 	recentPoints = 120

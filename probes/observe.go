@@ -211,6 +211,7 @@ func (o *Observer) close() {
 func (o *Observer) facts() *fact.Facts {
 	o.budget.allot(o.sources, o.now()) // for what is told of the pace
 	f := o.blank()
+	f.Here = true
 	f.Host, _ = os.Hostname()
 	f.Kernel = Release()
 	for _, w := range o.sources {

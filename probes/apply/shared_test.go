@@ -47,6 +47,9 @@ func TestSharedSysctlFromAnotherNamespace(t *testing.T) {
 		if w := c.Words(&State{Text: before}); !strings.Contains(w.Run, " -n sysctl -w ") || !strings.HasPrefix(w.Undo, "nsenter -t ") {
 			t.Errorf("by hand: %q, back: %q", w.Run, w.Undo)
 		}
+		if w := c.WordsElsewhere(&State{Text: before}); strings.Contains(w.Run+w.Undo, "nsenter") || w.Undo == "" {
+			t.Errorf("for another host: %q, back: %q", w.Run, w.Undo)
+		}
 		if err := c.Allowed(); err != nil {
 			t.Fatal(err)
 		}

@@ -64,11 +64,19 @@ func Quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// Words tells a change in commands. was is the value before; nil if it is not known.
-func (c Change) Words(was *State) Words {
-	w := c.words()
+// Words tells a change of this host in commands. was is the value before; nil if it is
+// not known.
+func (c Change) Words(was *State) Words { return c.tell(was, true) }
+
+// WordsElsewhere tells a change of another host in commands, without a look at this
+// one: it lacks what only a look at the host tells, such as the address by which udev
+// knows an interface.
+func (c Change) WordsElsewhere(was *State) Words { return c.tell(was, false) }
+
+func (c Change) tell(was *State, here bool) Words {
+	w := c.words(here)
 	if was != nil {
-		w.Undo = c.undo(*was)
+		w.Undo = c.undo(*was, here)
 	}
 	return w
 }
@@ -82,13 +90,16 @@ const (
 // tools are the options of ethtool that show and set the parameters of a knob.
 var tools = map[string][2]string{"ring": {"-g", "-G"}, "coalesce": {"-c", "-C"}, "pause": {"-a", "-A"}, "feature": {"-k", "-K"}}
 
-func (c Change) words() Words {
+// words tells a change; here says that it is one of this host.
+func (c Change) words(here bool) Words {
 	dev := Quote(c.Of)
 	switch c.Knob {
 	case "sysctl":
 		at := ""
-		if pid := c.sharedBy(); pid != 0 {
-			at = fmt.Sprintf("nsenter -t %d -n ", pid)
+		if here {
+			if pid := c.sharedBy(); pid != 0 {
+				at = fmt.Sprintf("nsenter -t %d -n ", pid)
+			}
 		}
 		w := Words{Show: at + "sysctl " + dev, Run: at + "sysctl -w " + Quote(c.Of+"="+c.To)}
 		w.Keep = append(w.Keep, Kept{sysctlFile, c.Of + " = " + c.To, c.Of + " ="})
@@ -98,12 +109,12 @@ func (c Change) words() Words {
 		return w
 	case "txqueuelen":
 		return Words{Show: "ip link show dev " + dev, Run: "ip link set dev " + dev + " txqueuelen " + c.To,
-			Keep: c.udev(`ATTR{tx_queue_len}="`, c.To)}
+			Keep: c.udev(here, `ATTR{tx_queue_len}="`, c.To)}
 	case "ring", "coalesce", "pause", "feature":
 		o := tools[c.Knob]
 		set := " " + c.Field + " "
 		return Words{Show: "ethtool " + o[0] + " " + dev, Run: "ethtool " + o[1] + " " + dev + set + c.To,
-			Keep: c.udev(`RUN+="/usr/sbin/ethtool `+o[1]+" $name"+set, c.To)}
+			Keep: c.udev(here, `RUN+="/usr/sbin/ethtool `+o[1]+" $name"+set, c.To)}
 	case "rps", "xps":
 		queue := c.Field
 		if queue == "" {
@@ -111,8 +122,8 @@ func (c Change) words() Words {
 		}
 		files := "/sys/class/net/" + Quote(c.Of) + "/queues/" + queue + "/" + steeringOf[c.Knob].file
 		w := Words{Show: "grep . " + files, Run: "echo " + wantedMask(c.To) + " | tee " + files}
-		for _, n := range queues(c) {
-			w.Keep = append(w.Keep, c.udev(fmt.Sprintf(`ATTR{queues/%s/%s}="`, n, steeringOf[c.Knob].file), wantedMask(c.To))...)
+		for _, n := range queues(c, here) {
+			w.Keep = append(w.Keep, c.udev(here, fmt.Sprintf(`ATTR{queues/%s/%s}="`, n, steeringOf[c.Knob].file), wantedMask(c.To))...)
 		}
 		return w
 	case "qdisc":
@@ -144,7 +155,10 @@ func moduleOf(c Change) string {
 // udev is a rule that sets something when the interface appears, known by its
 // hardware address; none for an interface without a driver, which someone makes. The
 // value stands at the end, before a closing quote.
-func (c Change) udev(sets, value string) []Kept {
+func (c Change) udev(here bool, sets, value string) []Kept {
+	if !here {
+		return nil
+	}
 	link, err := net.InterfaceByName(c.Of)
 	if err != nil || len(link.HardwareAddr) == 0 {
 		return nil
@@ -153,13 +167,13 @@ func (c Change) udev(sets, value string) []Kept {
 	return []Kept{{udevFile, key + value + `"`, key}}
 }
 
-func (c Change) undo(was State) string {
+func (c Change) undo(was State, here bool) string {
 	back := c
 	back.To = was.Text
 	dev := Quote(c.Of)
 	switch c.Knob {
 	case "sysctl", "txqueuelen", "ring", "coalesce", "pause", "feature":
-		return back.words().Run
+		return back.words(here).Run
 	case "rps", "xps":
 		var masks map[string]string
 		if json.Unmarshal(was.Raw, &masks) != nil {
@@ -169,7 +183,7 @@ func (c Change) undo(was State) string {
 		for _, queue := range slices.Sorted(maps.Keys(masks)) {
 			one := back
 			one.Field, one.To = queue, masks[queue]
-			all = append(all, one.words().Run)
+			all = append(all, one.words(here).Run)
 		}
 		return strings.Join(all, "; ")
 	case "qdisc":
@@ -202,7 +216,10 @@ func (c Change) undo(was State) string {
 }
 
 // queues are the queues that a change of masks is about, as far as they are there.
-func queues(c Change) []string {
+func queues(c Change, here bool) []string {
+	if !here {
+		return nil
+	}
 	masks, err := readMasks(c)
 	if err != nil {
 		return nil

@@ -68,6 +68,10 @@ type Facts struct {
 	Tables map[string][]Row `json:"tables"`
 	Probes []Status         `json:"probes"`
 	Blind  []Blind          `json:"blind"`
+	// Here says that this process observed the machine and network namespace that it
+	// runs in. What was recorded, sent or told by another is not: nothing that is made
+	// of it looks at this machine.
+	Here bool `json:"-"`
 }
 
 // New returns empty facts for an observation that began at start and lasted
