@@ -301,8 +301,10 @@ func (r *Report) writeJSON(w io.Writer) error {
 func (c *Case) replies(d *Diagnosis, r *Report) {
 	for _, q := range c.Book.Questions() {
 		a, ok := c.Answers[q.ID]
-		if !ok {
+		if !a.Given() { // a note alone is told, and is no answer
 			r.Unanswered = append(r.Unanswered, q.ID)
+		}
+		if !ok {
 			continue
 		}
 		reply := ReportReply{ID: q.ID, Ask: q.Ask, Answer: answerText(q, a), Note: a.Note, Measured: []string{}}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"whydrop/content"
+	"whydrop/probes/fact"
 )
 
 // ReportWay is the packet's way through the host and beyond, from the application
@@ -152,7 +153,7 @@ func mermaid(groups []stopGroup, host string) string {
 	b.WriteString("flowchart TB\n")
 	switch {
 	case host == "":
-		host = "a host without a name"
+		host = fact.Nameless
 	case hostName(host):
 		host = "host " + host
 	}

@@ -15,6 +15,7 @@ import (
 func (t *Track) Restore(at time.Time, measured time.Duration, f *fact.Facts, probability map[string]float64) {
 	times := max(1, int(math.Round(measured.Seconds())))
 	point := func(name string, v float64) { t.points(name, v, times) }
+	t.clock(at, f, measured, times)
 	t.numbers(at, f, point)
 	for id, p := range probability {
 		point(CauseSeries(id), p)

@@ -66,7 +66,7 @@ func (m *model) likelihood(f *checklist.Finding, w int) string {
 // causeSeries is how the probability of a cause moved in the last two minutes;
 // what is out of question is 0.
 func (m *model) causeSeries(f *checklist.Finding) []float64 {
-	points := m.kase.Track.Recent(checklist.CauseSeries(f.Cause.ID))
+	points := m.track().Recent(checklist.CauseSeries(f.Cause.ID))
 	for i, p := range points {
 		if p < ruledOut {
 			points[i] = 0

@@ -367,7 +367,7 @@ func (m *model) summaryLines(w int) []string {
 		if !e.Loss {
 			continue
 		}
-		lost = append(lost, fmt.Sprintf("  %s %s: %s %s (%s)", e.Hop, e.Direction, content.Show(e.Drops), e.Unit, e.Counter))
+		lost = append(lost, fmt.Sprintf("  %s %s: %s (%s)", e.Hop, e.Direction, checklist.Counted(e.Drops, e.Unit), e.Counter))
 	}
 	for _, n := range d.Notes {
 		notes = append(notes, "  - "+n)

@@ -250,7 +250,7 @@ func (s *evidenceScreen) cell(m *model, e *evidence, c, room int) string {
 	case "now":
 		return content.Show(e.now())
 	case "last two minutes":
-		if points := m.kase.Track.Recent(e.key); e.fact != nil && len(points) > 0 {
+		if points := m.track().Recent(e.key); e.fact != nil && len(points) > 0 {
 			return m.theme.spark(points, room, 0)
 		}
 		return ""

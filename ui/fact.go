@@ -35,7 +35,7 @@ func gather(m *model, into []evidence) []evidence {
 			e := evidence{key: def.Name, name: def.Name, fact: def}
 			e.value, e.known = d.Value(def.Name)
 			e.known = e.known && e.value.Now != nil
-			e.moved = e.known && moved(m.kase.Track, &e)
+			e.moved = e.known && moved(m.track(), &e)
 			into = append(into, e)
 			continue
 		}
@@ -273,7 +273,7 @@ func (s *evidenceScreen) pageLines(m *model, e *evidence, w int) []string {
 
 // historyLines draw how a number moved in the whole session.
 func historyLines(m *model, e *evidence, w int) []string {
-	whole := m.kase.Track.Whole(e.key)
+	whole := m.track().Whole(e.key)
 	top, unit := checklist.Peak(whole), e.unit()
 	switch {
 	case e.fact == nil || len(whole) < 2:

@@ -398,7 +398,7 @@ func (m *model) laneSeries(l checklist.Lane) []float64 {
 		if !e.Loss || e.Fact == "" || e.Drops <= 0 {
 			continue
 		}
-		points := m.kase.Track.Recent(e.Fact)
+		points := m.track().Recent(e.Fact)
 		if len(points) > len(sum) {
 			sum = append(make([]float64, len(points)-len(sum)), sum...)
 		}

@@ -78,7 +78,7 @@ func TestResume(t *testing.T) {
 		}
 		k := checklist.NewCase(book, time.Now())
 		m.Update(openMsg{k, nil})
-		m.Update(judgedMsg{judgementOf(k), m.wanted})
+		m.Update(judgedMsg{judgement: judgementOf(k), generation: m.wanted})
 		screen := strings.Join(m.draw(), "\n")
 		if !strings.Contains(screen, tt.see) || strings.Contains(screen, tt.notIn) {
 			t.Errorf("%+v opens\n%s", tt.place, screen)

@@ -30,6 +30,7 @@ type judgement struct {
 type judgedMsg struct {
 	judgement  *judgement
 	generation int
+	led        *led // how a recording came to what was judged before; then nothing else
 }
 
 // measured takes new facts.
@@ -70,7 +71,7 @@ func (m *model) judge() tea.Cmd {
 		if beside {
 			j.trouble()
 		}
-		return judgedMsg{j, generation}
+		return judgedMsg{judgement: j, generation: generation}
 	})
 }
 
@@ -85,10 +86,18 @@ func judgementOf(k *checklist.Case) *judgement {
 
 // judged takes a judgement for what is shown.
 func (m *model) judged(msg judgedMsg) tea.Cmd {
+	if msg.led != nil {
+		m.cameTo(msg.led)
+		return nil
+	}
 	m.judging = false
 	fresh := msg.judgement.facts != nil && msg.judgement.facts != m.kase.Facts
 	first := m.diagnosis == nil || m.diagnosis.facts == nil // nothing is new yet
 	m.diagnosis, m.kase.Facts = msg.judgement, msg.judgement.facts
+	var past tea.Cmd
+	if fresh {
+		past = m.follow()
+	}
 	if fresh && m.remembered() {
 		before := len(m.kase.Track.Events())
 		m.kase.Track.Add(m.moment(), m.kase.Facts, m.diagnosis.Diagnosis)
@@ -98,9 +107,9 @@ func (m *model) judged(msg judgedMsg) tea.Cmd {
 	}
 	early := m.typedEarly()
 	if msg.generation != m.wanted {
-		return tea.Batch(early, m.judge())
+		return tea.Batch(early, past, m.judge())
 	}
-	return early
+	return tea.Batch(early, past)
 }
 
 // freshFor is for how long something new stands out.

@@ -111,12 +111,12 @@ func (m *model) placeLines(e checklist.LedgerEntry, named bool, w int) []string 
 	case named:
 		mark, style = "! ", t.bad
 	}
-	head := mark + content.Show(e.Drops) + " " + content.Show(e.Unit)
+	head := mark + checklist.Counted(e.Drops, e.Unit)
 	if rate := perSecond(e.Drops, m.window()); rate != "" {
 		head += ", " + rate
 	}
 	lines := styled(wrap(head+note, w, "  "), style.Render)
-	if points := m.kase.Track.Recent(e.Fact); e.Fact != "" && len(points) > 1 {
+	if points := m.track().Recent(e.Fact); e.Fact != "" && len(points) > 1 {
 		chart := t.spark(points, 16, 0) + t.dim.Render(" two minutes")
 		if len(lines) == 1 && len(head)+31 <= w {
 			lines[0] += "  " + chart

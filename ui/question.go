@@ -341,7 +341,7 @@ func firstIn(expression string, names []string) string {
 // course is how a number of the host moved in the last two minutes, nil where
 // there is nothing to draw.
 func (m *model) course(name string) []float64 {
-	points := m.kase.Track.Recent(name)
+	points := m.track().Recent(name)
 	if name == windowSeconds || len(points) < 2 || checklist.Peak(points) <= 0 {
 		return nil
 	}

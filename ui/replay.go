@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"whydrop/checklist"
 	"whydrop/probes/record"
 )
 
@@ -35,6 +37,49 @@ func (m *model) remembered() bool {
 	}
 	m.furthest = at
 	return true
+}
+
+// track is how the numbers went until the moment that is shown.
+func (m *model) track() *checklist.Track {
+	if m.options.Player != nil && m.past.Track != nil {
+		return m.past.Track
+	}
+	return m.kase.Track
+}
+
+// led is how a recording came to a moment.
+type led struct {
+	past checklist.Past
+	at   time.Time
+}
+
+// follow has the curves of a recording follow what is shown. Where that does not come
+// next, what led to it is read beside the screen.
+func (m *model) follow() tea.Cmd {
+	player := m.options.Player
+	if player == nil {
+		return nil
+	}
+	at := record.EndOf(m.kase.Facts)
+	next := m.past.Follows(player, at)
+	if !next {
+		m.past = checklist.Past{}
+	}
+	m.past.Add(m.kase.Facts, m.diagnosis.Diagnosis)
+	if next {
+		return nil
+	}
+	k := m.kase.Copy()
+	return m.background(func() tea.Msg { return judgedMsg{led: &led{checklist.ReadPast(player, k, at), at}} })
+}
+
+// cameTo takes how a recording came to what is shown, if it still is.
+func (m *model) cameTo(l *led) {
+	if m.kase.Facts == nil || !record.EndOf(m.kase.Facts).Equal(l.at) {
+		return
+	}
+	m.past = l.past
+	m.past.Add(m.kase.Facts, m.diagnosis.Diagnosis)
 }
 
 // movePlayer obeys an action that moves in a recording.

@@ -99,6 +99,29 @@ func TestARecordingIsMovedIn(t *testing.T) {
 	o.see("In the recording", "the observation before, and hold it there")
 }
 
+// The curves end at the moment that is shown, wherever one goes, and begin where the
+// recording does.
+func TestCurvesFollowTheMoment(t *testing.T) {
+	o, next := replayed(t, 100, 30)
+	o.press("enter")
+	const fault = "cause listen.accept-queue-full"
+	for _, tt := range []struct {
+		key    string
+		points int
+		named  bool // at the moment that is shown
+	}{{".", 2, true}, {".", 3, false}, {".", 4, true}, {",", 3, false}, {"<", 1, true}, {".", 2, true}, {".", 3, false}} {
+		o.press(tt.key)
+		next()
+		points := o.m.track().Recent(fault)
+		if len(points) != tt.points || (points[len(points)-1] > 0.5) != tt.named {
+			t.Errorf("after %s the curve is %v, want %d points, named %v", tt.key, points, tt.points, tt.named)
+		}
+	}
+	if points := o.m.kase.Track.Recent(fault); len(points) != 4 {
+		t.Errorf("the session remembers %v", points)
+	}
+}
+
 func TestKeysOfARecordingOnAHost(t *testing.T) {
 	o := sitDown(t, 80, 24)
 	o.press("enter")

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ func TestTheReportIsShownAsItIsWritten(t *testing.T) {
 	o := sitDown(t, 80, 24)
 	host := o.m.kase.Facts.Host
 	o.press("enter", "8")
-	o.see("dropped TCP packets on " + host)
+	o.see("Incident report for " + host)
 	if strings.Contains(o.screen(), "pseudonyms") {
 		t.Error("a report with names is said to be redacted")
 	}
@@ -27,12 +28,26 @@ func TestTheReportIsShownAsItIsWritten(t *testing.T) {
 		return k, k.Diagnose()
 	}
 	o.press("enter", "8")
-	o.see("names in it are pseudonyms", "dropped TCP packets on host-x1y2")
-	if copied := o.m.screen().copies(o.m); len(copied) != 1 || !strings.Contains(copied[0].text, "host-x1y2") || strings.Contains(copied[0].text, "on "+host+"\n") {
+	o.see("names in it are pseudonyms", "Incident report for host-x1y2")
+	if copied := o.m.screen().copies(o.m); len(copied) != 1 || !strings.Contains(copied[0].text, "host-x1y2") || strings.Contains(copied[0].text, "for "+host+":") {
 		t.Error("the copy of the report is not redacted")
 	}
 	if o.m.kase.Facts.Host != host {
 		t.Error("the case itself was changed")
+	}
+}
+
+// A report that was written is an event of the case.
+func TestAReportThatIsWrittenIsTold(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	o.m.Update(exportMsg{path: "/tmp/report.md"})
+	events := o.m.kase.Track.Events()
+	if n := len(events); n == 0 || events[n-1].Kind != checklist.Exported {
+		t.Errorf("the events: %v", events)
+	}
+	o.m.Update(exportMsg{err: errors.New("disk full")})
+	if len(o.m.kase.Track.Events()) != len(events) {
+		t.Error("one that was not written is told")
 	}
 }
 

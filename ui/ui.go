@@ -109,8 +109,9 @@ type model struct {
 	judging   bool        // one is under way
 	paused    bool
 	furthest  time.Time // the end of what a recording has shown
-	failed    error     // the content could not be loaded
-	broken    error     // a fault of whydrop ended the program
+	past      checklist.Past
+	failed    error // the content could not be loaded
+	broken    error // a fault of whydrop ended the program
 
 	welcome bool // the first screen is shown
 	begun   bool // the walk: nothing goes back to the first screen any more
@@ -220,7 +221,9 @@ func (m *model) update(msg tea.Msg) tea.Cmd {
 	case judgedMsg:
 		return m.judged(msg)
 	case exportMsg:
-		m.notice = msg.says()
+		if m.notice = msg.says(); msg.err == nil {
+			m.kase.Track.Export(m.moment(), m.options.Redact != nil)
+		}
 	case brokenMsg:
 		m.broken = msg.err
 		return tea.Quit

@@ -443,7 +443,7 @@ func (f *File) Abandon() {
 
 // Empty says that nothing was said or done that is worth keeping.
 func (s Snapshot) Empty() bool {
-	if s.Case.Answered() > 0 || len(s.Case.Applied) > 0 || s.Tried != nil || s.Place.Mark != "" {
+	if len(s.Case.Answers) > 0 || len(s.Case.Applied) > 0 || s.Tried != nil || s.Place.Mark != "" {
 		return false
 	}
 	for _, e := range s.Case.Track.Events() {

@@ -282,7 +282,7 @@ func TestOneWriter(t *testing.T) {
 	if err := Remove(s.file.Path()); !errors.As(err, &busy) {
 		t.Errorf("removing it: %v", err)
 	}
-	if got := Summarize(s.file.Path()); got.PID != os.Getpid() || got.Answers != 1 {
+	if got := Summarize(s.file.Path()); got.PID != os.Getpid() || got.Notes != 1 {
 		t.Errorf("summary %+v", got)
 	}
 	s.close()

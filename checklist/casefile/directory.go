@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,21 +26,23 @@ func Name(path string) string { return strings.TrimSuffix(filepath.Base(path), e
 // Summary is what a case comes to, without its observations.
 type Summary struct {
 	Name    string    `json:"case"`
-	Path    string    `json:"path"`
+	Path    string    `json:"path,omitempty"`
 	Host    string    `json:"host,omitempty"`
 	Kernel  string    `json:"kernel,omitempty"`
 	Demo    bool      `json:"demo,omitempty"`
-	Started time.Time `json:"started"`
-	Last    time.Time `json:"last"` // when something was written last
-	Answers int       `json:"answers"`
+	Started time.Time `json:"started,omitzero"`
+	Last    time.Time `json:"last"`    // when something was written last
+	Answers int       `json:"answers"` // questions that were answered
+	Notes   int       `json:"notes"`   // questions of which something was noted and none answered
 	Marks   int       `json:"marks"`
 	Changes int       `json:"changes"` // steps that were applied
 	Verdict Verdict   `json:"diagnosis"`
 	Bytes   int64     `json:"bytes"`
 	// PID is the whydrop that has it open, 0 for none.
 	PID int `json:"pid,omitempty"`
-	// Damaged counts the lines that cannot be read.
+	// Damaged counts the lines that cannot be read, Missing those that are not there.
 	Damaged int `json:"damaged,omitempty"`
+	Missing int `json:"missing,omitempty"`
 	// Wrong says why it cannot be read at all.
 	Wrong string `json:"wrong,omitempty"`
 }
@@ -100,22 +103,31 @@ func (s *Summary) read() error {
 		return err
 	}
 	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	st, err := ownFile(f)
+	if st != nil {
+		s.Bytes, s.Last = st.Size(), st.ModTime()
+	}
+	if err != nil {
 		return err
 	}
-	s.Bytes, s.Last = st.Size, time.Unix(st.Mtim.Unix())
-	if int(st.Uid) != os.Geteuid() {
-		return ErrForeign
-	}
-	l := summer{Summary: s, answered: map[string]bool{}, steps: map[int]bool{}, marks: map[int]bool{}}
+	l := summer{Summary: s, said: map[string]answerLine{}, steps: map[int]bool{}, marks: map[int]bool{}}
 	if err := eachLine(f, l.take); err != nil && !errors.Is(err, errBeyond) {
 		return err
 	}
-	if l.good == 0 {
+	if l.lines == 0 {
 		return ErrNoCase
 	}
-	s.Answers, s.Changes, s.Marks = len(l.answered), len(l.steps), len(l.marks)
+	for _, a := range l.said {
+		if (checklist.Answer{Options: a.Options}).Given() {
+			s.Answers++
+		} else {
+			s.Notes++
+		}
+	}
+	if !l.begun {
+		s.Started = l.first
+	}
+	s.Changes, s.Marks, s.Damaged, s.Missing = len(l.steps), len(l.marks), len(l.damaged), int(l.missing())
 	if unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) != unix.EWOULDBLOCK {
 		s.PID = 0
 	}
@@ -125,25 +137,27 @@ func (s *Summary) read() error {
 // summer counts what stands in a case.
 type summer struct {
 	*Summary
-	answered     map[string]bool
+	numbers
+	said         map[string]answerLine // by question
 	steps, marks map[int]bool
-	good         int
+	begun        bool      // its first line was read
+	first        time.Time // the earliest that is told
 }
 
 func (s *summer) take(p parsed) error {
-	if p.err != nil || !p.whole {
-		if p.whole {
-			s.Damaged++
-		}
+	if !p.whole || !s.good(p) {
 		return nil
 	}
-	s.good++
 	err := s.line(p.kind, p.data)
+	if err == nil && !s.begun {
+		at, _ := into[struct{ At, Started time.Time }](p.data)
+		s.first = earlier(s.first, earlier(at.At, at.Started))
+	}
 	if errors.Is(err, ErrNewer) {
 		return err
 	}
 	if err != nil {
-		s.Damaged++
+		s.damaged = append(s.damaged, p.at)
 	}
 	return nil
 }
@@ -159,13 +173,13 @@ func (s *summer) line(kind string, data []byte) error {
 			return fmt.Errorf("%w (%s): this one reads %s", ErrNewer, content.Show(h.Schema+", whydrop "+h.Whydrop), Schema)
 		}
 		if s.PID = h.PID; kind == beginKind {
-			s.Host, s.Kernel, s.Started, s.Demo = h.Host, h.Kernel, h.Started, h.Demo
+			s.Host, s.Kernel, s.Started, s.Demo, s.begun = h.Host, h.Kernel, h.Started, h.Demo, true
 		}
 		return nil
 	case answerKind:
 		return takeInto(data, func(a *answerLine) {
-			if delete(s.answered, a.Question); len(a.Options) > 0 || a.Note != "" {
-				s.answered[a.Question] = true
+			if delete(s.said, a.Question); len(a.Options) > 0 || a.Note != "" {
+				s.said[a.Question] = *a
 			}
 		})
 	case eventKind:
@@ -231,8 +245,23 @@ func newest(all []string, err error) (string, error) {
 
 // own says whether a path is a regular file of the user's own.
 func own(path string) bool {
-	var st unix.Stat_t
-	return unix.Lstat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFREG && int(st.Uid) == os.Geteuid()
+	st, err := os.Lstat(path)
+	return err == nil && st.Mode().IsRegular() && owned(st)
+}
+
+// owned says whether a file belongs to the user.
+func owned(st os.FileInfo) bool {
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	return ok && int(sys.Uid) == os.Geteuid()
+}
+
+// ownFile tells of a file that is open, with ErrForeign if it is another user's.
+func ownFile(f *os.File) (os.FileInfo, error) {
+	st, err := f.Stat()
+	if err == nil && !owned(st) {
+		err = ErrForeign
+	}
+	return st, err
 }
 
 // mostNames is how many cases an error names.
@@ -261,17 +290,14 @@ func Remove(path string) error {
 		return err
 	}
 	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return err
-	}
-	if int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s: %w", content.Show(path), ErrForeign)
+	st, err := ownFile(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", content.Show(path), err)
 	}
 	if locked(f) {
 		return &InUseError{path, writerOf(f)}
 	}
-	if s := Summarize(path); s.Wrong == ErrNoCase.Error() && st.Size > 0 {
+	if s := Summarize(path); s.Wrong == ErrNoCase.Error() && st.Size() > 0 {
 		return fmt.Errorf("%s: %w", content.Show(path), ErrNoCase)
 	}
 	return os.Remove(path)

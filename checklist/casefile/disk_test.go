@@ -83,7 +83,7 @@ func TestFullDisk(t *testing.T) {
 				t.Fatalf("%q on a full disk: %v", note, err)
 			}
 		}
-		if l := mustLoad(t, path); l.Case.Answered() != 1 {
+		if l := mustLoad(t, path); len(l.Case.Answers) != 1 {
 			t.Errorf("on the full disk there is %v", l.Case.Answers)
 		}
 		d.set(func() { d.full, d.noTrunc = false, false })

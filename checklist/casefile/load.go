@@ -50,7 +50,7 @@ type Loaded struct {
 	// Ended says that the last whydrop left it in good order.
 	Ended bool
 
-	lines  uint64
+	numbers
 	whole  int64 // bytes up to the end of the last line
 	beyond bool  // there is more than what was read
 }
@@ -82,11 +82,8 @@ func Resume(path string, book *content.Book, h Header) (*File, *Loaded, error) {
 }
 
 func resume(path string, f *os.File, book *content.Book, h Header) (*File, *Loaded, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return nil, nil, err
-	} else if int(st.Uid) != os.Geteuid() {
-		return nil, nil, fmt.Errorf("%s: %w", content.Show(path), ErrForeign)
+	if _, err := ownFile(f); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", content.Show(path), err)
 	}
 	if locked(f) {
 		return nil, nil, &InUseError{path, writerOf(f)}

@@ -24,11 +24,35 @@ type loader struct {
 	steps   []checklist.Applied
 	answers map[string]answerLine
 	group   groupReader
-	damaged []int // lines
-	missing uint64
-	lost    int // observations
+	begun   bool      // its first line was read
+	first   time.Time // the earliest that is told
+	lost    int       // observations
 	size    int64
 	unread  map[string]int
+}
+
+// numbers follows the numbers of the lines of a file.
+type numbers struct {
+	lines   uint64 // the number of the last good one
+	damaged []int  // which lines are, counted in the file from 1
+	skipped uint64 // numbers that did not come
+}
+
+// good says whether a line is whole and has its turn.
+func (n *numbers) good(p parsed) bool {
+	if p.err != nil || p.n <= n.lines { // or it stood there before: a copy
+		n.damaged = append(n.damaged, p.at)
+		return false
+	}
+	n.skipped += p.n - n.lines - 1
+	n.lines = p.n
+	return true
+}
+
+// missing is how many lines are not there at all: each damaged one was one of those
+// that did not come.
+func (n *numbers) missing() uint64 {
+	return n.skipped - min(n.skipped, uint64(len(n.damaged)))
 }
 
 func load(path string, f *os.File, book *content.Book) (*Loaded, error) {
@@ -51,24 +75,14 @@ func load(path string, f *os.File, book *content.Book) (*Loaded, error) {
 
 // take takes one line.
 func (l *loader) take(p parsed) error {
-	switch {
-	case !p.whole:
+	if !p.whole {
 		l.tail(p)
-		return nil
-	case p.err != nil:
-		l.whole = p.end
-		l.damaged = append(l.damaged, p.at)
 		return nil
 	}
 	l.whole = p.end
-	// Each damaged line was one of those whose numbers are missing.
-	if want := l.lines + 1; p.n > want {
-		l.missing += p.n - want
-	} else if p.n < want {
-		l.damaged = append(l.damaged, p.at) // it stood there before: a copy
+	if !l.good(p) {
 		return nil
 	}
-	l.lines = p.n
 	if err := l.line(p.kind, p.data); err != nil {
 		if errors.Is(err, ErrNewer) {
 			return err
@@ -129,6 +143,15 @@ func (l *loader) at(t time.Time) {
 	if t.After(l.Last) {
 		l.Last = t
 	}
+	l.first = earlier(l.first, t)
+}
+
+// earlier is the earlier of two times of which either may not be known.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) && !b.IsZero() {
+		return b
+	}
+	return a
 }
 
 // header takes the beginning of a case or of a later session with it.
@@ -143,10 +166,11 @@ func (l *loader) header(kind string, data []byte) error {
 		}
 		return ErrNoCase
 	}
-	if kind == beginKind || l.Header.Schema == "" {
+	// One who only looked at the case may have done so on another host.
+	if kind == beginKind || l.Header.Schema == "" && !h.Recorded {
 		l.Header = *h
 	}
-	l.Latest = *h
+	l.Latest, l.begun = *h, l.begun || kind == beginKind
 	l.at(h.Started)
 	return nil
 }
@@ -204,6 +228,12 @@ func (l *loader) observed() {
 
 // finish puts what was read into the case, and says what is amiss.
 func (l *loader) finish() {
+	if !l.begun { // what else is there tells about when it began, and where
+		l.Header.Started = l.first
+		if f := l.Case.Facts; f != nil && l.Header.Schema == "" {
+			l.Header.Host, l.Header.Kernel = f.Host, f.Kernel
+		}
+	}
 	l.Case.Started = l.Header.Started
 	l.restoreAnswers()
 	before := l.Header.Started
@@ -271,8 +301,8 @@ func (l *loader) tell() {
 		}
 		notes = append(notes, fmt.Sprintf("%s damaged (%s): what was said in them is not there, answers may be older ones", counted(n, "line"), where))
 	}
-	if n := uint64(len(l.damaged)); l.missing > n {
-		notes = append(notes, fmt.Sprintf("%s missing: answers may be older ones", counted(l.missing-n, "line")))
+	if n := l.missing(); n > 0 {
+		notes = append(notes, fmt.Sprintf("%s missing: answers may be older ones", counted(n, "line")))
 	}
 	if l.lost > 0 {
 		notes = append(notes, fmt.Sprintf("%s cannot be read", counted(l.lost, "observation")))
@@ -280,19 +310,40 @@ func (l *loader) tell() {
 	for _, kind := range sorted(l.unread) {
 		notes = append(notes, fmt.Sprintf("%s of a kind that this whydrop does not know: %s", counted(l.unread[kind], "line"), content.Show(kind)))
 	}
-	if l.Header.Schema == "" {
-		notes = append(notes, "its beginning is damaged: which host it is of is not known")
+	if !l.begun {
+		notes = append(notes, "its beginning is damaged: "+l.beginning())
 	}
 	l.Notes = append(notes, l.Notes...)
 }
 
+// beginning says what is not known of a case whose first line is damaged.
+func (l *loader) beginning() string {
+	when := "it began before what is told first"
+	if l.Header.Started.IsZero() {
+		when = "when it began is not known"
+	}
+	if l.Header.Host == "" {
+		return "which host it is of is not known, and " + when
+	}
+	return when
+}
+
 // linesOf returns a function that returns the lines of a compressed stream one by
-// one. Each is valid until the next.
-func linesOf(stream []byte) func() ([]byte, error) {
-	in := bufio.NewReader(io.LimitReader(flate.NewReader(bytes.NewReader(stream)), mostPlain))
+// one, and counts the bytes in them: when they are too many there are no more. Each is
+// valid until the next.
+func linesOf(stream []byte, plain *int64) func() ([]byte, error) {
+	in := bufio.NewReader(io.LimitReader(io.TeeReader(flate.NewReader(bytes.NewReader(stream)), (*counter)(plain)), mostPlain-*plain))
 	var buffer []byte
 	return func() ([]byte, error) {
 		line, _, err := nextLine(in, &buffer)
 		return line, err
 	}
+}
+
+// counter counts what is written to it.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }

@@ -212,13 +212,14 @@ type groupReader struct {
 	broken  bool // an observation is missing: what follows cannot be read
 	brief   bool // only the first of the group is wanted
 	last    time.Time
+	plain   int64         // bytes of what was compressed that were read
 	waiting time.Duration // that was measured before the next line that is read
 }
 
 // mostStream and mostLines bound what a damaged or hostile file can make of memory.
 const (
 	mostStream = 16 << 20  // bytes of a compressed stream
-	mostPlain  = 256 << 20 // bytes of what it holds
+	mostPlain  = 512 << 20 // bytes of what all that are read hold
 )
 
 // add takes the next line, and says whether it can be used.
@@ -250,7 +251,7 @@ func (g *groupReader) add(l *seenLine) bool {
 func (g *groupReader) restore(each func(seenLine, *fact.Facts)) (lost int) {
 	defer func() { g.lines = g.lines[:0]; g.stream.Reset() }()
 	var decoder record.Decoder
-	left := linesOf(g.stream.Bytes())
+	left := linesOf(g.stream.Bytes(), &g.plain)
 	for i, l := range g.lines {
 		text, err := left()
 		if err != nil {

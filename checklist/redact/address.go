@@ -210,7 +210,8 @@ func (r *Redactor) addressPort(s string) (string, bool) {
 
 func addr4(a, b, c, d byte) netip.Addr { return netip.AddrFrom4([4]byte{a, b, c, d}) }
 
-// parseAddr parses an address, also with the leading zeros that some tools write.
+// parseAddr parses an address, also with the leading zeros that some tools write, and
+// in the hexadecimal and octal numbers of inet_aton(3).
 func parseAddr(s string) (netip.Addr, bool) {
 	a, err := netip.ParseAddr(s)
 	if err == nil {
@@ -219,17 +220,31 @@ func parseAddr(s string) (netip.Addr, bool) {
 	if strings.Count(s, ".") != 3 {
 		return a, false
 	}
-	groups := strings.Split(s, ".")
-	for i, g := range groups {
-		if len(g) > 3 {
+	var b [4]byte
+	for i, g := range strings.Split(s, ".") {
+		v, ok := addressByte(g)
+		if !ok {
 			return a, false
 		}
-		if groups[i] = strings.TrimLeft(g, "0"); groups[i] == "" && g != "" {
-			groups[i] = "0"
-		}
+		b[i] = v
 	}
-	a, err = netip.ParseAddr(strings.Join(groups, "."))
-	return a, err == nil
+	return netip.AddrFrom4(b), true
+}
+
+// addressByte reads a number of an address. With a leading zero it is octal to some
+// programs and not to others; of four digits it is nothing else.
+func addressByte(s string) (byte, bool) {
+	base := 10
+	switch digits, isHex := strings.CutPrefix(strings.ToLower(s), "0x"); {
+	case isHex:
+		s, base = digits, 16
+	case len(s) == 4 && s[0] == '0':
+		base = 8
+	case len(s) > 3:
+		return 0, false
+	}
+	v, err := strconv.ParseUint(s, base, 8)
+	return byte(v), err == nil
 }
 
 // hardware replaces a hardware address: 6, 8 or 20 bytes with colons or hyphens

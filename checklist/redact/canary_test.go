@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +69,39 @@ func (c *canaries) port() string {
 	return a + ":8443"
 }
 
+// number is an IPv4 address as programs and inet_aton(3) write it otherwise, in whichever
+// order of bytes, or the prefix of one.
+func (c *canaries) number() string {
+	a := addr4(byte(80+c.random.IntN(5)), byte(100+c.random.IntN(100)), byte(100+c.random.IntN(100)), byte(100+c.random.IntN(100)))
+	c.addresses = append(c.addresses, a)
+	b := a.As4()
+	big, little := binary.BigEndian.Uint32(b[:]), binary.LittleEndian.Uint32(b[:])
+	f := fmt.Sprintf
+	return []string{
+		f("0x%08x", big), f("0x%X", big), f("0x%08x", little), f("%08X", big), f("%08X:1F90", little), f("%d", big), f("%d", little),
+		f("daddr=0x%08x&0xffffff00", big), f("%#x.%#x.%#x.%#x", b[0], b[1], b[2], b[3]), f("%04o.%04o.%04o.%04o", b[0], b[1], b[2], b[3]),
+		f("%d.%d", b[0], big&0xffffff), f("%d.%d.%d.x", b[0], b[1], b[2]), f("%d.%d.%d.*", b[0], b[1], b[2]), a.String() + " of " + f("%d.%d.%d", b[0], b[1], b[2]),
+		f("0000000000000000FFFF0000%08X:0050", little), f("%d-%d-%d-%d", b[0], b[1], b[2], b[3]), f("%d.%d.%d.%d.in-addr.arpa", b[3], b[2], b[1], b[0]),
+	}[c.random.IntN(17)]
+}
+
+// telephone is a number of somebody's telephone, card or account.
+func (c *canaries) telephone() string {
+	n := func(digits int) string {
+		s := ""
+		for range digits {
+			s += string(rune('1' + c.random.IntN(9)))
+		}
+		return s
+	}
+	a, b := n(4), n(4)
+	c.names = append(c.names, a+" "+b, a+"-"+b, a+b)
+	return []string{
+		"+49 170 " + a + b, "0170/" + a + b, "0170 " + a + b, "+1 (555) " + a + "-" + b, "(089) " + a + b, "0049-89-" + a + "-" + b, "4111 " + a + " " + b + " 1111",
+		"4111-" + a + "-" + b, a + b, "DE89 3704 " + a + " " + b + " 0130 00", "1234" + a + b, "tel:+49170" + a + b, "(555) 1" + a + b,
+	}[c.random.IntN(13)]
+}
+
 // hardware is a hardware address in one of the ways to spell it.
 func (c *canaries) hardware() string {
 	b := make([]string, 6)
@@ -92,7 +127,7 @@ func (c *canaries) sentence() string {
 	return strings.Join([]string{
 		"nf_conntrack:", n(), "on", c.address() + ",", c.port(), c.hardware(), strings.ToUpper(n()), "pod", n() + "-" + n() + "-7f9c",
 		"https://" + n() + ".com/" + n() + "?" + n() + "=" + n(), n() + "." + n() + "@" + n() + ".io", c.id(), "/home/" + n() + "/" + n() + ".log",
-		`comm="` + n() + `"`, n() + "[17]:", "\"" + n() + " " + n() + "\"", "fe80::1%" + n(), "set @" + n(), "~/" + n(), "arn:aws:iam::912345678901:role/" + n(), n() + "'s", n(),
+		`comm="` + n() + `"`, n() + "[17]:", "\"" + n() + " " + n() + "\"", "fe80::1%" + n(), c.number(), c.telephone(), c.number(), "token=" + n() + ";", "set @" + n(), "~/" + n(), "arn:aws:iam::912345678901:role/" + n(), n() + "'s", n(),
 	}, " ")
 }
 
@@ -216,6 +251,13 @@ func (c *canaries) in(text string) []string {
 		if a.Is4() {
 			looked(strings.ReplaceAll(a.String(), ".", "-"))
 			looked(hex.EncodeToString([]byte{b[3], b[2], b[1], b[0]}))
+			looked(strconv.FormatUint(uint64(binary.BigEndian.Uint32(b)), 10))
+			looked(strconv.FormatUint(uint64(binary.LittleEndian.Uint32(b)), 10))
+			looked(fmt.Sprintf("%#x.%#x.%#x.%#x", b[0], b[1], b[2], b[3]))
+			looked(fmt.Sprintf("%04o.%04o", b[0], b[1]))
+			looked(fmt.Sprintf("%d.%d.%d.x", b[0], b[1], b[2]))
+			looked(fmt.Sprintf("%d.%d.%d.*", b[0], b[1], b[2]))
+			looked(fmt.Sprintf("%d.%d.%d.%d.in-addr", b[3], b[2], b[1], b[0]))
 		}
 	}
 	return found

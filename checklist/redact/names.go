@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"whydrop/probes/fact"
 )
 
 // kind is what a name names; pseudonyms begin with it.
@@ -109,7 +111,7 @@ func (r *Redactor) host(s string) string {
 	lower := strings.ToLower(strings.TrimSuffix(s, "."))
 	short, domain, full := strings.Cut(lower, ".")
 	switch {
-	case short == "", short == "localhost", short == "(none)", r.given[lower].text != "":
+	case short == "", short == "localhost", short == "(none)", s == fact.Nameless, r.given[lower].text != "":
 		return s
 	case full && strings.HasSuffix(lower, ".example") && r.given[short].text != "":
 		return s

@@ -1,11 +1,8 @@
 package redact
 
 import (
-	"encoding/hex"
-	"net/netip"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -95,38 +92,14 @@ func (r *Redactor) firewall(s string) string {
 	return strings.Join(words, " ")
 }
 
-// hexAddress is a number of a rule that may be an address, as nft writes what it
-// compares at an offset (@nh,96,32 0xa010203) and u32 does: of the length of an IPv4
-// address without a leading zero, or longer.
-var hexAddress = regexp.MustCompile(`^0x[0-9a-fA-F]{7,}$`)
-
-func (r *Redactor) hexAddress(s string) string {
-	digits := s[len("0x"):]
-	if len(digits) <= 8 {
-		v, _ := strconv.ParseUint(digits, 16, 32) // it is one
-		a := r.space.of(addr4(byte(v>>24), byte(v>>16), byte(v>>8), byte(v))).As4()
-		return "0x" + strings.TrimPrefix(hex.EncodeToString(a[:]), "0")
-	}
-	if strings.Trim(digits, "0fF") == "" {
-		return s // a mask
-	}
-	if b, err := hex.DecodeString(strings.Repeat("0", max(0, 32-len(digits))) + digits); err == nil && len(b) == 16 && len(digits) > 24 {
-		a := r.space.of(netip.AddrFrom16([16]byte(b))).As16()
-		return "0x" + strings.TrimPrefix(hex.EncodeToString(a[:]), "0")
-	}
-	return r.pseudonym(kindID, strings.ToLower(digits))
-}
-
 // ruleWord replaces one word of a rule; device says that it is an interface.
 func (r *Redactor) ruleWord(s string, device bool) string {
 	if p, ok := r.exact(s, ours); ok {
 		return p
 	}
-	if hexAddress.MatchString(s) {
-		return r.hexAddress(s)
-	}
 	if number.MatchString(s) {
-		return s
+		// nft writes so what it compares at an offset (@nh,96,32 0xa010203), u32 too.
+		return r.hexNumbers(s)
 	}
 	if strings.Contains(s, ",") {
 		list := strings.Split(s, ",")

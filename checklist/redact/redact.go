@@ -4,7 +4,9 @@
 //
 // Of sentences that others wrote (the kernel's log, notes, marks) every word that
 // whydrop does not know may be a name, and gets a pseudonym, too: words.txt and the
-// content are what it knows.
+// content are what it knows. So does what may be an address in another spelling
+// (0x0a000001, 167772161, 012.0.0.01, 10.0.0.x), and numbers of telephones, cards and
+// accounts: all of eight digits and more.
 //
 // # What is safe, and what is not
 //
@@ -134,6 +136,7 @@ func (r *Redactor) Facts(f *fact.Facts) *fact.Facts {
 
 func (r *Redactor) replaced(f *fact.Facts) *fact.Facts {
 	g := *f
+	g.Here = false // its names are none of this machine
 	g.Host, g.Kernel = r.host(f.Host), r.release(f.Kernel)
 	g.Values = make(map[string]fact.Value, len(f.Values))
 	for name, v := range f.Values {

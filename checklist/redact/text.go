@@ -29,6 +29,9 @@ const (
 	theirs
 )
 
+// longestBefore is how far back, in bytes, the word before another is looked for.
+const longestBefore = 32
+
 // text replaces the names in a sentence.
 func (r *Redactor) text(s string, of whose) string {
 	if of != ours {
@@ -36,7 +39,7 @@ func (r *Redactor) text(s string, of whose) string {
 		s = r.replaceOdd(s)
 	}
 	if of == theirs {
-		s = r.dumps(withoutCutWord(s))
+		s = r.starsOf(r.numbersOf(r.hexNumbers(r.dumps(withoutCutWord(s)))))
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -46,7 +49,7 @@ func (r *Redactor) text(s string, of whose) string {
 		}
 		if i > from {
 			after := ""
-			if at := strings.TrimRight(s[:from], " "); of != ours {
+			if at := strings.TrimRight(s[max(0, from-longestBefore):from], " "); of != ours {
 				after = at[strings.LastIndexByte(at, ' ')+1:]
 			}
 			b.WriteString(r.run(s[from:i], after, of))
@@ -122,6 +125,11 @@ func (r *Redactor) exact(s string, of whose) (string, bool) {
 	if p, ok := r.hardware(s); ok {
 		return p, true
 	}
+	if of == theirs {
+		if p, ok := r.partOfAddress(s); ok {
+			return p, true
+		}
+	}
 	if p, ok := r.procAddress(s); ok {
 		return p, true
 	}
@@ -169,7 +177,7 @@ func (r *Redactor) word(s string, of whose) string {
 // an id.
 func (r *Redactor) whole(s string, of whose) (string, bool) {
 	switch {
-	case numeric(s) && (of != theirs || len(s) < longNumber), r.fixed(s):
+	case numeric(s) && (of != theirs || !isLong(s)), r.fixed(s):
 		return s, true
 	case strings.HasPrefix(s, "/"), strings.HasPrefix(s, "~/"):
 		return r.path(s), true

@@ -86,6 +86,12 @@ func understood(r *Redactor, s string) bool {
 	if len(s) == 2 && strings.Trim(lower, "0123456789abcdef") == "" {
 		return true // a byte, see dumps for several
 	}
+	if numeric(s) {
+		return !isLong(s)
+	}
+	if len(s) == 8 && strings.Trim(lower, "0123456789abcdef") == "" {
+		return false // an address, more likely than a quantity
+	}
 	if m := quantity.FindStringSubmatch(s); m != nil {
 		return len(m[1]) < 2 || dictionary()[strings.ToLower(m[1])]
 	}
@@ -93,13 +99,16 @@ func understood(r *Redactor, s string) bool {
 }
 
 // longNumber is from how many digits on a number in somebody else's sentence is an
-// account's, a phone's or the like, and no quantity.
-const longNumber = 11
+// account's, a phone's, an address or the like, and no quantity.
+const longNumber = 8
+
+// isLong says so of a number. The places in a dump, 00000010, are none.
+func isLong(s string) bool { return numeric(s) && len(strings.TrimLeft(s, "0")) >= longNumber }
 
 // stranger replaces a piece of a word of somebody else's that is not known.
 func (r *Redactor) stranger(s string) string {
 	switch {
-	case understood(r, s), numeric(s) && len(s) < longNumber:
+	case understood(r, s):
 		return s
 	case isID(s), numeric(s):
 		return r.pseudonym(kindID, s)
@@ -218,7 +227,8 @@ func (r *Redactor) releases(s string) string {
 		from = to + 1
 	}
 	for i, w := range words {
-		if kernelRelease.MatchString(strings.TrimRight(w, ",:")) {
+		bare := strings.TrimRight(w, ",:")
+		if _, isAddress := r.exact(bare, theirs); !isAddress && kernelRelease.MatchString(bare) && !hostLike(bare) {
 			others(i)
 			done = append(done, r.release(w))
 		}

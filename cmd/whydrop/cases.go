@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,7 +15,9 @@ import (
 
 	"whydrop/checklist"
 	"whydrop/checklist/casefile"
+	"whydrop/checklist/redact"
 	"whydrop/content"
+	"whydrop/probes/fact"
 )
 
 // casesSchema is the format of cases --json.
@@ -43,6 +46,16 @@ are for what is exported.`,
 
 func listCases(cmd *cobra.Command, asJSON bool) error {
 	all, err := casefile.List(caseDirectories()...)
+	if redacting(cmd) {
+		book, wrong := loadContent(cmd)
+		if wrong != nil {
+			return wrong
+		}
+		names := newRedactor(book)
+		for i := range all {
+			anonymousSummary(&all[i], names)
+		}
+	}
 	if asJSON {
 		if all == nil {
 			all = []casefile.Summary{}
@@ -59,6 +72,23 @@ func listCases(cmd *cobra.Command, asJSON bool) error {
 		fmt.Fprintln(out, caseLine(s))
 	}
 	return errors.Join(err, out.Flush())
+}
+
+// anonymousSummary leaves of the name of a case when it began: resume takes that too.
+func anonymousSummary(s *casefile.Summary, names *redact.Redactor) {
+	f := names.Facts(&fact.Facts{Host: s.Host, Kernel: s.Kernel})
+	s.Name, s.Path, s.Host, s.Kernel = anonymousName(s.Name), "", f.Host, f.Kernel
+	s.Wrong = names.Words(s.Wrong)
+}
+
+// caseTime is what the name of a case begins with; the host's name comes after it.
+var caseTime = regexp.MustCompile(`^(whydrop-)?[0-9]{8}-[0-9]{6}`)
+
+func anonymousName(name string) string {
+	if m := caseTime.FindString(name); m != "" {
+		return m
+	}
+	return "a case"
 }
 
 func writeCases(out io.Writer, v any) error {
@@ -81,7 +111,7 @@ func caseLine(s casefile.Summary) string {
 	for _, more := range []struct {
 		is   bool
 		text string
-	}{{s.Demo, "demo"}, {s.PID > 0, fmt.Sprintf("open in process %d", s.PID)}, {s.Damaged > 0, "damaged"}} {
+	}{{s.Demo, "demo"}, {s.PID > 0, fmt.Sprintf("open in process %d", s.PID)}, {s.Damaged+s.Missing > 0, amiss(s)}} {
 		if more.is {
 			verdict += " (" + more.text + ")"
 		}
@@ -90,7 +120,41 @@ func caseLine(s casefile.Summary) string {
 	if !s.Started.IsZero() {
 		begun = s.Started.UTC().Format("2006-01-02 15:04 UTC")
 	}
-	return strings.Join([]string{content.Show(s.Name), content.Show(s.Host), begun, took(s), fmt.Sprint(s.Answers), content.Show(verdict)}, "\t")
+	host := content.Show(s.Host)
+	if host == "" {
+		host = "-"
+	}
+	return strings.Join([]string{content.Show(s.Name), host, begun, took(s), answersText(s), content.Show(verdict)}, "\t")
+}
+
+// answersText is how many questions were answered, and of how many others something
+// was noted.
+func answersText(s casefile.Summary) string {
+	switch s.Notes {
+	case 0:
+		return fmt.Sprint(s.Answers)
+	case 1:
+		return fmt.Sprintf("%d, 1 note", s.Answers)
+	}
+	return fmt.Sprintf("%d, %d notes", s.Answers, s.Notes)
+}
+
+// amiss says what of a case cannot be read.
+func amiss(s casefile.Summary) string {
+	var said []string
+	for _, of := range []struct {
+		n    int
+		what string
+	}{{s.Damaged, "damaged"}, {s.Missing, "missing"}} {
+		switch of.n {
+		case 0:
+		case 1:
+			said = append(said, "1 line "+of.what)
+		default:
+			said = append(said, fmt.Sprintf("%d lines %s", of.n, of.what))
+		}
+	}
+	return strings.Join(said, ", ")
 }
 
 func took(s casefile.Summary) string {
@@ -141,6 +205,7 @@ func showCase(cmd *cobra.Command, name string, asJSON bool) error {
 	c := kept.Case
 	if anonymous := redaction(cmd); anonymous != nil {
 		c, _ = anonymous(c)
+		kept.Path, kept.Notes = anonymousName(casefile.Name(path)), nil // they may quote what was said
 	}
 	if asJSON {
 		return writeCases(cmd.OutOrStdout(), caseJSON(kept, c))
@@ -150,8 +215,11 @@ func showCase(cmd *cobra.Command, name string, asJSON bool) error {
 
 func caseJSON(kept *casefile.Loaded, c *checklist.Case) any {
 	v := map[string]any{
-		"schema": casesSchema, "case": casefile.Name(kept.Path), "started": c.Started, "last": kept.Last, "diagnosis": kept.Verdict,
+		"schema": casesSchema, "case": casefile.Name(kept.Path), "last": kept.Last, "diagnosis": kept.Verdict,
 		"answers": c.Answers, "events": c.Track.Events(), "applied": c.Applied, "observations": kept.Observations, "notes": kept.Notes,
+	}
+	if !c.Started.IsZero() {
+		v["started"] = c.Started
 	}
 	if c.Facts != nil {
 		v["host"], v["kernel"] = c.Facts.Host, c.Facts.Kernel
@@ -167,7 +235,11 @@ func writeCase(w io.Writer, kept *casefile.Loaded, c *checklist.Case) error {
 	if c.Facts != nil {
 		say("%s, kernel %s", content.Show(c.Facts.Host), content.Show(c.Facts.Kernel))
 	}
-	say("begun %s, last written %s, observations kept: %d", day(c.Started), day(kept.Last), kept.Observations)
+	begun := day(c.Started)
+	if c.Started.IsZero() {
+		begun = "at a time that is not known"
+	}
+	say("begun %s, last written %s, observations kept: %d", begun, day(kept.Last), kept.Observations)
 	verdict := string(kept.Verdict.Verdict)
 	if kept.Verdict.Title != "" {
 		verdict += ": " + kept.Verdict.Title
@@ -178,11 +250,11 @@ func writeCase(w io.Writer, kept *casefile.Loaded, c *checklist.Case) error {
 	for _, note := range kept.Notes {
 		say("! %s", note)
 	}
-	if c.Answered() > 0 {
+	if len(c.Answers) > 0 {
 		say("\nAnswers")
 	}
 	for _, q := range c.Book.Questions() {
-		if c.Answers[q.ID].Given() {
+		if c.Answers[q.ID].Said() {
 			say("  %s %s\n    %s", q.ID, content.Show(q.Ask), content.Show(answered(q, c.Answers[q.ID])))
 		}
 	}

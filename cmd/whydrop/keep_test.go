@@ -211,7 +211,7 @@ func TestKeeperWithoutItsPlace(t *testing.T) {
 				t.Errorf("at the end: %q, want %q in it", said, tt.end)
 			}
 			all, _ := casefile.List(casefile.Directory{Dir: dirs[0]}, casefile.Directory{Dir: dirs[1]})
-			if err == nil && (len(all) != 1 || all[0].Answers != 3) || err != nil && len(all) > 0 {
+			if err == nil && (len(all) != 1 || all[0].Notes != 3) || err != nil && len(all) > 0 {
 				t.Errorf("kept are %+v", all)
 			}
 		})
@@ -234,7 +234,7 @@ func TestKeeperComesBack(t *testing.T) {
 	if all, _ := casefile.List(casefile.Directory{Dir: other}); len(all) > 0 {
 		t.Errorf("elsewhere there is still %+v", all)
 	}
-	if all, _ := casefile.List(casefile.Directory{Dir: first}); len(all) != 1 || all[0].Answers != 2 {
+	if all, _ := casefile.List(casefile.Directory{Dir: first}); len(all) != 1 || all[0].Notes != 2 {
 		t.Errorf("kept are %+v", all)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
 	"syscall"
@@ -78,7 +79,7 @@ func (o recordOptions) check() error {
 	case o.every < time.Second || o.every > maxEvery:
 		return fmt.Errorf("--every %v: expected %v to %v", o.every, time.Second, maxEvery)
 	}
-	return o.remote.check(false)
+	return o.remote.check(len(o.replay) > 0)
 }
 
 func runRecord(cmd *cobra.Command, o recordOptions) error {
@@ -105,7 +106,7 @@ func runRecord(cmd *cobra.Command, o recordOptions) error {
 	}
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
-	t := &taping{out: out, every: o.every, duration: o.duration, progress: cmd.ErrOrStderr(), stop: stop}
+	t := &taping{out: out, every: o.every, duration: o.duration, progress: cmd.ErrOrStderr(), stop: stop, far: there != nil}
 	if o.share || redacting(cmd) {
 		t.redactor, t.redacted = newRedactor(book), true
 	}
@@ -149,15 +150,18 @@ type taping struct {
 	from     string           // what it is made of, if not of this host
 	progress io.Writer
 	stop     func()
+	far      bool // the host is another machine
 
 	writer *record.Writer
 	size   int64
 	host   string
-	begin  time.Time // of the first observation
+	begin  time.Time // of the first observation, by the clock of this machine
 	first  time.Time // its end
 	last   time.Time
-	err    error // of the file: nothing more can be written
-	left   error // of an observation that was left out
+	passed time.Duration // between the observations: a clock may have been set back
+	unseen time.Duration // of which no observation tells
+	err    error         // of the file: nothing more can be written
+	left   error         // of an observation that was left out
 }
 
 // Write counts what goes into the file.
@@ -172,22 +176,26 @@ func (t *taping) Write(p []byte) (int, error) {
 func (t *taping) take(f *fact.Facts) {
 	at := record.EndOf(f)
 	defer func() {
-		if t.duration > 0 && at.Sub(t.begin) >= t.duration-watchSlack {
+		if t.duration > 0 && time.Since(t.begin) >= t.duration-watchSlack {
 			t.stop()
 		}
 	}()
-	if t.err != nil || t.writer != nil && at.Sub(t.last) < t.every-watchSlack {
+	since := at.Sub(t.last) // less than nothing where the clock of the host was set back
+	if t.err != nil || t.writer != nil && since >= 0 && since < t.every-watchSlack {
 		return
 	}
 	if t.redactor != nil {
 		f = t.redactor.Facts(f)
 	}
 	if t.writer == nil {
-		t.host, t.begin, t.first = f.Host, f.Start, at
+		t.host, t.begin, t.first = f.Host, time.Now().Add(f.Start.Sub(at)), at
 		t.writer = record.NewWriter(t, record.Header{Whydrop: version(), Host: f.Host, Kernel: f.Kernel, Start: f.Start, From: t.from, Redacted: t.redacted})
 	}
 	before := t.last
-	t.last = at
+	if t.last = at; !before.IsZero() && since > 0 {
+		t.passed += since
+		t.unseen += max(0, since-at.Sub(f.Start))
+	}
 	if err := t.writer.Add(f); err != nil {
 		t.left = err
 	}
@@ -241,10 +249,38 @@ func (t *taping) end(w io.Writer, name string) error {
 	default:
 		fmt.Fprintf(w, "recorded %s, into %s\nlook at it with: whydrop --replay %s\n", kept, path, path)
 	}
+	if gaps := t.gaps(n); gaps != "" {
+		fmt.Fprintln(w, gaps)
+	}
 	if t.left != nil {
 		return fmt.Errorf("an observation could not be recorded: %w", t.left)
 	}
 	return nil
+}
+
+// gaps says how many observations of those that were asked for are not there, ""
+// where next to none is missing.
+func (t *taping) gaps(have int) string {
+	if t.every <= 0 {
+		return ""
+	}
+	asked := int(math.Round(t.passed.Seconds()/t.every.Seconds())) + 1
+	if missing := asked - have; missing <= asked/20 {
+		return ""
+	}
+	text := fmt.Sprintf("%d of %s: %s", have, record.Observations(asked), t.missed())
+	if t.unseen < time.Second {
+		return text + "; each tells of the time before it, so no time is missing"
+	}
+	return text + fmt.Sprintf("; of %s no observation tells", span(t.unseen))
+}
+
+// missed is why observations are not there.
+func (t *taping) missed() string {
+	if t.far {
+		return "the connection was lost, or the host was too busy"
+	}
+	return fmt.Sprintf("the host was too busy to be looked at every %v", t.every)
 }
 
 // bytesText is a size for people.

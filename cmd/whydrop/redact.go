@@ -39,6 +39,15 @@ func redaction(cmd *cobra.Command) func(*checklist.Case) (*checklist.Case, *chec
 	}
 }
 
+// redactNote tells in the walkthrough what has pseudonyms and what has not; "" without
+// them.
+func redactNote(cmd *cobra.Command) string {
+	if !redacting(cmd) {
+		return ""
+	}
+	return "Here stand the real names, and in the case that is kept; reports that are written have pseudonyms (--redact)."
+}
+
 // newRedactor knows who runs whydrop: the name may stand in a note.
 func newRedactor(book *content.Book) *redact.Redactor {
 	r := redact.New(book, nil)

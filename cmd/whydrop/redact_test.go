@@ -10,7 +10,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"whydrop/checklist"
+	"whydrop/checklist/casefile"
 	"whydrop/probes/fact"
 	"whydrop/probes/record"
 )
@@ -131,5 +134,43 @@ func TestRecordAgain(t *testing.T) {
 	}
 	if r, err := record.Open(copied); err != nil || r.Header.Redacted || r.Header.Host == "" {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestCasesNameNobody: what is listed and shown of cases with --redact names neither the
+// host nor what was said, and can be gone on with; where the real names stay, it is
+// told.
+func TestCasesNameNobody(t *testing.T) {
+	program, state := asWhydrop(t), t.TempDir()
+	h := thisHost()
+	h.Host, h.Started = "db1.initech.example", time.Now()
+	f, err := casefile.Create(filepath.Join(state, "whydrop", "cases"), "", h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCase(t)
+	c.Facts = fact.New(time.Now(), 15)
+	c.Facts.Host = h.Host
+	if err := c.Answer("Q1a", checklist.Answer{Note: "initech complains, call 0170/1234567"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(casefile.Snapshot{Case: c, Diagnosis: c.Diagnose(), Tried: &casefile.Tried{At: time.Now(), Destination: "initech:443"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"cases"}, {"cases", "--json"}, {"cases", "show"}, {"cases", "show", "--json"}, {"report", casefile.Name(f.Path())}} {
+		plain, err := inState(program, state, args...).CombinedOutput()
+		if err != nil || !strings.Contains(string(plain), "initech") {
+			t.Fatalf("%v: %s, %v", args, plain, err)
+		}
+		shown, err := inState(program, state, append(args, "--redact")...).CombinedOutput()
+		if err != nil || strings.Contains(string(shown), "initech") || strings.Contains(string(shown), "1234567") {
+			t.Errorf("%v: %s, %v", args, shown, err)
+		}
+	}
+	walk := inState(program, state, "--plain", "--demo", "--redact", "--duration", "0s")
+	walk.Stdin = strings.NewReader("quit\n")
+	said, err := walk.CombinedOutput()
+	if err != nil || !strings.Contains(strings.Join(strings.Fields(string(said)), " "), "Here stand the real names") {
+		t.Errorf("%s, %v", said, err)
 	}
 }

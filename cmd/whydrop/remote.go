@@ -74,12 +74,19 @@ func (r *remoteFlags) dial(cmd *cobra.Command) (*remote.Host, error) {
 	return h, nil
 }
 
-// dialling tells on a terminal how far the connecting is.
+// dialling tells on a terminal how far the connecting is. What ssh asks begins where
+// the line does; what stood behind that is taken away.
 func dialling(w io.Writer) func(string) {
 	if !terminal(w) {
 		return nil
 	}
-	return func(text string) { fmt.Fprintf(w, "\r\x1b[K%s", text) }
+	return func(text string) {
+		if text == "" {
+			fmt.Fprint(w, "\x1b[K")
+			return
+		}
+		fmt.Fprintf(w, "\r\x1b[K%s\r", text)
+	}
 }
 
 // watchHost watches this machine, or another, until ctx ends.
@@ -112,6 +119,9 @@ func tellBreaks(w io.Writer) func(string) {
 
 // observeThere gives a case what another machine shows in the time from now on.
 func observeThere(cmd *cobra.Command, c *checklist.Case, h *host, d time.Duration, flows []drops.Flow) error {
+	if h.target != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "whydrop: --target: %s opens connections to %s; nothing is sent from here\n", content.Show(h.there.Hello().Host), content.Show(h.target))
+	}
 	tell := progress(cmd.ErrOrStderr(), d)
 	ctx, stop := context.WithCancel(cmd.Context())
 	defer stop()
@@ -171,11 +181,11 @@ func againThere(cmd *cobra.Command) string {
 // remoteNote is what the first screen says of another machine.
 func remoteNote(there *remote.Host) string {
 	hello := there.Hello()
-	as := "as an ordinary user"
+	as, apply := "as an ordinary user", "sudo whydrop apply"
 	if hello.Root {
-		as = "as root"
+		as, apply = "as root", "whydrop apply"
 	}
-	return fmt.Sprintf("REMOTE: %s over ssh, %s. Nothing is changed or sent there; to apply the plan: ssh -t %s whydrop apply", content.Show(hello.Host), as, content.Show(quote(there.Destination())))
+	return fmt.Sprintf("REMOTE: %s over ssh, %s. Nothing is changed or sent there; to apply the plan, with whydrop installed there: ssh -t %s %s", content.Show(hello.Host), as, content.Show(quote(there.Destination())), apply)
 }
 
 // remoteHeader is what a case says of another machine.
@@ -185,9 +195,14 @@ func remoteHeader(there *remote.Host, header casefile.Header) casefile.Header {
 	return header
 }
 
-// hereOnly refuses --host where a command changes the machine it runs on.
+// hereOnly refuses --host where a command changes the machine it runs on. It knows
+// what goes with --host, so that nothing else is the mistake.
 func hereOnly(cmd *cobra.Command) {
-	cmd.Flags().String("host", "", "not with this command: it changes the machine it runs on alone (`USER@HOST`)")
+	(&remoteFlags{}).add(cmd.Flags())
+	cmd.Flags().Lookup("host").Usage = "not with this command: it changes the machine it runs on alone (`USER@HOST`)"
+	for _, name := range []string{"ssh-option", "sudo", "remote-binary"} {
+		_ = cmd.Flags().MarkHidden(name) // it is there
+	}
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		flag := cmd.Flag("host")

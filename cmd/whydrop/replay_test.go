@@ -17,38 +17,6 @@ import (
 	"whydrop/probes/record"
 )
 
-func TestMoments(t *testing.T) {
-	begin := time.Date(2026, 3, 1, 23, 50, 0, 0, time.UTC)
-	end := begin.Add(time.Hour)
-	for _, tt := range []struct{ text, want string }{
-		{"23:59:30", "2026-03-01 23:59:30"},
-		{"23:50", "2026-03-01 23:50:00"},
-		{"00:10:00", "2026-03-02 00:10:00"},
-		{"0:10", "2026-03-02 00:10:00"},
-		{"2026-03-02 00:10:00", "2026-03-02 00:10:00"},
-		{"2026-03-02T00:10:00Z", "2026-03-02 00:10:00"},
-		{"2026-03-02T01:10:00+01:00", "2026-03-02 00:10:00"},
-		{"+10m", "2026-03-02 00:00:00"},
-		{"-30s", "2026-03-02 00:49:30"},
-		{"+0s", "2026-03-01 23:50:00"},
-		{"12:00", "is not in the recording, which goes from 2026-03-01 23:50:00 UTC to 2026-03-02 00:50:00 UTC"},
-		{"+2h", "is not in the recording"},
-		{"2026-03-03 00:00:00", "is not in the recording"},
-		{"yesterday", "expected a time such as"},
-		{"+soon", "invalid duration"},
-		{"", "expected a time such as"},
-	} {
-		got, err := moment(tt.text, begin, end)
-		told := got.UTC().Format(time.DateTime)
-		if err != nil {
-			told = err.Error()
-		}
-		if !strings.Contains(told, tt.want) || err == nil && told != tt.want {
-			t.Errorf("%q: %s, want %s", tt.text, told, tt.want)
-		}
-	}
-}
-
 // TestTheTimelineOfTheDemo finds both faults of the demo, from the beginning to the end.
 func TestTheTimelineOfTheDemo(t *testing.T) {
 	book, err := content.Load("")

@@ -135,7 +135,10 @@ func (r *resumed) goOn(path string, book *content.Book, of, here casefile.Header
 	if r.look {
 		return nil
 	}
-	kept.Case.Facts = nil // it is measured anew
+	kept.Case.Facts = nil                // it is measured anew
+	if !of.Demo && len(of.Replay) == 0 { // whose moments are those of the recording
+		kept.Case.Track.GoOn(kept.Last, here.Started, kept.Ended)
+	}
 	if n := len(kept.Case.Applied); n > 0 && kept.Case.Applied[n-1].Fate == checklist.Waiting {
 		kept.Case.Ended(time.Now(), checklist.WentBack, "whydrop ended before it was kept")
 	}

@@ -42,12 +42,16 @@ type causeSpan struct {
 	To    *time.Time `json:"to"` // null if it is still named at the end
 	// Probability is the greatest in that time.
 	Probability float64 `json:"probability"`
+
+	during int // the verdict during which it was named
 }
 
 // verdictSince is a verdict from a moment on.
 type verdictSince struct {
 	At      time.Time         `json:"at"`
 	Verdict checklist.Verdict `json:"verdict"`
+	// Seconds is how long it lasted; the times may be those of a clock that was set.
+	Seconds float64 `json:"seconds"`
 }
 
 // newTimeline judges a recording from its beginning to its end. A cause is named
@@ -57,15 +61,19 @@ func newTimeline(cmd *cobra.Command, c *checklist.Case, r *record.Recording) (*t
 		Schema: timelineSchema, Host: r.Header.Host, Kernel: r.Header.Kernel, Begin: r.Begin(), End: r.End(), Observations: r.Len(),
 		Notes: append([]string{}, r.Notes...), Causes: []causeSpan{}, Verdicts: []verdictSince{},
 	}
-	apart := r.End().Sub(r.Begin()) / mostJudged
+	apart := lasted(r) / mostJudged
 	open := map[string]int{} // the span of a cause that is named
-	var judged time.Time
+	var judged, last time.Time
 	i := -1
 	err := r.Each(func(f *fact.Facts) bool {
 		i++
 		at := record.EndOf(f)
+		if n := len(t.Verdicts); n > 0 {
+			t.Verdicts[n-1].Seconds += max(0, at.Sub(last).Seconds())
+		}
+		last = at
 		window := time.Duration(f.Seconds * float64(time.Second))
-		if since := at.Sub(judged); i > 0 && i < r.Len()-1 && since < min(apart, window) {
+		if since := at.Sub(judged); i > 0 && i < r.Len()-1 && since >= 0 && since < min(apart, window) {
 			return true
 		}
 		judged, c.Facts = at, f
@@ -78,11 +86,19 @@ func newTimeline(cmd *cobra.Command, c *checklist.Case, r *record.Recording) (*t
 	return t, err
 }
 
+// lasted is how long was recorded: a clock that was set back takes nothing away.
+func lasted(r *record.Recording) (all time.Duration) {
+	for i := 1; i < r.Len(); i++ {
+		all += max(0, r.Time(i).Sub(r.Time(i-1)))
+	}
+	return all
+}
+
 // judge takes what was made of one moment. A cause that is named falls only when
 // it is clearly below the line.
 func (t *timeline) judge(at time.Time, d *checklist.Diagnosis, open map[string]int) {
 	if n := len(t.Verdicts); n == 0 || t.Verdicts[n-1].Verdict != d.Verdict {
-		t.Verdicts = append(t.Verdicts, verdictSince{at, d.Verdict})
+		t.Verdicts = append(t.Verdicts, verdictSince{At: at, Verdict: d.Verdict})
 	}
 	for _, f := range d.Findings {
 		span, is := open[f.Cause.ID]
@@ -107,12 +123,12 @@ const comeback = 30 * time.Second
 func (t *timeline) rise(at time.Time, f *checklist.Finding) int {
 	for i := len(t.Causes) - 1; i >= 0; i-- {
 		c := &t.Causes[i]
-		if c.ID == f.Cause.ID && c.To != nil && at.Sub(*c.To) <= comeback {
+		if c.ID == f.Cause.ID && c.To != nil && at.Sub(*c.To).Abs() <= comeback {
 			c.To, c.Probability = nil, max(c.Probability, f.Probability)
 			return i
 		}
 	}
-	t.Causes = append(t.Causes, causeSpan{ID: f.Cause.ID, Title: f.Cause.Title, From: at, Probability: f.Probability})
+	t.Causes = append(t.Causes, causeSpan{ID: f.Cause.ID, Title: f.Cause.Title, From: at, Probability: f.Probability, during: len(t.Verdicts) - 1})
 	return len(t.Causes) - 1
 }
 
@@ -152,13 +168,9 @@ func (t *timeline) write(w io.Writer, about string) error {
 		return err
 	}
 	for i, v := range t.Verdicts {
-		until := t.End
-		if i+1 < len(t.Verdicts) {
-			until = t.Verdicts[i+1].At
-		}
-		fmt.Fprintf(w, "%s  %s for %s\n", v.At.Format(clock), v.Verdict, span(until.Sub(v.At)))
+		fmt.Fprintf(w, "%s  %s for %s\n", v.At.Format(clock), v.Verdict, span(time.Duration(v.Seconds*float64(time.Second))))
 		for _, c := range t.Causes {
-			if c.From.Before(v.At) || i+1 < len(t.Verdicts) && !c.From.Before(until) {
+			if c.during != i {
 				continue
 			}
 			end := "to the end"

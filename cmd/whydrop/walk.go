@@ -114,6 +114,7 @@ func walkthrough(cmd *cobra.Command, o walkOptions) error {
 	if o.resume != nil {
 		w.resumed(o.resume)
 	}
+	w.note = strings.TrimSpace(w.note + " " + redactNote(cmd))
 	if o.plain {
 		return w.plain(cmd, o)
 	}

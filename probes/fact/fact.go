@@ -55,6 +55,9 @@ type Blind struct {
 // from texts of other tools: these show a part of a host, and never that it is healthy.
 const Texts = "texts"
 
+// Nameless is what a host is called whose name nothing tells.
+const Nameless = "a host without a name"
+
 // Facts is what one observation showed.
 type Facts struct {
 	Host    string    `json:"host"`

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"whydrop/probes/fact"
 )
@@ -84,14 +86,24 @@ func TestBitFlips(t *testing.T) {
 	}
 }
 
+// seconds are observations a second apart.
+func seconds(from time.Time, n int) (all []*fact.Facts) {
+	for i := range n {
+		all = append(all, fact.New(from.Add(time.Duration(i)*time.Second), 15))
+	}
+	return all
+}
+
 func TestDamageIsTold(t *testing.T) {
-	all := sequence(4, 4*perMember)
+	all := seconds(start, 4*perMember)
 	whole := recorded(t, all)
 	r, err := read(whole)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, third := r.file.members[1].offset, r.file.members[2].offset
+	second, third, fourth := r.file.members[1].offset, r.file.members[2].offset, r.file.members[3].offset
+	later := recorded(t, seconds(start.Add(time.Hour), 10))
+	setBack := recorded(t, append(seconds(start, 10), seconds(start.Add(-time.Hour), 10)...))
 	for _, tt := range []struct {
 		name string
 		data []byte
@@ -103,13 +115,23 @@ func TestDamageIsTold(t *testing.T) {
 		{"a minute is overwritten", append(append(bytes.Clone(whole[:second]), make([]byte, third-second)...), whole[third:]...), 180, "lost are 60 observations"},
 		{"the end is missing at the end of a minute", whole[:third], 120, "not ended"},
 		{"rubbish behind it", append(bytes.Clone(whole), "rubbish"...), 240, ""},
-		{"one behind another", append(bytes.Clone(whole), whole...), 480, ""},
+		{"the same behind it", append(bytes.Clone(whole), whole...), 240, "240 observations that stand in it twice are left out"},
+		{"a later one behind it", append(bytes.Clone(whole), later...), 250, ""},
+		{"an earlier one behind it", append(bytes.Clone(later), whole...), 250, "do not stand in their order"},
+		{"two minutes swapped", slices.Concat(whole[:second], whole[third:fourth], whole[second:third], whole[fourth:]), 240, "do not stand in their order"},
+		{"the first minute at the end", slices.Concat(whole[second:], whole[:second]), 240, "do not stand in their order"},
+		{"swapped, and one is missing", slices.Concat(whole[third:fourth], whole[:second], whole[fourth:]), 180, "lost are 60 observations (after 2026-03-01 14:01:14 UTC)"},
+		{"the clock was set back", setBack, 20, "the clock went back by 1h0m9s at 2026-03-01 14:00:24 UTC"},
 	} {
 		r, err := read(tt.data)
 		if err != nil {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
-		collect(t, r)
+		for i, f := range collect(t, r) {
+			if EndOf(f).UnixMicro() != r.Time(i).UnixMicro() || i > 0 && i != 10 && r.Time(i).Before(r.Time(i-1)) {
+				t.Fatalf("%s: observation %d is of %v, before it is that of %v", tt.name, i, EndOf(f), r.Time(max(0, i-1)))
+			}
+		}
 		notes := strings.Join(r.Notes, "; ")
 		if r.Len() != tt.len || !strings.Contains(notes, tt.want) || (notes == "") != (tt.want == "") {
 			t.Errorf("%s: %d observations, notes %q", tt.name, r.Len(), notes)
@@ -149,6 +171,107 @@ func TestBombs(t *testing.T) {
 		if held := after.TotalAlloc - before.TotalAlloc; held > 8*maxLine {
 			t.Errorf("%s: %d bytes in the file took %d MiB", name, len(data), held>>20)
 		}
+	}
+}
+
+// TestMembersInMembers: a file in which members begin within members, each of which goes
+// on to the end, is given up.
+func TestMembersInMembers(t *testing.T) {
+	head := func() []byte {
+		var out bytes.Buffer
+		w := NewWriter(&out, Header{})
+		w.begin(start)
+		w.zip.Flush()
+		return out.Bytes()[:extraAt+extraLen+len(Schema)+1] // before what is compressed
+	}()
+	const n, grid = 4000, 60000
+	data := make([]byte, 0, n*60)
+	block := func(to []byte, size int) []byte { // of RFC 1951 without compression
+		return append(to, 0, byte(size), byte(size>>8), ^byte(size), ^byte(size>>8))
+	}
+	for range n { // each leads to the next place that is a multiple of the grid
+		data = append(data, head...)
+		size := (len(data)/grid+1)*grid - len(data) - 5
+		if size < 200 {
+			data = append(block(data, size), make([]byte, size)...)
+		} else {
+			data = block(data, size)
+		}
+		if len(data)%grid > grid-200 {
+			data = append(data, make([]byte, grid-len(data)%grid)...)
+		}
+		if len(data)%grid == 0 {
+			data = block(data, grid-5)
+		}
+	}
+	data = append(data, make([]byte, grid-len(data)%grid)...)
+	for range 40 {
+		data = append(block(data, grid-5), make([]byte, grid-5)...)
+	}
+	s := scan{file: &file{r: bytes.NewReader(data), size: int64(len(data))}}
+	if err := s.run(); !errors.Is(err, ErrForeign) || s.waste < maxWasted || s.waste > maxWasted+mostRead {
+		t.Errorf("%v, %d bytes were read of %d members in a file of %d", err, s.waste, len(s.found), len(data))
+	}
+}
+
+// harmed is a recording with one to four pieces of it missing, there twice, moved or
+// overwritten.
+func harmed(random *rand.Rand, whole []byte) []byte {
+	data := bytes.Clone(whole)
+	for range 1 + random.IntN(4) {
+		at := random.IntN(max(1, len(data)))
+		end := min(len(data), at+1+random.IntN(3000))
+		switch random.IntN(8) {
+		case 0:
+			data = data[:at]
+		case 1, 2:
+			data = append(data[:at:at], data[end:]...)
+		case 3, 4:
+			data = append(data[:end:end], data[at:]...)
+		case 5, 6:
+			data = slices.Concat(data[at:end], data[:at], data[end:])
+		default:
+			clear(data[at:end])
+		}
+	}
+	return data
+}
+
+// TestDamagedAnyhow: however a recording is damaged, in several places and ways at once,
+// what it tells was told.
+func TestDamagedAnyhow(t *testing.T) {
+	all := seconds(start, 4*perMember)
+	for i, f := range all {
+		f.Gauge("place", float64(i))
+		f.Add("flow", fact.Row{"name": "a", "rtt": float64(i * 7 % 31)})
+	}
+	whole := recorded(t, all)
+	random := rand.New(rand.NewPCG(4, 4))
+	opened := 0
+	for round := range 300 {
+		data := harmed(random, whole)
+		r, err := read(data)
+		if err != nil {
+			if !errors.Is(err, ErrForeign) {
+				t.Fatalf("round %d: %v", round, err)
+			}
+			continue
+		}
+		opened++
+		got := collect(t, r)
+		for i, f := range got {
+			place, _ := f.Num("place")
+			sameFacts(t, f, all[int(place)])
+			if r.Time(i).UnixMicro() != EndOf(f).UnixMicro() || i > 0 && r.Time(i).Before(r.Time(i-1)) {
+				t.Fatalf("round %d: observation %d is of %v", round, i, r.Time(i))
+			}
+		}
+		if len(got) < len(all) && len(r.Notes) == 0 {
+			t.Fatalf("round %d: %d of %d observations, and nothing is told", round, len(got), len(all))
+		}
+	}
+	if opened < 200 {
+		t.Errorf("%d of 300 opened", opened)
 	}
 }
 

@@ -15,6 +15,9 @@ var (
 	errCut     = errors.New("cut off")
 )
 
+// mostRead is how many bytes of a member are read, the checksums too.
+const mostRead = maxMember + maxMember/8
+
 // memberReader reads the lines of one member after another. The zero one is ready.
 type memberReader struct {
 	src   counted       // compressed, as the file has it
@@ -51,7 +54,7 @@ func (m *memberReader) open(f *file, offset int64) error {
 	}
 	m.zip.Multistream(false)
 	m.lines.Reset(&m.zip)
-	m.sum, m.left = 0, maxMember+maxMember/8 // the checksums too
+	m.sum, m.left = 0, mostRead
 	return nil
 }
 
@@ -91,6 +94,9 @@ func (m *memberReader) checked(text []byte) ([]byte, error) {
 	}
 	return text[9:], nil
 }
+
+// read returns how many bytes of the member were read, before compression.
+func (m *memberReader) read() int { return mostRead - m.left }
 
 // end returns where in the file the member ends, once it is read.
 func (m *memberReader) end() int64 { return m.src.at - int64(m.in.Buffered()) }

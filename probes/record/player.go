@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -114,6 +115,55 @@ func (p *Player) Slower() {
 // is the first, one behind the last the last.
 func (p *Player) Seek(i int) {
 	p.change(func() { p.seek(i) })
+}
+
+// Go shows the newest observation of a moment and holds it there, see
+// Recording.Moment: + and - count from where it stands, and alone they are the next
+// observation and the one before. It returns which observation it is.
+func (p *Player) Go(to string) (i int, err error) {
+	p.mu.Lock()
+	here := p.aim()
+	p.mu.Unlock()
+	if here >= p.recording.Len() {
+		return 0, errors.New("the recording holds no observation")
+	}
+	switch to {
+	case "+":
+		i = min(here+1, p.recording.Len()-1)
+	case "-":
+		i = max(here-1, 0)
+	default:
+		t, err := p.recording.Moment(to, p.recording.Time(here))
+		if err != nil {
+			return 0, err
+		}
+		i = p.recording.Index(t)
+	}
+	p.change(func() {
+		p.paused = true
+		p.seek(i)
+	})
+	return i, nil
+}
+
+// Time returns when observation i of the recording ended.
+func (p *Player) Time(i int) time.Time { return p.recording.Time(i) }
+
+// Apart says how many observations one that ended at a moment is behind another, less
+// than none if it is before it.
+func (p *Player) Apart(from, to time.Time) int {
+	return p.recording.Index(to) - p.recording.Index(from)
+}
+
+// Before calls back with the last n observations until a moment, the oldest first.
+func (p *Player) Before(until time.Time, n int, each func(*fact.Facts)) error {
+	last := p.recording.Index(until)
+	i := max(0, last-n+1)
+	return p.recording.From(i, func(f *fact.Facts) bool {
+		each(f)
+		i++
+		return i <= last
+	})
 }
 
 // Step holds the recording so many observations further, or back.

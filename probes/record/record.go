@@ -17,6 +17,11 @@
 // The extra field of a member's gzip header (subfield "wd") lets a reader find the
 // next member behind damage. See Encoder for what a line holds.
 //
+// A reader puts members that do not stand in their order into it, by the beginning of
+// the recording and the number of observations before them, and leaves out copies. The
+// order of observations is that in which they were made: where the clock of the host
+// was set back their times go back too, which is told.
+//
 // What is new in a later version of the format and may be ignored does not change
 // the number in the schema: a reader skips the keys that it does not know.
 //

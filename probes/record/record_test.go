@@ -137,7 +137,7 @@ func sequence(seed uint64, n int) []*fact.Facts {
 func recorded(t testing.TB, all []*fact.Facts) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w := NewWriter(&out, Header{Host: "web1", Whydrop: "1.2", Start: start})
+	w := NewWriter(&out, Header{Host: "web1", Whydrop: "1.2", Start: all[0].Start})
 	for _, f := range all {
 		if err := w.Add(f); err != nil {
 			t.Fatal(err)
@@ -216,10 +216,10 @@ func TestWhatWasAddedComesBack(t *testing.T) {
 	for seed := range uint64(25) {
 		all := sequence(seed, 2+int(seed)*3) // several members
 		r, err := read(recorded(t, all))
-		if err != nil || len(r.Notes) > 0 {
+		if err != nil || len(r.Notes) > 1 || len(r.Notes) == 1 && !strings.HasPrefix(r.Notes[0], "the clock went back") {
 			t.Fatalf("%v, notes %q", err, r.Notes)
 		}
-		if r.Header.Host != "web1" || r.Header.Whydrop != "1.2" || r.Header.Schema != Schema || !r.Header.Start.Equal(start) {
+		if r.Header.Host != "web1" || r.Header.Whydrop != "1.2" || r.Header.Schema != Schema || !r.Header.Start.Equal(all[0].Start) {
 			t.Fatalf("header %+v", r.Header)
 		}
 		got := collect(t, r)
@@ -314,7 +314,7 @@ func TestAFailingDisk(t *testing.T) {
 	whole := recorded(t, all)
 	for _, room := range []int{0, 1, 100, len(whole) / 2, len(whole) - 3} {
 		disk := &disk{room: room}
-		w := NewWriter(disk, Header{Host: "web1", Whydrop: "1.2", Start: start})
+		w := NewWriter(disk, Header{Host: "web1", Whydrop: "1.2", Start: all[0].Start})
 		for _, f := range all {
 			if w.Add(f) != nil || w.Flush() != nil {
 				break

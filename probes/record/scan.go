@@ -2,16 +2,22 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"whydrop/probes/fact"
 )
+
+// maxWasted bounds how many bytes are read of members that turn out to be damaged. A
+// file in which each begins within the one before would take for ever.
+const maxWasted = 256 << 20
 
 // maxObservations bounds the index of a recording: six months of seconds.
 const maxObservations = 1 << 24
@@ -22,15 +28,28 @@ type scan struct {
 	recording Recording
 	in        memberReader
 
-	expected uint64 // the number of the next observation, if none is lost
-	lost     uint64
-	holes    []string // where some are lost
-	broke    error    // how the newest member ended; nil where it is whole
-	ended    bool     // it is whole and says that the recording ends with it
+	found []found
+	kept  int      // observations in them
+	waste int      // bytes read of those that are damaged
+	hosts []string // that they are of
+	lost  uint64
+	holes []string // where some are lost
+	twice int      // that stood there before
+	moved bool     // members do not stand in their order
+}
+
+// found is a member as it stands in the file.
+type found struct {
+	member
+	header Header
+	before uint64  // observations before it, as was written
+	times  []int64 // see Recording
+	broke  error   // how it ended; nil where it is whole
+	ended  bool    // it is whole and says that the recording ends with it
 }
 
 func (s *scan) run() error {
-	for offset := int64(0); s.recording.Len() < maxObservations; {
+	for offset := int64(0); s.kept < maxObservations && s.waste < maxWasted; {
 		at, before, err := s.file.next(offset)
 		if err == io.EOF {
 			break
@@ -45,6 +64,7 @@ func (s *scan) run() error {
 	if s.recording.Header.Schema == "" {
 		return ErrForeign
 	}
+	s.arrange()
 	s.tell()
 	return nil
 }
@@ -52,32 +72,69 @@ func (s *scan) run() error {
 // member reads the member at an offset, before which there were so many
 // observations, and returns from where on to look for the next.
 func (s *scan) member(at int64, before uint64) (next int64, err error) {
-	s.ended = false
-	if s.broke = s.in.open(s.file, at); s.broke != nil {
-		s.broke = errDamaged
+	m := found{member: member{offset: at}, before: before, broke: errDamaged}
+	if s.in.open(s.file, at) != nil {
+		s.found = append(s.found, m)
 		return at + 1, nil
 	}
 	text, err := s.in.line()
 	if err == nil || version(s.in.zip.Comment) > 1 {
-		err = s.header(text, s.in.zip.Comment)
+		m.header, err = s.header(text, s.in.zip.Comment)
 	}
 	if errors.Is(err, errNewer) {
 		return 0, err
 	}
-	m := member{offset: at, first: s.recording.Len()}
 	if err == nil {
-		s.gap(before)
 		err = s.lines(&m)
-		s.expected = before + uint64(m.count)
 	}
-	if m.count > 0 {
-		s.file.members = append(s.file.members, m)
+	next = at + 1
+	if m.broke = err; err == io.EOF {
+		m.broke, next = nil, s.in.end()
+	} else {
+		s.waste += s.in.read()
 	}
-	if err != io.EOF {
-		s.broke = err
-		return at + 1, nil
+	s.kept += m.count
+	s.found = append(s.found, m)
+	return next, nil
+}
+
+// arrange puts the members into the order in which they were written, and notes
+// what is missing between them. Several recordings in one file follow each other by
+// their beginning, and of copies of a member the one comes first of which most can be
+// read. A member whose header cannot be read stands where it is.
+func (s *scan) arrange() {
+	for i := 1; i < len(s.found); i++ {
+		if h := &s.found[i].header; h.Schema == "" {
+			*h = s.found[i-1].header
+		}
 	}
-	return s.in.end(), nil
+	inOrder := func(a, b found) int {
+		return cmp.Or(a.header.Start.Compare(b.header.Start), cmp.Compare(a.before, b.before), cmp.Compare(b.count, a.count))
+	}
+	s.moved = !slices.IsSortedFunc(s.found, inOrder)
+	slices.SortStableFunc(s.found, inOrder)
+	var expected uint64 // the number of the next observation, if none is lost
+	for i := range s.found {
+		m := &s.found[i]
+		if i > 0 && !m.header.Start.Equal(s.found[i-1].header.Start) {
+			expected = 0
+		}
+		if m.count == 0 {
+			continue
+		}
+		if m.before+uint64(m.count) <= expected {
+			s.twice += m.count
+			continue
+		}
+		s.gap(m.before, expected)
+		expected = m.before + uint64(m.count)
+		m.first = s.recording.Len()
+		s.recording.times = append(s.recording.times, m.times...)
+		s.file.members = append(s.file.members, m.member)
+		if h := m.header.Host; !slices.Contains(s.hosts, h) {
+			s.hosts = append(s.hosts, h)
+		}
+	}
 }
 
 // errNewer marks a recording in a format that is not known yet.
@@ -85,7 +142,7 @@ var errNewer = errors.New("use that whydrop or a newer one")
 
 // header takes the first line of a member. The format stands in the comment of the
 // gzip header too: of a newer one the line may look like anything.
-func (s *scan) header(text []byte, comment string) error {
+func (s *scan) header(text []byte, comment string) (Header, error) {
 	var h Header
 	bad := json.Unmarshal(text, &h)
 	if version(h.Schema) < 1 {
@@ -93,14 +150,14 @@ func (s *scan) header(text []byte, comment string) error {
 	}
 	switch n := version(h.Schema); {
 	case n < 1 || n == 1 && bad != nil:
-		return errDamaged
+		return Header{}, errDamaged
 	case n > 1:
-		return fmt.Errorf("made by whydrop %q in the format %q, this one reads %s: %w", fact.Clean(h.Whydrop, 40), fact.Clean(h.Schema, 40), Schema, errNewer)
+		return h, fmt.Errorf("made by whydrop %q in the format %q, this one reads %s: %w", fact.Clean(h.Whydrop, 40), fact.Clean(h.Schema, 40), Schema, errNewer)
 	}
-	if s.recording.Header.Schema == "" {
-		s.recording.Header = h
+	if have := &s.recording.Header; have.Schema == "" || h.Start.Before(have.Start) {
+		*have = h
 	}
-	return nil
+	return h, nil
 }
 
 // version is the number of a schema, 0 if it is none of a recording.
@@ -114,10 +171,10 @@ func version(schema string) int {
 }
 
 // gap notes what was lost since the member before.
-func (s *scan) gap(before uint64) {
-	lost := before - s.expected
-	if before <= s.expected || lost > maxObservations {
-		return // whole, or another recording was put behind this one
+func (s *scan) gap(before, expected uint64) {
+	lost := before - expected
+	if before <= expected || lost > maxObservations {
+		return
 	}
 	where := "at the beginning"
 	if n := s.recording.Len(); n > 0 {
@@ -129,7 +186,7 @@ func (s *scan) gap(before uint64) {
 
 // lines notes the observations of a member, until its end (io.EOF) or to where it
 // is broken.
-func (s *scan) lines(m *member) error {
+func (s *scan) lines(m *found) error {
 	for {
 		text, err := s.in.line()
 		if err != nil {
@@ -140,12 +197,12 @@ func (s *scan) lines(m *member) error {
 		case err != nil:
 			return err
 		case last:
-			s.ended = true
+			m.ended = true
 			continue
-		case s.ended: // there is nothing after the end
+		case m.ended: // there is nothing after the end
 			return errDamaged
 		}
-		s.recording.times = append(s.recording.times, end)
+		m.times = append(m.times, end)
 		m.count++
 	}
 }
@@ -194,15 +251,41 @@ func (s *scan) tell() {
 		}
 		r.Notes = append(r.Notes, fmt.Sprintf("it is damaged: lost are %s (%s); it holds %s", Observations(int(s.lost)), holes, held))
 	}
+	if s.twice > 0 {
+		r.Notes = append(r.Notes, Observations(s.twice)+" that stand in it twice are left out")
+	}
+	if s.moved {
+		r.Notes = append(r.Notes, "its parts do not stand in their order: they are put into it")
+	}
+	if len(s.hosts) > 1 {
+		r.Notes = append(r.Notes, fmt.Sprintf("it is of %d hosts: %q", len(s.hosts), s.hosts))
+	}
+	if s.waste >= maxWasted {
+		r.Notes = append(r.Notes, "so much of it is damaged that it was not read to its end")
+	}
+	s.tellClock()
+	last := s.found[len(s.found)-1]
 	switch {
-	case s.ended && s.broke == nil:
-	case errors.Is(s.broke, errDamaged):
+	case last.ended && last.broke == nil:
+	case errors.Is(last.broke, errDamaged):
 		r.Notes = append(r.Notes, "its end is damaged: it holds "+held)
 	default:
 		r.Notes = append(r.Notes, "it was not ended: what wrote it was killed or still writes, or the file was cut off; it holds "+held)
 	}
 	if r.Len() == 0 {
 		r.Notes = append(r.Notes, "it holds no observation")
+	}
+}
+
+// tellClock says where the clock of the host was set back: what is told then has times
+// that came before.
+func (s *scan) tellClock() {
+	r := &s.recording
+	for i := 1; i < r.Len(); i++ {
+		if back := r.Time(i - 1).Sub(r.Time(i)); back > time.Second {
+			r.Notes = append(r.Notes, fmt.Sprintf("the clock went back by %v at %s", back.Round(time.Second), clock(r.Time(i-1))))
+			return
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 func without(t *testing.T, missing []string, own map[string]string) {
 	t.Helper()
 	bin := filepath.SplitList(os.Getenv("PATH"))[0] // with ssh alone
-	for _, tool := range []string{"sh", "uname", "true", "gzip", "sha256sum", "head", "tail", "df", "wc", "mktemp", "chmod", "rm", "cat", "mount", "unshare"} {
+	for _, tool := range []string{"sh", "uname", "true", "gzip", "sha256sum", "head", "tail", "df", "wc", "mktemp", "chmod", "rm", "timeout", "cat", "mount", "unshare"} {
 		if slices.Contains(missing, tool) || own[tool] != "" {
 			continue
 		}
@@ -47,13 +47,14 @@ func TestFarSides(t *testing.T) {
 		"no sha256sum":        {missing: []string{"sha256sum"}},
 		"neither":             {missing: []string{"gzip", "sha256sum"}},
 		"no df":               {missing: []string{"df"}},
+		"no timeout":          {missing: []string{"timeout"}},
 		"another machine":     {own: map[string]string{"uname": `[ "$1" = -s ] && echo Linux || echo s390x`}, want: "GOARCH=s390x"},
 		"another system":      {own: map[string]string{"uname": "echo FreeBSD"}, want: "needs Linux"},
 		"full disk":           {own: map[string]string{"df": "echo x; echo dev 100 100 12 100% /tmp"}, want: "no room"},
 		"no directory":        {own: map[string]string{"mktemp": "exit 1"}, want: "no program may be started"},
 		"breaks the program":  {own: map[string]string{"gzip": "cat >/dev/null; echo not a program"}, want: "did not arrive there as it was sent"},
 		"without hash":        {missing: []string{"sha256sum"}, own: map[string]string{"gzip": "cat >/dev/null"}, want: "did not arrive there as it was sent"},
-		"sudo":                {own: map[string]string{"sudo": `[ "$1" = -n ] && shift; exec "$@"`}, sudo: true},
+		"sudo":                {own: map[string]string{"sudo": `[ "$1" = -n ] && shift; exec 4<&-; exec "$@"`}, sudo: true},
 		"sudo with password":  {own: map[string]string{"sudo": "echo sudo: a password is required >&2; exit 1"}, sudo: true, want: "NOPASSWD"},
 		"no sudo":             {sudo: true, want: "NOPASSWD"},
 		"lies about its hash": {own: map[string]string{"gzip": `cat >/dev/null; echo "echo whydrop-remote stream 1"`, "sha256sum": `echo "$LIE  x"`}, want: "not what a whydrop sends"},

@@ -94,7 +94,7 @@ func (h *Host) Observe(ctx context.Context, r Request) (*fact.Facts, error) {
 	var lasting *Lasting
 	switch {
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, fmt.Errorf("%s: interrupted while it was observed", h.Destination())
 	case seen != nil:
 		return seen, nil
 	case errors.As(err, &lasting):

@@ -22,8 +22,8 @@ type Options struct {
 	Sudo        bool     // run as root there by sudo -n
 	Binary      string   // the program that is brought, "" for this one
 	Version     string   // of this program
-	// Progress is told in words what is under way before the first observation; nil
-	// for nobody.
+	// Progress is told in words what is waited for before the first observation, and
+	// "" where ssh asks something on the terminal; nil for nobody.
 	Progress func(string)
 
 	beat time.Duration // of tests; 0 for beatEvery
@@ -36,6 +36,8 @@ func (o *Options) Check() error {
 		return errors.New("expected a host, such as user@server")
 	case strings.HasPrefix(o.Destination, "-"):
 		return fmt.Errorf("%q begins with -: expected a host, such as user@server", show(o.Destination))
+	case strings.HasPrefix(o.Destination[strings.LastIndexByte(o.Destination, '@')+1:], "-"):
+		return fmt.Errorf("%q: the host begins with -: expected a host, such as user@server", show(o.Destination))
 	case strings.ContainsFunc(o.Destination, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return fmt.Errorf("%q: expected a host without blanks, such as user@server", show(o.Destination))
 	}
@@ -49,10 +51,12 @@ type Lasting struct{ error }
 func (l *Lasting) Unwrap() error { return l.error }
 
 const (
-	// connecting is how long a host may take to answer where nobody can be asked, and
-	// stalled how long nothing may move while the program is brought.
+	// connecting is how long a host may take to answer where nobody can be asked,
+	// stalled how long nothing may move while the program is brought, and arriving how
+	// long what is still held by ssh and the kernel (2 MiB and more) may be under way.
 	connecting = time.Minute
 	stalled    = time.Minute
+	arriving   = 5 * time.Minute
 	// asking is how long it may take where somebody types a password.
 	asking = 10 * time.Minute
 )
@@ -79,21 +83,28 @@ func (o *Options) open(ctx context.Context, p *program, ask bool, pid int) (_ *s
 	}
 	progress, stop := conn.watchdog(ctx, patience)
 	defer stop()
-	d := dialogue{Options: o, ssh: conn, program: p, progress: progress}
+	wait := &waiting{tell: o.Progress, asks: func() bool { return asks(conn.cmd.Process.Pid, 3) }}
+	wait.on("connecting to " + show(o.Destination) + " by ssh")
+	unwatch := wait.watch()
+	d := dialogue{Options: o, ssh: conn, program: p, progress: progress, wait: wait}
 	s, err := d.run()
+	unwatch()
 	if err == nil {
 		return s, nil
-	}
-	if why := ctx.Err(); why != nil {
-		conn.end(false)
-		return nil, why
 	}
 	var lasting *Lasting
 	if errors.As(err, &lasting) {
 		conn.end(false)
-		return nil, err
+	} else {
+		err = conn.failed()
 	}
-	return nil, conn.failed()
+	if !ask && strings.Contains(err.Error(), "Permission denied") {
+		err = &Lasting{fmt.Errorf("%w (it cannot ask for a password any more: start again, or use a key)", err)}
+	}
+	if ctx.Err() != nil || conn.interrupted() {
+		return nil, errors.New("interrupted while " + wait.what())
+	}
+	return nil, err
 }
 
 // dialogue is what is spoken before a far side waits for its request.
@@ -101,14 +112,14 @@ type dialogue struct {
 	*Options
 	*ssh
 	program  *program
-	progress func() // something moved
+	progress func(time.Duration) // something moved, and has to again in that time
+	wait     *waiting
 }
 
-func (d *dialogue) tell(format string, args ...any) {
-	d.progress()
-	if d.Progress != nil {
-		d.Progress(fmt.Sprintf(format, args...))
-	}
+// moved says that something moved, what is waited for next, and for how long at most.
+func (d *dialogue) moved(most time.Duration, format string, args ...any) {
+	d.progress(most)
+	d.wait.on(fmt.Sprintf(format, args...))
 }
 
 func (d *dialogue) run() (*session, error) {
@@ -136,7 +147,7 @@ func (d *dialogue) run() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.tell("starting on %s", show(d.Destination))
+	d.moved(arriving, "waiting until whydrop runs on %s", show(d.Destination))
 	return d.begin(there != "installed")
 }
 
@@ -166,7 +177,7 @@ func (d *dialogue) bring(zip bool) error {
 		return &Lasting{fmt.Errorf("the host answered %s instead of taking the program", show(line))}
 	}
 	for sent := 0; sent < len(data); {
-		d.tell("bringing whydrop to %s, %d of %d KiB", show(d.Destination), sent>>10, len(data)>>10)
+		d.moved(stalled, "bringing whydrop to %s, %d of %d KiB", show(d.Destination), sent>>10, len(data)>>10)
 		n, err := d.in.Write(data[sent:min(len(data), sent+64<<10)])
 		sent += n
 		if err != nil {

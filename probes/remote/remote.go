@@ -1,7 +1,7 @@
 // Package remote observes another machine over the system's ssh. The near side
 // starts ssh once and speaks with a shell there, then with whydrop itself: the one
 // installed there if it is the same version, else this program, which it brings
-// along and which is gone from the disk as soon as it runs.
+// along and which has no name on the disk there.
 //
 // # The conversation
 //
@@ -22,7 +22,7 @@
 //
 // What a login shell writes before is passed over. The far side ends when its
 // standard input does, or when it heard nothing for a minute. If the connection
-// broke, it waits without observing for a while, so that the next one finds the
+// broke, and not the near side alone, it waits without observing for a while, so that the next one finds the
 // program still there (as /proc/PID/exe) and need not bring it again.
 //
 // # Trust
@@ -45,8 +45,10 @@ const (
 	beatEvery = 5 * time.Second
 	silence   = time.Minute
 	// linger is for how long the far side waits for the next connection after one
-	// that broke.
-	linger = 3 * time.Minute
+	// that fell silent, and shortly after one that was closed: that the near side knows
+	// at once, if it is there.
+	linger  = 3 * time.Minute
+	shortly = 30 * time.Second
 	// leaving is how long the end of either side may take.
 	leaving = 2 * time.Second
 

@@ -41,18 +41,8 @@ func TestMain(m *testing.M) {
 func fakeSSH(args []string) {
 	appendLine(os.Getenv("FAKE_LOG"), strings.Join(args[:len(args)-1], " "))
 	how, command := os.Getenv("FAKE_SSH"), args[len(args)-1]
+	fakeRefusal(how)
 	switch how {
-	case "refused":
-		fmt.Fprintln(os.Stderr, "ssh: connect to host there port 22: Connection refused")
-		os.Exit(255)
-	case "denied":
-		fmt.Fprintln(os.Stderr, "me@there: Permission denied (publickey,password).")
-		os.Exit(255)
-	case "escapes":
-		fmt.Fprint(os.Stderr, "\x1b[2J\x1b]0;owned\x07kex_exchange failed\r\n")
-		os.Exit(255)
-	case "silent":
-		os.Exit(255)
 	case "noise":
 		fmt.Print("Welcome!\nwhydrop-remotely like\n\x1b[31mmotd without an end")
 	case "flood":
@@ -61,9 +51,6 @@ func fakeSSH(args []string) {
 				os.Exit(1)
 			}
 		}
-	case "restricted":
-		fmt.Println("This account is currently not available.")
-		os.Exit(1)
 	case "not a shell":
 		fmt.Println("whydrop-remote host are you")
 		_, _ = io.Copy(io.Discard, os.Stdin)
@@ -74,6 +61,8 @@ func fakeSSH(args []string) {
 	case "damaged":
 		fakeDamage(command)
 		return
+	case "killed":
+		fakeKilled(command)
 	}
 	c := exec.Command(envOr("FAKE_SHELL", "/bin/sh"), "-c", command)
 	if how == "noexec" {
@@ -86,6 +75,34 @@ func fakeSSH(args []string) {
 	if err := c.Run(); c.ProcessState.ExitCode() != 0 {
 		appendLine(os.Getenv("FAKE_LOG"), fmt.Sprint("ended: ", err))
 		os.Exit(max(1, c.ProcessState.ExitCode()))
+	}
+}
+
+// fakeRefusal ends ssh before a shell runs there.
+func fakeRefusal(how string) {
+	switch how {
+	case "refused":
+		fmt.Fprintln(os.Stderr, "ssh: connect to host there port 22: Connection refused")
+		os.Exit(255)
+	case "denied":
+		fmt.Fprintln(os.Stderr, "me@there: Permission denied (publickey,password).")
+		os.Exit(255)
+	case "escapes":
+		fmt.Fprint(os.Stderr, "\x1b[2J\x1b]0;owned\x07kex_exchange failed\r\n")
+		os.Exit(255)
+	case "silent":
+		os.Exit(255)
+	case "unresolved":
+		fmt.Fprintln(os.Stderr, "ssh: Could not resolve hostname there: Temporary failure in name resolution")
+		os.Exit(255)
+	case "restricted":
+		fmt.Println("This account is currently not available.")
+		os.Exit(1)
+	case "mute":
+		time.Sleep(time.Minute)
+	case "forced":
+		fmt.Println(" 12:00:00 up 3 days")
+		os.Exit(0)
 	}
 }
 
@@ -113,6 +130,22 @@ func fakeDamage(command string) {
 	os.Exit(1)
 }
 
+// fakeKilled kills the far shell, with no chance to clean up, while the program is
+// under way.
+func fakeKilled(command string) {
+	c := exec.Command("/bin/sh", "-c", command)
+	in, _ := c.StdinPipe()
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	if err := c.Start(); err != nil {
+		os.Exit(1)
+	}
+	_, _ = io.CopyN(in, os.Stdin, 1<<20)
+	_ = c.Process.Kill()
+	_ = c.Wait()
+	in.Close()
+	os.Exit(255)
+}
+
 func envOr(name, or string) string {
 	if v := os.Getenv(name); v != "" {
 		return v
@@ -133,7 +166,7 @@ func appendLine(path, line string) {
 func fakeWhydrop(brought bool) {
 	hello := Hello{Schema: record.Schema, Whydrop: os.Getenv("FAKE_VERSION"), Host: "there", Kernel: "6.1", Now: time.Now(), PID: os.Getpid()}
 	if brought {
-		hello.Sum, _ = Vanish()
+		hello.Sum, _ = Sum()
 		for i, word := range os.Args[:len(os.Args)-1] {
 			if word == "--instead" {
 				pid, _ := strconv.Atoi(os.Args[i+1])
@@ -144,6 +177,10 @@ func fakeWhydrop(brought bool) {
 	appendLine(os.Getenv("FAKE_LOG"), fmt.Sprintf("whydrop %v brought=%v", os.Args[0], brought))
 	breaks, _ := strconv.Atoi(os.Getenv("FAKE_BREAK"))
 	over, _ := strconv.Atoi(os.Getenv("FAKE_PID"))
+	every, err := time.ParseDuration(os.Getenv("FAKE_EVERY"))
+	if err != nil {
+		every = 20 * time.Millisecond
+	}
 	signal.Ignore(syscall.SIGPIPE)
 	far := Far{In: os.Stdin, Out: os.Stdout, Hello: hello, Linger: brought, linger: 5 * time.Second}
 	far.Run = func(ctx context.Context, r Request, each func(*fact.Facts)) error {
@@ -159,7 +196,7 @@ func fakeWhydrop(brought bool) {
 				time.Sleep(300 * time.Millisecond) // all arrive
 				_ = syscall.Kill(over, syscall.SIGKILL)
 			}
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(every)
 		}
 		return nil
 	}
@@ -299,7 +336,9 @@ func TestFailures(t *testing.T) {
 		"escapes":     "kex_exchange failed",
 		"silent":      "ssh ended with status 255 and without a word",
 		"flood":       "login shell writes without end",
-		"restricted":  "ssh ended with status 1",
+		"restricted":  "status 1 before it ran what it was told, and said: This account is currently not available.",
+		"forced":      "status 0 before it ran what it was told, and said: 12:00:00 up 3 days",
+		"killed":      "me@there: ssh",
 		"not a shell": "instead of telling what it is",
 		"damaged":     "did not arrive there as it was sent",
 		"garbage":     "not what a whydrop sends",
@@ -345,6 +384,21 @@ func TestHostileStream(t *testing.T) {
 	}
 }
 
+// A connection that broke is tried again as long as that can help.
+func TestTriesAgain(t *testing.T) {
+	for how, lasting := range map[string]string{"unresolved": "", "refused": "", "forced": "", "denied": "start again, or use a key"} {
+		o, _, _ := there(t, how)
+		_, err := o.opened(t)
+		var last *Lasting
+		switch {
+		case err == nil:
+			t.Errorf("%s: no error", how)
+		case errors.As(err, &last) != (lasting != "") || !strings.Contains(err.Error(), lasting):
+			t.Errorf("%s: %v", how, err)
+		}
+	}
+}
+
 // opened opens a session with a far side that claims to be installed.
 func (o Options) opened(t *testing.T) (*session, error) {
 	o.Version = "v1.0.0"
@@ -354,11 +408,44 @@ func (o Options) opened(t *testing.T) (*session, error) {
 func TestDestinations(t *testing.T) {
 	for destination, good := range map[string]bool{
 		"server": true, "me@server": true, "ssh://me@server:2222": true, "me@fe80::1%eth0": true,
-		"": false, "-oProxyCommand=id": false, "a b": false, "a\nb": false, "a\x1b[2J": false,
+		"": false, "-oProxyCommand=id": false, "me@-oProxyCommand=id": false, "me@[fe80::1%eth0]": true, "a b": false, "a\nb": false, "a\x1b[2J": false,
 	} {
 		if err := (&Options{Destination: destination}).Check(); (err == nil) != good {
 			t.Errorf("%q: %v", destination, err)
 		}
+	}
+}
+
+// An IPv6 address may stand in brackets, with a port or not.
+func TestBrackets(t *testing.T) {
+	for destination, want := range map[string][2]string{
+		"server": {"server", ""}, "server:22": {"server:22", ""}, "ssh://me@[::1]:22": {"ssh://me@[::1]:22", ""},
+		"[::1]": {"::1", ""}, "me@[fd00::2]": {"me@fd00::2", ""}, "me@[fe80::1%eth0]:2222": {"me@fe80::1%eth0", "2222"},
+		"[-oProxyCommand=id]": {"[-oProxyCommand=id]", ""}, "[::1]:x": {"[::1]:x", ""},
+	} {
+		if plain, port := bracketed(destination); plain != want[0] || port != want[1] {
+			t.Errorf("%q: %q and %q", destination, plain, port)
+		}
+	}
+}
+
+// Ctrl+C ends the connecting at once, in words that say so.
+func TestInterrupted(t *testing.T) {
+	o, _, _ := there(t, "mute")
+	var told []string
+	o.Progress = func(text string) { told = append(told, text) }
+	ctx, stop := context.WithCancel(t.Context())
+	time.AfterFunc(200*time.Millisecond, stop)
+	begin := time.Now()
+	_, err := Dial(ctx, o)
+	if err == nil || !strings.Contains(err.Error(), "me@there: interrupted while connecting to me@there") {
+		t.Errorf("error %v", err)
+	}
+	if d := time.Since(begin); d > 20*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	if len(told) == 0 || told[0] != "connecting to me@there by ssh" {
+		t.Errorf("told %q", told)
 	}
 }
 

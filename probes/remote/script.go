@@ -11,6 +11,11 @@ import (
 // single quote, exclamation mark or backslash, and each line ends with what a shell
 // takes before the next on the same line.
 //
+// The program has no name on the disk: it goes to a file that is removed before its
+// first byte comes, and is started as /proc/PID/fd/4 of the shell. So nothing of it
+// stays, however the session ends; where the wire is cut meanwhile, the shell gives up
+// after an hour.
+//
 // The words in capitals are put in: SUDO, VERSION, PID, SUM, BYTES, ROOM.
 const script = `
 say() { echo "whydrop-remote $*"; };
@@ -30,24 +35,23 @@ lingering) exec $sudo "$w" serve-facts --brought --instead PID;;
 send) ;;
 *) exit 0;;
 esac;
-umask 077; d=; full=;
+umask 077; d=; full=; p=/proc/$$/fd/4;
 for at in "${TMPDIR:-/tmp}" /var/tmp "$XDG_RUNTIME_DIR" "$HOME" /dev/shm; do
 [ -d "$at" ] && [ -w "$at" ] || continue;
 free=$(df -Pk "$at" 2>/dev/null | tail -n 1 | { read -r a b c free rest; echo "$free"; });
 if [ "$free" -lt ROOM ] 2>/dev/null; then full=full; continue; fi;
 d=$(mktemp -d "$at/.whydrop-XXXXXX" 2>/dev/null) || { d=; continue; };
-echo exit 7 >"$d/try"; chmod 700 "$d/try"; "$d/try" >/dev/null 2>&1; [ $? = 7 ] && break;
-rm -rf "$d"; d=;
+echo exit 7 >"$d/p" && chmod 700 "$d/p" && exec 4<"$d/p"; rm -rf "$d";
+"$p" >/dev/null 2>&1; [ $? = 7 ] && break;
+d=;
 done;
 [ -n "$d" ] || { say nowhere $full; exit 1; };
-gone() { rm -rf "$d"; };
-trap gone EXIT; trap "exit 1" HUP INT TERM PIPE;
+most="timeout 3600"; $most true 2>/dev/null || most=;
 say ready;
-if [ $zip = gzip ]; then head -c "$sent" | gzip -dc >"$d/whydrop"; else head -c "$sent" >"$d/whydrop"; fi;
-if sha256sum "$d/try" >/dev/null 2>&1; then have=$(sha256sum "$d/whydrop"); have=${have%% *}; else have=$(($(wc -c <"$d/whydrop"))); sum=BYTES; fi;
+if [ $zip = gzip ]; then $most head -c "$sent" | gzip -dc >"$p"; else $most head -c "$sent" >"$p"; fi;
+if have=$(sha256sum "$p" 2>/dev/null); then have=${have%% *}; else have=$(($(wc -c <"$p"))); sum=BYTES; fi;
 [ "$have" = "$sum" ] || { say differs; exit 1; };
-chmod 700 "$d/whydrop";
-$sudo "$d/whydrop" serve-facts --brought;
+$sudo "$p" serve-facts --brought;
 status=$?; say ended $status; exit $status`
 
 // plainVersion is a version that can stand in a command; development versions are

@@ -13,8 +13,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -36,15 +34,8 @@ type Far struct {
 	silence, linger time.Duration // of tests; 0 for the usual
 }
 
-// Vanish removes the program that runs from the disk, with its directory, if that
-// was made for it. It returns the SHA-256 of the program in hexadecimal digits.
-func Vanish() (sum string, err error) {
-	if path, err := os.Executable(); err == nil && strings.HasPrefix(filepath.Base(filepath.Dir(path)), ".whydrop-") {
-		dir := filepath.Dir(path)
-		for _, name := range []string{path, filepath.Join(dir, "try"), dir} {
-			_ = os.Remove(name) // the shell that started it tries, too
-		}
-	}
+// Sum returns the SHA-256 of the program that runs, in hexadecimal digits.
+func Sum() (string, error) {
 	f, err := os.Open("/proc/self/exe")
 	if err != nil {
 		return "", err
@@ -67,6 +58,9 @@ func Replace(pid int) {
 		_ = syscall.Kill(pid, syscall.SIGTERM) // it may have ended
 	}
 }
+
+// both is how long sshd may take to close both directions when a connection breaks.
+const both = 200 * time.Millisecond
 
 // Serve speaks with the near side until that ends, or is not heard any more. Where
 // writing stands still, what Run does may go on: the process is expected to end then.
@@ -91,8 +85,14 @@ func (f Far) Serve(whole context.Context) error {
 		go func() { ran <- f.Run(ctx, r, func(seen *fact.Facts) { out.take(seen, stop) }) }()
 	}
 	err := awaited(ctx, ran)
-	if errors.Is(context.Cause(ctx), errBroke) {
-		f.wait(whole)
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errEnded) && !out.held():
+		f.wait(whole, min(shortly, cmp.Or(f.linger, linger)))
+		return nil
+	case errors.Is(cause, errBroke):
+		f.wait(whole, cmp.Or(f.linger, linger))
+		return nil
+	case errors.Is(cause, errEnded):
 		return nil
 	}
 	if ctx.Err() == nil && err != nil {
@@ -118,7 +118,8 @@ func awaited(ctx context.Context, ran <-chan error) error {
 
 // What ends a session on the far side.
 var (
-	errBroke = errors.New("the connection broke")
+	errBroke = errors.New("the connection fell silent")
+	errEnded = errors.New("the connection was closed")
 	errOver  = errors.New("the near side is done")
 )
 
@@ -146,17 +147,17 @@ func (f Far) listen(ctx context.Context, stop func(error), requests chan<- Reque
 			}
 		}
 	}
-	return errBroke
+	return errEnded
 }
 
 // wait keeps the process there for the next connection, which runs the program anew.
-func (f Far) wait(ctx context.Context) {
+func (f Far) wait(ctx context.Context, d time.Duration) {
 	if !f.Linger {
 		return
 	}
 	select {
 	case <-ctx.Done():
-	case <-time.After(cmp.Or(f.linger, linger)):
+	case <-time.After(d):
 	}
 }
 
@@ -187,7 +188,7 @@ func (w *farWriter) hello(h Hello) error {
 // take sends an observation, and ends the session where that is not possible.
 func (w *farWriter) take(f *fact.Facts, stop func(error)) {
 	if w.add(f) != nil {
-		stop(errBroke)
+		stop(errEnded)
 	}
 }
 
@@ -212,6 +213,25 @@ func (w *farWriter) add(f *fact.Facts) error {
 	w.n++
 	w.size += len(line)
 	return w.send(line)
+}
+
+// held says, after nothing more came in, whether what goes out still does. If so the
+// near side was killed and its ssh is left: nobody will connect again. When the
+// connection breaks, sshd closes both.
+func (w *farWriter) held() bool {
+	wrote := make(chan error, 1)
+	go func() {
+		time.Sleep(both)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		wrote <- w.zip.Flush() // some bytes without a meaning
+	}()
+	select {
+	case err := <-wrote:
+		return err == nil
+	case <-time.After(leaving):
+		return false // it stands still
+	}
 }
 
 func (w *farWriter) fail(err error) {

@@ -12,9 +12,19 @@ import (
 	cryptossh "golang.org/x/crypto/ssh"
 )
 
-// server is an SSH server on loopback that runs each command in a shell. drop lets all
-// its connections break.
-func server(t *testing.T, dir string) (addr string, drop func()) {
+// loopback listens there.
+func loopback(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// server is an SSH server that runs each command in a shell. drop lets all its
+// connections break.
+func server(t *testing.T, dir string, l net.Listener) (addr string, drop func()) {
 	t.Helper()
 	pem, err := os.ReadFile(filepath.Join(dir, "host"))
 	if err != nil {
@@ -26,10 +36,6 @@ func server(t *testing.T, dir string) (addr string, drop func()) {
 	}
 	config := &cryptossh.ServerConfig{PublicKeyCallback: func(cryptossh.ConnMetadata, cryptossh.PublicKey) (*cryptossh.Permissions, error) { return nil, nil }}
 	config.AddHostKey(key)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() { l.Close() })
 	var mu sync.Mutex
 	var all []net.Conn
@@ -107,7 +113,7 @@ func runSSH(channel cryptossh.Channel, command string) {
 func TestServer(t *testing.T) {
 	dir := keys(t)
 	for _, wire := range []string{"", "bad"} {
-		addr, _ := server(t, dir)
+		addr, _ := server(t, dir, loopback(t))
 		follows(t, reached(t, dir, addr, wire), 5)
 	}
 }

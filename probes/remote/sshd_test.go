@@ -30,7 +30,7 @@ func keys(t *testing.T) string {
 	return dir
 }
 
-// reached is how the system's ssh gets to a server on loopback, through a wire that
+// reached is how the system's ssh gets to a server, through a wire that
 // behaves as wire says; "" for a good one.
 func reached(t *testing.T, dir, addr, wire string) Options {
 	t.Helper()
@@ -38,7 +38,7 @@ func reached(t *testing.T, dir, addr, wire string) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,10 +47,10 @@ func reached(t *testing.T, dir, addr, wire string) Options {
 		t.Fatal(err)
 	}
 	known := filepath.Join(dir, "known")
-	if err := os.WriteFile(known, fmt.Appendf(nil, "[127.0.0.1]:%s %s", port, key), 0o600); err != nil {
+	if err := os.WriteFile(known, fmt.Appendf(nil, "[%s]:%s %s", host, port, key), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Destination: "127.0.0.1", Version: "(devel)", SSHOptions: []string{
+	o := Options{Destination: host, Version: "(devel)", SSHOptions: []string{
 		"Port=" + port, "IdentityFile=" + filepath.Join(dir, "client"), "IdentitiesOnly=yes", "UserKnownHostsFile=" + known, "StrictHostKeyChecking=yes",
 	}}
 	if wire != "" {

@@ -1,16 +1,24 @@
 package remote
 
 import (
+	"bufio"
+	"bytes"
 	"compress/flate"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 
 	"whydrop/probes/fact"
 	"whydrop/probes/record"
@@ -167,6 +175,107 @@ func TestFarEnds(t *testing.T) {
 	}
 }
 
+// Where only the near side's ssh is left, nobody will connect again: the far side ends.
+// Where sshd closes both directions, it waits for a while.
+func TestFarLingers(t *testing.T) {
+	for name, broken := range map[string]bool{"near side killed": false, "connection broke": true} {
+		t.Run(name, func(t *testing.T) {
+			in, near, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer in.Close()
+			heard, out, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer heard.Close()
+			defer out.Close()
+			running := make(chan struct{})
+			far := Far{In: in, Out: out, Linger: true, linger: 5 * time.Second}
+			far.Run = func(ctx context.Context, _ Request, _ func(*fact.Facts)) error {
+				close(running)
+				<-ctx.Done()
+				return nil
+			}
+			done := make(chan error, 1)
+			go func() { done <- far.Serve(t.Context()) }()
+			fmt.Fprintln(near, `{"window":1000000000}`)
+			<-running
+			near.Close()
+			if broken {
+				heard.Close()
+			}
+			select {
+			case <-done:
+				if broken {
+					t.Error("it did not wait for the next connection")
+				}
+			case <-time.After(3 * time.Second):
+				if !broken {
+					t.Error("it waits for one that was killed")
+				}
+			}
+		})
+	}
+}
+
+// An answer that does not come is told with its age, and the terminal is left alone
+// while ssh asks there.
+func TestWaitingTells(t *testing.T) {
+	var told []string
+	asking := false
+	w := &waiting{tell: func(text string) { told = append(told, text) }, asks: func() bool { return asking }}
+	w.on("connecting to there by ssh")
+	begin := w.since
+	w.look(begin.Add(time.Second))
+	w.look(begin.Add(4500 * time.Millisecond))
+	asking = true
+	w.look(begin.Add(60 * time.Second))
+	asking = false
+	w.look(begin.Add(61 * time.Second)) // the answer is one second old
+	want := []string{"connecting to there by ssh", "connecting to there by ssh, 4s without an answer (Ctrl+C ends it)", ""}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %q, expected %q", told, want)
+	}
+}
+
+// A process asks while it has the terminal open by its name, also one that it started.
+func TestAsks(t *testing.T) {
+	for name, tt := range map[string]struct {
+		script string
+		want   bool
+	}{
+		"asks":        {"exec 3<>/dev/tty; echo; read x <&3", true},
+		"a child":     {"(exec 3<>/dev/tty; echo; read x <&3); :", true},
+		"asks no one": {"echo; read x; :", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			main, side, err := pty.Open()
+			if err != nil {
+				t.Skipf("no terminal can be made here: %v", err)
+			}
+			defer main.Close()
+			defer side.Close()
+			c := exec.Command("/bin/sh", "-c", tt.script)
+			c.Stdin = side
+			c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+			out, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = c.Process.Kill(); _ = c.Wait() }()
+			_, _ = out.Read(make([]byte, 1))
+			if got := asks(c.Process.Pid, 3); got != tt.want {
+				t.Errorf("it asks: %v", got)
+			}
+		})
+	}
+}
+
 func TestFits(t *testing.T) {
 	p := &program{arch: "amd64"}
 	for machine, want := range map[string]string{
@@ -230,6 +339,47 @@ func FuzzStream(f *testing.F) {
 					}
 				}
 			}
+		}
+	})
+}
+
+// nowhere takes what the near side says.
+type nowhere struct{ io.Writer }
+
+func (nowhere) Close() error { return nil }
+
+// Whatever the far side answers before the stream, it ends in a session or in words that
+// do not steer the terminal.
+func FuzzDialogue(f *testing.F) {
+	var zipped bytes.Buffer
+	zip, _ := flate.NewWriter(&zipped, flate.DefaultCompression)
+	hello, _ := json.Marshal(Hello{Schema: record.Schema, Whydrop: "v1.0.0", Host: "there", Now: time.Now()})
+	fmt.Fprintf(zip, "h%s\n", hello)
+	_ = zip.Close()
+	for _, start := range []string{
+		"installed gzip -\n" + begun + "\n" + zipped.String(),
+		"absent gzip -\nwhydrop-remote ready\n" + begun + "\n" + zipped.String(),
+		"absent plain no\n", "absent plain -\nwhydrop-remote nowhere full\n", "lingering gzip yes\nwhydrop-remote ended 126\n",
+	} {
+		f.Add([]byte("motd\x1b[2J\nwhydrop-remote host Linux x86_64 " + start))
+	}
+	f.Fuzz(func(t *testing.T, said []byte) {
+		d := dialogue{
+			Options:  &Options{Destination: "there", Version: "v1.0.0"},
+			ssh:      &ssh{in: nowhere{io.Discard}, out: bufio.NewReader(bytes.NewReader(said))},
+			program:  &program{arch: "amd64", sum: strings.Repeat("a", 64)},
+			progress: func(time.Duration) {},
+			wait:     &waiting{},
+		}
+		s, err := d.run()
+		switch {
+		case err == nil:
+			s.quiet()
+			if strings.ContainsFunc(s.hello.Host+s.hello.Kernel+s.hello.Machine, unfit) {
+				t.Errorf("it says of itself %q and %q", s.hello.Host, s.hello.Kernel)
+			}
+		case strings.ContainsFunc(err.Error(), unfit) || len(err.Error()) > 2000:
+			t.Errorf("error %q", err)
 		}
 	})
 }

@@ -37,6 +37,8 @@ const (
 	keepIt    verb = "keep"
 	undo      verb = "undo"
 	pause     verb = "pause"
+	moment    verb = "at"
+	speed     verb = "speed"
 	suggested verb = "s"
 	goTo      verb = "g"
 	help      verb = "?"
@@ -74,6 +76,8 @@ var usages = []usage{
 	{report, []string{"report", "write"}, "show", true, "write the incident report to a file; r show reads it out"},
 	{mark, []string{"mark"}, "TEXT", true, "mark this moment, for the report: m the load test begins"},
 	{pause, []string{"hold"}, "", false, "hold the measurements as they are; again goes on"},
+	{moment, nil, "TIME", true, "in a recording, go to that moment and hold it: at 14:03:05; at +1m and -30s count from here, at + and at - are one observation, and +1m alone will do; at says where you are"},
+	{speed, nil, "N", true, "how fast a recording goes on, speed 10 is ten times; pause holds it and lets it go on"},
 	{try, nil, "HOST:PORT", false, "try a destination: the only command that sends packets"},
 	{apply, nil, "N", false, "apply step N of the plan: shows the change and asks first"},
 	{keepIt, nil, "reboot", true, "keep what was applied; keep reboot keeps it over a reboot too"},
@@ -88,6 +92,9 @@ type command struct {
 	options []string // of an answer: ids, each once
 	text    string   // what stood behind the verb
 }
+
+// timeSpan is how far to go in a recording: +1m, -30s, + alone.
+var timeSpan = regexp.MustCompile(`^[+-]([0-9.]+(ms|s|m|h))*$`)
 
 var questionID = regexp.MustCompile(`^[Qq][0-9]+[a-zA-Z]?$`)
 
@@ -109,6 +116,9 @@ func parse(text string, options []string) (c command, wrong string) {
 	}
 	if u := usageOf(text); u != nil {
 		return command{verb: u.verb}, ""
+	}
+	if timeSpan.MatchString(text) {
+		return command{verb: moment, text: text}, ""
 	}
 	if u := usageOf(first); u != nil {
 		return command{}, fmt.Sprintf("%q stands alone, without %q. Text for the report goes behind n.", first, brief(rest))

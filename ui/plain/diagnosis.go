@@ -98,7 +98,7 @@ func (s *session) tellLost() {
 	var lines []string
 	for _, e := range s.diagnosis.Ledger {
 		if e.Loss {
-			lines = append(lines, fmt.Sprintf("%s, %s: %s %s (%s)", s.place(e.Hop), way(e.Direction), content.Show(e.Drops), e.Unit, e.Counter))
+			lines = append(lines, fmt.Sprintf("%s, %s: %s (%s)", s.place(e.Hop), way(e.Direction), checklist.Counted(e.Drops, e.Unit), e.Counter))
 		}
 	}
 	balance := s.diagnosis.Balance

@@ -140,7 +140,7 @@ func (s *session) tellFact(e entry) {
 
 // history tells how a number moved in the whole session.
 func (s *session) history(d *content.FactDef) string {
-	whole := s.kase.Track.Whole(d.Name)
+	whole := s.track().Whole(d.Name)
 	if len(whole) < 2 {
 		return ""
 	}

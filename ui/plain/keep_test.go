@@ -14,7 +14,7 @@ func TestWhatIsSaidIsKept(t *testing.T) {
 	var answered []int
 	said, _, err := talk(t, quietHost, strings.NewReader("1\nn since noon\nq\n"), func(o *Options) {
 		o.Keep = func(s casefile.Snapshot) error {
-			answered = append(answered, s.Case.Answered())
+			answered = append(answered, len(s.Case.Answers))
 			if len(answered) == 1 {
 				return errors.New("the answers are NOT kept: the disk is full")
 			}
@@ -22,7 +22,7 @@ func TestWhatIsSaidIsKept(t *testing.T) {
 		}
 	})
 	if err != nil || len(answered) < 2 || answered[0] != 1 || answered[1] != 2 {
-		t.Errorf("kept after each line: %v answers, %v", answered, err)
+		t.Errorf("kept after each line: %v said, %v", answered, err)
 	}
 	if strings.Count(said, "the answers are NOT kept: the disk is full.\n") != 1 {
 		t.Errorf("said %s", said)

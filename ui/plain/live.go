@@ -7,7 +7,6 @@ import (
 
 	"whydrop/checklist"
 	"whydrop/probes/fact"
-	"whydrop/probes/record"
 )
 
 // news is what changed since the operator was last told. Nothing of it is told
@@ -59,18 +58,7 @@ func (s *session) judge(f *fact.Facts) {
 	if f == nil {
 		return
 	}
-	at := s.now()
-	if s.Player != nil {
-		if at = record.EndOf(f); !at.After(s.furthest) {
-			return // it was shown before
-		}
-		s.furthest = at
-	}
-	before := len(s.kase.Track.Events())
-	s.kase.Track.Add(at, f, s.diagnosis)
-	for _, e := range s.kase.Track.Events()[before:] {
-		s.news.note(e)
-	}
+	s.remember(f)
 }
 
 // ring rings the terminal's bell, once for a prompt, when a cause is named that

@@ -66,6 +66,8 @@ var shows = map[verb]func(s *session, text string){
 	keepIt:   (*session).keepChange,
 	undo:     func(s *session, _ string) { s.undoChange() },
 	pause:    func(s *session, _ string) { s.pause() },
+	moment:   (*session).goToMoment,
+	speed:    (*session).setSpeed,
 	help:     func(s *session, _ string) { s.tellHelp() },
 	quit:     func(s *session, _ string) { s.quit() },
 }
@@ -130,6 +132,7 @@ func (s *session) writeReport() {
 		s.pen.say("The report could not be written: " + sentence(err.Error()))
 		return
 	}
+	s.kase.Track.Export(s.now(), s.Redact != nil)
 	s.pen.say("Report written to:")
 	s.pen.whole(path)
 }

@@ -90,6 +90,7 @@ type session struct {
 	newest   *fact.Facts // also while paused
 	paused   bool
 	furthest time.Time // the end of what a recording has shown
+	past     checklist.Past
 	tried    checklist.Tried
 	last     *casefile.Tried // the destination that was tried last
 	change   change

@@ -71,8 +71,11 @@ func (s *session) tellQuestion() {
 func (s *session) tellHost() {
 	q := s.question()
 	s.tellEvidence(q)
-	if a := s.kase.Answers[q.ID]; a.Given() {
+	switch a := s.kase.Answers[q.ID]; {
+	case a.Given():
 		s.pen.say("Answered so far: " + sentence(said(q, a)))
+	case a.Said():
+		s.pen.say("Open so far. " + sentence(said(q, a)))
 	}
 }
 
@@ -169,9 +172,11 @@ func said(q *content.Question, a checklist.Answer) string {
 func (s *session) tellAnswers() {
 	var open []string
 	for _, q := range s.kase.Book.Questions() {
-		if a := s.kase.Answers[q.ID]; a.Given() {
+		a := s.kase.Answers[q.ID]
+		if a.Said() {
 			s.pen.item(q.ID+": ", sentence(said(q, a)))
-		} else {
+		}
+		if !a.Given() {
 			open = append(open, q.ID)
 		}
 	}
@@ -207,15 +212,17 @@ func (s *session) answer(a checklist.Answer) bool {
 		return false
 	}
 	a.At = s.now()
+	before := s.earlier()
 	if err := s.kase.Answer(q.ID, a); err != nil {
 		s.pen.say(sentence(err.Error()))
 		return false
 	}
 	s.concluded = false
 	s.judge(nil)
-	if a.Given() {
+	if a.Said() {
 		s.pen.say(q.ID + ": " + sentence(said(q, a)))
-	} else {
+	}
+	if !a.Given() && (before.Given() || !a.Said()) {
 		s.pen.say(q.ID + " is open.")
 	}
 	return true

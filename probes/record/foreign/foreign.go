@@ -138,9 +138,6 @@ func (e *evidence) recording() (*record.Recording, error) {
 	return record.Of(h, append(notes, e.notes...), all...), nil
 }
 
-// unnamed is what a host is called whose name nothing tells.
-const unnamed = "a host without a name"
-
 // host is the name of the host: as it tells it itself, or as prompts show it.
 func (e *evidence) host() string {
 	if name := e.known(func(o *origin) string { return o.host }); name != "" {
@@ -151,7 +148,7 @@ func (e *evidence) host() string {
 			return printable(name, 80)
 		}
 	}
-	return unnamed
+	return fact.Nameless
 }
 
 // known is what the newest source knows that knows it at all.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"whydrop/probes/fact"
 )
 
 // Samples of hosts that nobody names are not compared if what they show cannot be of
@@ -83,7 +85,7 @@ func TestUnnamedHosts(t *testing.T) {
 func TestHostName(t *testing.T) {
 	const sample = "TcpInSegs 1 0.0\n"
 	for text, want := range map[string]string{
-		"$ nstat -az\n":                                                         unnamed,
+		"$ nstat -az\n":                                                         fact.Nameless,
 		"[root@web1 ~]# nstat -az\n":                                            "web1",
 		"root@web1:/var/log# nstat -az\n":                                       "web1",
 		"ubuntu@ip-10-0-0-5:~$ sudo nstat -az\n":                                "ip-10-0-0-5",
