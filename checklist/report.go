@@ -166,7 +166,7 @@ func (c *Case) Report(d *Diagnosis, written time.Time) *Report {
 		Symptoms: orEmpty(d.Symptoms), Notes: orEmpty(d.Notes), Probes: orEmpty(f.Probes),
 		Unanswered: []string{}, Answers: []ReportReply{},
 	}
-	r.History = historyOnly(f)
+	r.History = f.HistoryOnly()
 	r.Session = c.session()
 	r.Raised, r.Changes = raised(f), changed(f)
 	c.replies(d, r)
@@ -230,18 +230,6 @@ func (r *Report) outcome() string {
 		return "nothing that loses packets was found"
 	}
 	return "the cause is not found yet"
-}
-
-// historyOnly says whether facts have totals of counters, and of none how it grew.
-func historyOnly(f *fact.Facts) bool {
-	totals := false
-	for _, v := range f.Values {
-		if v.Total != nil && v.Now != nil {
-			return false
-		}
-		totals = totals || v.Total != nil
-	}
-	return totals
 }
 
 // From notes what the report was made from, and what is damaged or missing there.

@@ -198,19 +198,6 @@ func write(out io.Writer, c *checklist.Case, d *checklist.Diagnosis, o diagnoseO
 	}
 }
 
-// onlyHistory says whether facts hold totals of counters and of none how it grew: those
-// of one sample.
-func onlyHistory(f *fact.Facts) bool {
-	totals := false
-	for _, v := range f.Values {
-		if v.Total != nil && v.Now != nil {
-			return false
-		}
-		totals = totals || v.Total != nil
-	}
-	return totals
-}
-
 const (
 	mostHistory  = 20 // places that are listed of one sample
 	historyWidth = 78 // of their lines
@@ -218,7 +205,7 @@ const (
 
 // writeHistory lists what one sample tells of losses: the totals, most first.
 func writeHistory(out io.Writer, c *checklist.Case, d *checklist.Diagnosis) error {
-	if c.Facts == nil || !onlyHistory(c.Facts) {
+	if c.Facts == nil || !c.Facts.HistoryOnly() {
 		return nil
 	}
 	places := slices.DeleteFunc(c.Places(d), func(e checklist.LedgerEntry) bool { return e.Total == nil || *e.Total <= 0 })

@@ -147,7 +147,7 @@ func (h *host) now(c *checklist.Case) time.Time {
 func (h *host) about(f *fact.Facts) string {
 	r := h.recording
 	switch {
-	case onlyHistory(f):
+	case f.HistoryOnly():
 		return recorded(r) + "; judged: one sample, which is history"
 	case f.Seconds <= 0:
 		return recorded(r) + "; judged: what it shows, over a time that it does not tell"

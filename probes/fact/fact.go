@@ -136,6 +136,19 @@ func (f *Facts) Num(name string) (float64, bool) {
 	return n, ok
 }
 
+// HistoryOnly says whether the facts hold totals of counters and of none how it grew:
+// those of one sample.
+func (f *Facts) HistoryOnly() bool {
+	totals := false
+	for _, v := range f.Values {
+		if v.Total != nil && v.Now != nil {
+			return false
+		}
+		totals = totals || v.Total != nil
+	}
+	return totals
+}
+
 // Names returns the names of all scalar facts, sorted.
 func (f *Facts) Names() []string {
 	names := make([]string, 0, len(f.Values))
