@@ -33,6 +33,8 @@ func (a Answer) Said() bool { return a.Given() || a.Note != "" }
 type Case struct {
 	Book    *content.Book
 	Started time.Time
+	// Host and Kernel are of what host a case is of which no observation was kept.
+	Host, Kernel string
 	// Answers by question id, also those that are but a note.
 	Answers map[string]Answer
 	// Facts is the newest observation, nil before the first.
@@ -48,7 +50,7 @@ type Case struct {
 // NewCase opens a case.
 func NewCase(book *content.Book, started time.Time) *Case {
 	c := &Case{Book: book, Started: started, Answers: map[string]Answer{}, Track: NewTrack(), expectations: map[*content.Question]*expectation{}}
-	c.Track.places = placeCounters(book)
+	c.Track.places, c.Track.probes = placeCounters(book), probesOf(book)
 	for _, q := range book.Questions() {
 		c.expectations[q] = expect(q)
 	}
@@ -77,12 +79,12 @@ func (c *Case) Answer(question string, a Answer) error {
 }
 
 // Copy returns the case as it stands, for one who works on it while answers and
-// measurements go on. Of its Track only the events are there.
+// measurements go on. Of its Track only the events are there, and when causes were at their strongest.
 func (c *Case) Copy() *Case {
 	k := *c
 	k.Track = &Track{events: c.Track.Events()}
 	if c.Track != nil {
-		k.Track.first, k.Track.last, k.Track.gaps = c.Track.first, c.Track.last, c.Track.gaps
+		k.Track.first, k.Track.last, k.Track.gaps, k.Track.spells = c.Track.first, c.Track.last, c.Track.gaps, c.Track.copySpells()
 	}
 	k.Answers, k.Applied = maps.Clone(c.Answers), slices.Clone(c.Applied)
 	return &k

@@ -25,9 +25,11 @@ var ReportFormats = []string{"markdown", "html", "json"}
 // ReportSchema; times are UTC. It is the same for the same case, diagnosis and moment
 // of writing.
 type Report struct {
-	Schema  string    `json:"schema"`
-	Whydrop string    `json:"whydrop,omitempty"` // the version that wrote it
-	Written time.Time `json:"written"`
+	Schema  string `json:"schema"`
+	Whydrop string `json:"whydrop,omitempty"` // the version that wrote it
+	// AsOf is up to when it tells: the end of the case or recording, or when this host was
+	// watched. When it was written it does not say, so that the same one is the same.
+	AsOf time.Time `json:"as_of"`
 	// Source is what the report was made from, where that is not the host itself: a
 	// recording, a case that was kept.
 	Source string `json:"source,omitempty"`
@@ -41,6 +43,9 @@ type Report struct {
 	// History says that there is one sample alone: totals, which do not tell what
 	// happens now. Then nothing is known to be well.
 	History bool `json:"history"`
+	// Unmeasured says that there is no observation at all: what was said is told, and no
+	// cause is guessed from it.
+	Unmeasured bool `json:"unmeasured"`
 	// Symptoms and Notes are sentences: signs that something was wrong, and what is
 	// worth knowing beside the verdict.
 	Symptoms []string       `json:"symptoms"`
@@ -56,7 +61,10 @@ type Report struct {
 	Way         ReportWay     `json:"way"`
 	Causes      []ReportCause `json:"causes"` // named, the most probable first
 	Gone        []ReportSpell `json:"gone"`   // named during the session, and no longer at its end
-	Suspects    []ReportCause `json:"suspects"`
+	// Moments are the observations in which the causes that are gone were at their
+	// strongest, the oldest first.
+	Moments  []ReportMoment `json:"moments"`
+	Suspects []ReportCause  `json:"suspects"`
 	// RuledOut are causes that something speaks against, NotJudged those of which
 	// too little is known; nothing speaks for them.
 	RuledOut     ReportTable  `json:"ruled_out"`
@@ -146,33 +154,37 @@ type ReportFurther struct {
 
 // Bounds of a report: beyond them what is left out is counted.
 const (
-	mostRows   = 40 // of a table
-	mostEvents = 80
-	mostOpen   = 12 // of a list
+	mostRows = 40 // of a table
+	mostOpen = 12 // of a list
 )
 
 // Report makes the incident report of the case and its diagnosis, as written at a
 // moment.
 func (c *Case) Report(d *Diagnosis, written time.Time) *Report {
-	if c.Facts == nil {
+	unmeasured := c.Facts == nil
+	if unmeasured {
 		k := *c
 		k.Facts = fact.New(c.Started, 0)
+		k.Facts.Host, k.Facts.Kernel = c.Host, c.Kernel
 		c = &k
 	}
 	f, places := c.Facts, c.Places(d)
 	r := &Report{
-		Schema: ReportSchema, Written: written.UTC(), Verdict: d.Verdict, Headline: c.Headline(d),
+		Schema: ReportSchema, AsOf: written.UTC(), Verdict: d.Verdict, Headline: c.Headline(d),
 		Observed: jsonObserved{f.Host, f.Kernel, f.Start.UTC(), round(f.Seconds, 3)},
 		Symptoms: orEmpty(d.Symptoms), Notes: orEmpty(d.Notes), Probes: orEmpty(f.Probes),
 		Unanswered: []string{}, Answers: []ReportReply{},
 	}
-	r.History = f.HistoryOnly()
+	if r.History, r.Unmeasured = f.HistoryOnly(), unmeasured; unmeasured {
+		r.Headline = "INCONCLUSIVE: nothing was measured"
+	}
 	r.Session = c.session()
 	r.Raised, r.Changes = raised(f), changed(f)
 	c.replies(d, r)
 	r.Environment = c.environment()
 	r.Ledger = ledgerTables(c, places, d)
 	c.causes(d, r)
+	r.Moments = c.moments(r, written)
 	r.Title = r.title()
 	r.Timeline = c.timeline(r)
 	r.Way = c.way(d, places)
@@ -193,6 +205,9 @@ func (c *Case) Report(d *Diagnosis, written time.Time) *Report {
 // are.
 func (r *Report) Watched() string {
 	o := r.Observed
+	if r.Unmeasured {
+		return "nothing was measured, or nothing of it was kept"
+	}
 	if o.Seconds == 0 {
 		return "a sample or more, of " + stamp(o.Start) + "; how far apart is not known"
 	}
@@ -209,7 +224,7 @@ func (r *Report) Watched() string {
 // title says of which host the report is, and what was found.
 func (r *Report) title() string {
 	kind := "Incident report"
-	if len(r.Causes)+len(r.Gone) == 0 && (r.History || r.Verdict == Healthy) {
+	if len(r.Causes)+len(r.Gone) == 0 && (r.History || r.Unmeasured || r.Verdict == Healthy) {
 		kind = "Report"
 	}
 	return kind + " for " + r.host() + ": " + r.outcome()
@@ -218,6 +233,8 @@ func (r *Report) title() string {
 // outcome is what was found, in a few words.
 func (r *Report) outcome() string {
 	switch n := len(r.Causes); {
+	case r.Unmeasured:
+		return "nothing was measured"
 	case n == 1:
 		return r.Causes[0].Title
 	case n > 1:

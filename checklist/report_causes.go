@@ -79,6 +79,11 @@ func reportReasons(reasons []Reason) []ReportReason {
 // causes fills in the causes: named, gone, considered, and ruled out.
 func (c *Case) causes(d *Diagnosis, r *Report) {
 	r.Causes, r.Suspects, r.Gone = []ReportCause{}, []ReportCause{}, c.gone(d)
+	if r.Unmeasured {
+		r.Gone = []ReportSpell{} // whether they are gone nobody saw
+		r.RuledOut, r.NotJudged = c.notNamed(d, nil)
+		return
+	}
 	fill := c.filler(d)
 	for _, f := range d.Named() {
 		x := reportCause(c, f)
@@ -184,6 +189,11 @@ func (c *Case) verification(r *Report) []string {
 	if len(r.Causes) > 0 {
 		add("Under the same load as now, whydrop diagnose --duration 60s no longer names: " + r.Causes[0].Title + ".")
 	}
+	for _, gone := range r.Gone {
+		if len(r.Causes) == 0 {
+			add("Under the same load as then, whydrop diagnose --duration 60s does not name it either: " + gone.Title + ".")
+		}
+	}
 	return checks
 }
 
@@ -247,6 +257,11 @@ func (r *Report) followUps() []string {
 			todo = append(todo, "Send the text of step "+fmt.Sprint(s.Number)+" to whoever can act on it: "+s.Title)
 		default:
 			todo = append(todo, fmt.Sprintf("Decide on step %d: %s", s.Number, s.Title))
+		}
+	}
+	for _, gone := range r.Gone {
+		if !slices.ContainsFunc(r.Applied, func(a ReportDone) bool { return a.Cause == gone.ID }) {
+			todo = append(todo, "Find out what ended it, for nothing was applied here against it: "+gone.Title)
 		}
 	}
 	if i := slices.IndexFunc(r.Open.Unseen, func(s string) bool { return strings.Contains(s, ": needs ") }); i >= 0 {

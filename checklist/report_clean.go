@@ -11,9 +11,7 @@ import (
 // control character from outside reaches a terminal or a page. Lists are copied
 // first, for some are the case's own. The drawings are made of such texts already.
 func (r *Report) clean() {
-	way := r.Way
 	clean(reflect.ValueOf(r).Elem())
-	r.Way.Mermaid, r.Way.Text = way.Mermaid, way.Text
 }
 
 func clean(v reflect.Value) {
@@ -24,8 +22,11 @@ func clean(v reflect.Value) {
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			return
 		}
+		drawings := v.Type() == reflect.TypeFor[ReportWay]()
 		for i := range v.NumField() {
-			clean(v.Field(i))
+			if !drawings || v.Field(i).Kind() != reflect.String {
+				clean(v.Field(i))
+			}
 		}
 	case reflect.Slice:
 		if v.IsNil() {

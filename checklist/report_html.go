@@ -204,7 +204,7 @@ func (a timeAxis) x(t time.Time) float64 {
 // plotMarks are what somebody marked or did, numbered as they are told below.
 func plotMarks(t ReportTimeline, x func(time.Time) float64) []plotMark {
 	var marks []plotMark
-	for _, e := range t.Events {
+	for _, e := range t.Brief() {
 		if !e.Kind.done() {
 			continue
 		}

@@ -196,12 +196,27 @@ var markdownSpecial = strings.NewReplacer(
 	"<", "&lt;", "&", "&amp;", " & ", " & ", "|", `\|`, "#", `\#`, "~", `\~`,
 )
 
-// markdown escapes text so that it is shown as it is, on one line.
+// markdown escapes text so that it is shown as it is, on one line. What would notify
+// somebody on GitHub or GitLab, @team, is set as code: they look for it in the page,
+// where an escaped sign is one as well, but not in code.
 func markdown(s string) string {
 	s = markdownSpecial.Replace(content.Show(strings.Join(strings.Fields(s), " ")))
 	runes := []rune(s)
 	var b strings.Builder
+	code := 0 // up to where
 	for i, r := range runes {
+		if i < code {
+			b.WriteRune(r)
+			if i == code-1 {
+				b.WriteByte('`')
+			}
+			continue
+		}
+		if code = i + mention(runes[i:]); code > i && (i == 0 || !nameRune(runes[i-1])) {
+			b.WriteString("`@")
+			continue
+		}
+		code = 0
 		if r == '_' && !(i > 0 && wordRune(runes[i-1]) && i+1 < len(runes) && wordRune(runes[i+1])) {
 			b.WriteByte('\\')
 		}
@@ -211,6 +226,28 @@ func markdown(s string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// mention is how long a mention of somebody at the beginning of a text is, 0 if there is
+// none.
+func mention(s []rune) int {
+	if len(s) < 2 || s[0] != '@' || !nameRune(s[1]) {
+		return 0
+	}
+	n := 1
+	for n < len(s) && (nameRune(s[n]) || strings.ContainsRune("@/.-_", s[n])) {
+		n++
+	}
+	for strings.ContainsRune("@/.-_", s[n-1]) {
+		n--
+	}
+	return n
+}
+
+// nameRune says whether a sign may stand in the name of an account; behind one an @
+// mentions nobody.
+func nameRune(r rune) bool {
+	return r < unicode.MaxASCII && wordRune(r)
 }
 
 // wordRune says whether an underscore beside it is inside a word, where it

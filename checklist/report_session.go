@@ -10,8 +10,8 @@ import (
 	"whydrop/probes/fact"
 )
 
-// ReportTimeline is what happened during the session, the oldest first. Left is
-// the number of events that are left out: causes that rose and fell again and again.
+// ReportTimeline is what happened during the session, the oldest first: all of it. Left
+// is how many of the events a page leaves out, see Brief.
 type ReportTimeline struct {
 	Events []ReportEvent `json:"events"`
 	Left   int           `json:"left"`
@@ -30,7 +30,15 @@ type ReportSpell struct {
 	ID    string    `json:"id"`
 	Title string    `json:"title"`
 	From  time.Time `json:"from"`
-	To    time.Time `json:"to"`
+	To    time.Time `json:"to"` // when it was seen last
+	// Ended is the time in which it ended and nobody watched, null where somebody saw
+	// it end. Gaps is how many such times there were before.
+	Ended *ReportGap `json:"ended"`
+	Gaps  int        `json:"gaps"`
+	// Says is what spoke for it most, in the observation that ended at Measured: the
+	// one of Moments. Empty if none was kept.
+	Says     string    `json:"says,omitempty"`
+	Measured time.Time `json:"measured,omitzero"`
 }
 
 // ReportDone is a step that was applied during the session.
@@ -117,29 +125,19 @@ const (
 	lastSeen   EventKind = "last measurement"
 )
 
-// timeline tells what happened, from the first measurement to the last. Of very many
-// events the rare ones are told first, then the oldest.
+// timeline tells what happened, from the first measurement to the last.
 func (c *Case) timeline(r *Report) ReportTimeline {
-	var told []Event
-	events := c.Track.Events()
-	room := mostEvents
-	for _, rare := range []bool{true, false} {
-		for _, e := range events {
-			if e.Kind.rare() == rare && room > 0 {
-				told = append(told, e)
-				room--
-			}
-		}
-	}
-	line := ReportTimeline{Events: []ReportEvent{}, Left: len(events) - len(told)}
+	told := slices.Clone(c.Track.Events())
 	if r.Observed.Seconds > 0 {
 		told = slices.Insert(told, 0, Event{At: r.begin(), Kind: watchBegan, Text: "what was before is known from totals and records alone"})
 		told = append(told, Event{At: r.seen(), Kind: lastSeen, Text: r.outcome()})
 	}
 	slices.SortStableFunc(told, func(a, b Event) int { return a.At.Compare(b.At) })
+	line := ReportTimeline{Events: []ReportEvent{}}
 	for _, e := range told {
 		line.Events = append(line.Events, ReportEvent{e.At.UTC(), e.Kind, e.Text, e.Cause})
 	}
+	_, line.Left = line.chosen()
 	return line
 }
 
@@ -157,7 +155,7 @@ func (c *Case) gone(d *Diagnosis) []ReportSpell {
 			i, at[e.Cause] = len(spells), len(spells)
 			spells = append(spells, ReportSpell{ID: e.Cause, Title: c.causeTitle(e.Cause), From: e.At.UTC()})
 		}
-		spells[i].To = e.At.UTC()
+		c.over(&spells[i], e.At)
 	}
 	return orEmpty(spells)
 }

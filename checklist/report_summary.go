@@ -45,7 +45,7 @@ func (c *Case) plainly(hop string) string {
 
 // summary tells the case to anybody.
 func (c *Case) summary(d *Diagnosis, r *Report) ReportSummary {
-	s := ReportSummary{Affected: c.affected(), Since: c.since(r)}
+	s := ReportSummary{Affected: c.affected(r), Since: c.since(r)}
 	s.What, s.Sure = c.what(r)
 	s.Done = whatWasDone(r)
 	s.Next = whatNext(r)
@@ -59,6 +59,8 @@ func (c *Case) what(r *Report) (what, sure string) {
 		host = "a server without a name"
 	}
 	switch {
+	case r.Unmeasured:
+		what = fmt.Sprintf("Nothing was measured on %s, or nothing of it was kept: this report holds only what was said and done. Nothing is known to be wrong, and nothing is known to be well.", host)
 	case len(r.Causes) > 0:
 		first := r.Causes[0]
 		what = fmt.Sprintf("On %s, connections suffer: %s. In engineers' words: %s.", host, c.plainly(first.Hop), first.Title)
@@ -72,6 +74,12 @@ func (c *Case) what(r *Report) (what, sure string) {
 	case len(r.Gone) > 0:
 		last := r.Gone[len(r.Gone)-1]
 		what = fmt.Sprintf("On %s, connections suffered: %s. In engineers' words: %s. At the end of the session it was no longer to be seen.", host, c.plainly(c.hopOf(last.ID)), last.Title)
+		if m := r.then(); m != nil {
+			sure = "That it was so is " + sureness(m.Cause(last.ID).Probability) + "."
+		}
+		if n := len(r.Gone) - 1; n > 0 {
+			sure = strings.TrimSpace(fmt.Sprintf("%s %s seen during the session and over at its end as well, see below.", sure, moreCauses(n)))
+		}
 	case r.History:
 		what = fmt.Sprintf("What there is of %s is a single sample: totals since it started, which do not tell what happens now. Nothing is known to be wrong, and nothing is known to be well.", host)
 	case r.Verdict == Healthy:
@@ -89,6 +97,14 @@ func (c *Case) what(r *Report) (what, sure string) {
 		}
 	}
 	return what, sure
+}
+
+// moreCauses counts causes beside another.
+func moreCauses(n int) string {
+	if n == 1 {
+		return "One more cause was"
+	}
+	return fmt.Sprintf("%d more causes were", n)
 }
 
 // hardlyAny is below how many segments received a host had next to nothing to lose.
@@ -116,11 +132,12 @@ func sureness(p float64) string {
 }
 
 // said is what the operator answered to the question that tells the summary something:
-// in words, "" for nothing, or that it is not known.
+// in words, "" for nothing, or
+// that it is not known. A note is none: it may be half a thought.
 func (c *Case) said(tells string) string {
 	for _, q := range c.Book.Questions() {
 		if a := c.Answers[q.ID]; q.Tells == tells && !slices.Equal(a.Options, []string{content.DontKnow}) {
-			return strings.TrimRight(strings.Trim(answerText(q, a)+"; "+a.Note, "; "), ".")
+			return strings.TrimRight(answerText(q, a), ".")
 		}
 	}
 	return ""
@@ -128,17 +145,28 @@ func (c *Case) said(tells string) string {
 
 // affected tells what the operator said of the scope, and how many connections
 // showed it.
-func (c *Case) affected() string {
+func (c *Case) affected(r *Report) string {
 	var says []string
 	if text := c.said(content.TellsAffected); text != "" {
 		says = append(says, "Affected, as somebody who knows the service answered: "+text+".")
 	}
+	flows := c.sentAgain("In the last %s in which it was watched")
+	if m := r.then(); m != nil {
+		flows = m.Affected
+	}
+	return strings.TrimSpace(strings.Join(append(says, flows), " "))
+}
+
+// sentAgain tells how many connections showed it during the observation, which the
+// sentence begins with; "" if none did.
+func (c *Case) sentAgain(during string) string {
 	sending, known := c.Facts.Num("tcp.flows_sending")
 	again, seen := c.Facts.Num("tcp.flows_retrans")
-	if known && seen && again > 0 && sending >= again {
-		says = append(says, fmt.Sprintf("While it was watched, %s connections sent data and %s had to send something again.", content.Show(sending), content.Show(again)))
+	if !known || !seen || again <= 0 || sending < again {
+		return ""
 	}
-	return strings.Join(says, " ")
+	long := inWords(seconds(c.Facts.Seconds))
+	return fmt.Sprintf(during+", %s connections sent data and %s had to send something again.", long, content.Show(sending), content.Show(again))
 }
 
 // since tells when it began: as the operator said, and as far as it was seen.
@@ -152,7 +180,7 @@ func (c *Case) since(r *Report) string {
 
 func (c *Case) seenSince(r *Report) string {
 	switch {
-	case r.History:
+	case r.History || r.Unmeasured:
 		return ""
 	case r.Observed.Seconds == 0:
 		return "When it was watched, and for how long, the samples do not tell exactly: it was about " + stamp(r.Observed.Start) + "."
@@ -161,7 +189,7 @@ func (c *Case) seenSince(r *Report) string {
 	}
 	if spells := r.Gone; len(r.Causes) == 0 && len(spells) > 0 {
 		last := spells[len(spells)-1]
-		return fmt.Sprintf("It was seen from %s to %s.", stamp(last.From), stamp(last.To))
+		return "It was seen " + last.Seen() + "."
 	}
 	first := c.firstSeen(r)
 	if rows := r.Raised.Rows; len(rows) > 0 && rows[0][2] != "" {
@@ -249,6 +277,8 @@ var inPlainWords = map[Outcome]string{
 
 func whatWasDone(r *Report) string {
 	switch {
+	case len(r.Applied) == 0 && len(r.Gone) > 0 && len(r.Causes) == 0:
+		return "whydrop changed nothing on the server: what ended it, it does not know."
 	case len(r.Applied) == 0 && (r.Verdict == Healthy || r.History):
 		return ""
 	case len(r.Applied) == 0:

@@ -65,7 +65,7 @@ func TestReportTellsTheCase(t *testing.T) {
 
 func TestReportOfAnEmptyCase(t *testing.T) {
 	report := reportOf(t, newCase(t, ""))
-	if !strings.Contains(report, "no cause could be named") {
+	if !strings.Contains(report, "Nothing was measured") {
 		t.Error(report)
 	}
 }

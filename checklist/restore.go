@@ -1,7 +1,9 @@
 package checklist
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"whydrop/content"
@@ -14,11 +16,20 @@ import (
 // come of it.
 func (t *Track) Restore(at time.Time, measured time.Duration, f *fact.Facts, probability map[string]float64) {
 	times := max(1, int(math.Round(measured.Seconds())))
-	point := func(name string, v float64) { t.points(name, v, times) }
 	t.clock(at, f, measured, times)
-	t.numbers(at, f, point)
-	for id, p := range probability {
-		point(CauseSeries(id), p)
+	t.numbers(at, f, times)
+	for _, id := range slices.Sorted(maps.Keys(probability)) {
+		t.points(CauseSeries(id), probability[id], times)
+		t.strength(at, f, id, probability[id])
+	}
+}
+
+// Opened tells when an earlier session began, before its first observation, which ended
+// at a moment, is restored. If that is long after, nobody watched until then.
+func (t *Track) Opened(began, at time.Time, first *fact.Facts) {
+	from := at.Add(-seconds(first.Seconds)) // its own start may be of another clock
+	if t.first.IsZero() && !began.IsZero() && from.Sub(began) > longestStep {
+		t.gaps = append(t.gaps, gap{began, from})
 	}
 }
 
@@ -29,6 +40,12 @@ func (t *Track) Resume(events []Event, verdict Verdict, named []string) {
 	for _, id := range named {
 		t.named[id] = true
 	}
+}
+
+// GoOnElsewhere is GoOn on another host than the case is of.
+func (t *Track) GoOnElsewhere(left, at time.Time, inOrder bool) {
+	t.GoOn(left, at, inOrder)
+	t.events[len(t.events)-1].Text = "the case is gone on with on another host: nothing is measured there"
 }
 
 // Restore takes a step that was applied in an earlier session into the case. What it

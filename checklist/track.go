@@ -16,11 +16,15 @@ type Track struct {
 	first  time.Time // when the first observation ended
 	last   time.Time
 	gaps   []gap
-	totals map[string]float64
+	read   map[string]*lastRead // counters, by name
+	totals map[string]float64   // of the rows of tables
+	looked map[string]time.Time // when a probe looked last
 	series map[string]*series
-	places []placeCounter // the rows that are added up
+	probes map[string]string // which probe yields a fact
+	places []placeCounter    // the rows that are added up
 	events []Event
 	named  map[string]bool
+	spells map[string]*spell
 	said   Verdict
 }
 
@@ -75,15 +79,19 @@ const maxEvents = 2000
 
 // NewTrack begins to remember.
 func NewTrack() *Track {
-	return &Track{totals: map[string]float64{}, series: map[string]*series{}, named: map[string]bool{}}
+	return &Track{
+		read: map[string]*lastRead{}, totals: map[string]float64{}, looked: map[string]time.Time{},
+		series: map[string]*series{}, named: map[string]bool{}, spells: map[string]*spell{},
+	}
 }
 
 // Add remembers an observation that ended at a moment, and what was made of it.
 func (t *Track) Add(at time.Time, f *fact.Facts, d *Diagnosis) {
 	t.clock(at, f, 0, 1)
-	t.numbers(at, f, t.point)
+	t.numbers(at, f, 1)
 	for _, finding := range d.Findings {
 		t.point(CauseSeries(finding.Cause.ID), finding.Probability)
+		t.strength(at, f, finding.Cause.ID, finding.Probability)
 		t.cause(at, finding)
 	}
 	if t.said != d.Verdict && t.said != "" {
@@ -115,29 +123,6 @@ func (t *Track) clock(at time.Time, f *fact.Facts, measured time.Duration, point
 		ago := measured.Seconds() * float64(points-1-i) / float64(points)
 		t.point(clockSeries, at.Sub(t.first).Seconds()-ago)
 	}
-}
-
-// numbers tells each number of an observation that ended at a moment: of a counter by
-// how much it grew a second since the observation before.
-func (t *Track) numbers(at time.Time, f *fact.Facts, each func(name string, v float64)) {
-	seconds := at.Sub(t.last).Seconds()
-	for name, v := range f.Values {
-		if v.Total == nil {
-			if n, ok := v.Now.(float64); ok {
-				each(name, n)
-			}
-			continue
-		}
-		if rate, known := t.rate(name, *v.Total, seconds); known {
-			each(name, rate)
-		}
-	}
-	for _, p := range t.places {
-		if n, known := t.grew(p, f); known && seconds > 0 {
-			each(p.name(), n/seconds)
-		}
-	}
-	t.last = at
 }
 
 // cause notes that a cause rose above or fell below the line. To fall it must be
@@ -202,30 +187,6 @@ func (t *Track) Recent(name string) []float64 {
 		return s.recent()
 	}
 	return nil
-}
-
-// rate is by how much a counter grew a second, by its total now.
-func (t *Track) rate(name string, total, seconds float64) (rate float64, known bool) {
-	before, known := t.totals[name]
-	if !known && len(t.totals) >= maxSeries {
-		return 0, false
-	}
-	t.totals[name] = total
-	switch {
-	case !known || seconds <= 0:
-		return 0, false
-	case total < before: // it began anew: without a point all before it would lie too late
-		return t.newest(name), true
-	}
-	return (total - before) / seconds, true
-}
-
-// newest is the last point of a number, 0 if there is none.
-func (t *Track) newest(name string) float64 {
-	if s := t.series[name]; s != nil && len(s.ring) > 0 {
-		return float64(s.ring[(s.head+len(s.ring)-1)%len(s.ring)])
-	}
-	return 0
 }
 
 // Whole returns how a number moved in the whole session, in at most 240 steps of

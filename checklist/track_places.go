@@ -10,9 +10,12 @@ import (
 
 // placeCounter is a counter of the ledger that each row of a table has: of each queue,
 // of each interface. A track adds the rows up.
-type placeCounter struct{ table, field, hop string }
+type placeCounter struct{ table, field, hop, probe string }
 
 func (p placeCounter) name() string { return p.table + "." + p.field }
+
+// row is under which name the total of a row is remembered.
+func (p placeCounter) row(name string) string { return p.name() + " " + name }
 
 // placeCounters are those that the ledger takes as they are for losses at one hop alone:
 // under no condition, or under several that only tell the causes apart.
@@ -24,7 +27,7 @@ func placeCounters(book *content.Book) []placeCounter {
 		if l.Each == "" || !of || def == nil || def.Type != content.Count {
 			continue
 		}
-		p := placeCounter{l.Each, field, l.Hop}
+		p := placeCounter{l.Each, field, l.Hop, book.Facts.TableOf(l.Each).Probe}
 		if addable(book, l) && !slices.Contains(all, p) {
 			all = append(all, p)
 		}
@@ -56,12 +59,22 @@ func (t *Track) grew(p placeCounter, f *fact.Facts) (sum float64, known bool) {
 		if !counted {
 			continue
 		}
-		key := p.name() + " " + name
-		before, seen := t.totals[key]
-		t.totals[key] = total
+		before, seen := t.totals[p.row(name)]
+		t.totals[p.row(name)] = total
 		if known = known || seen; seen {
 			sum += max(total-before, 0)
 		}
 	}
 	return sum, known
+}
+
+// moved says whether the counter of a row has another total than in the observation
+// before.
+func (t *Track) moved(p placeCounter, f *fact.Facts) bool {
+	return slices.ContainsFunc(f.Tables[p.table], func(r fact.Row) bool {
+		name, _ := r["name"].(string)
+		total, counted := r[content.TotalOf(p.field)].(float64)
+		before, seen := t.totals[p.row(name)]
+		return counted && (!seen || before != total)
+	})
 }

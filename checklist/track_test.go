@@ -81,3 +81,54 @@ func TestTrackNotesWhenACauseIsNamedAndDoesNotFlap(t *testing.T) {
 		t.Errorf("got %v, want %v", kinds, want)
 	}
 }
+
+// A probe whose pace is slower than that of the observations tells the same totals again:
+// that is no standstill. What it counted is spread over the time since it looked.
+func TestTrackSpreadsWhatWasNotReadEachTime(t *testing.T) {
+	type seen struct{ overflows, received float64 }
+	track := func(every float64, all []seen) *Track {
+		track := session(len(all), func(i int, f *fact.Facts, _ *Diagnosis) {
+			if all[i].received > 0 { // the observation has them at all
+				f.Count("TcpExt.ListenOverflows", 1, all[i].overflows)
+				f.Count("Ip.InReceives", 1, all[i].received)
+			}
+			f.Probes = []fact.Status{{Name: "", Status: "ok", Every: every}}
+		})
+		return track
+	}
+	for _, tt := range []struct {
+		name  string
+		every float64
+		all   []seen
+		want  []float64
+	}{
+		{"told twice", 2, []seen{{0, 1}, {91, 10}, {91, 10}, {273, 20}, {273, 20}, {455, 30}}, []float64{91, 91, 91, 91, 91}},
+		{"it rose meanwhile", 2, []seen{{0, 1}, {0, 10}, {0, 10}, {90, 20}}, []float64{0, 45, 45}},
+		{"absent", 1, []seen{{0, 1}, {50, 10}, {}, {150, 20}, {200, 30}}, []float64{50, 50, 50, 50}},
+		{"another counter moved", 2, []seen{{0, 1}, {90, 10}, {90, 11}, {180, 20}}, []float64{90, 0, 90}},
+		{"read each second and still", 1, []seen{{0, 1}, {90, 10}, {90, 10}, {180, 20}}, []float64{90, 0, 90}},
+		{"slow, and still for longer", 2, []seen{{0, 1}, {90, 10}, {90, 10}, {90, 10}, {90, 10}, {90, 10}}, []float64{90, 0, 0, 0, 0}},
+	} {
+		for name, points := range map[string][]float64{"recent": track(tt.every, tt.all).Recent("TcpExt.ListenOverflows"), "whole": track(tt.every, tt.all).Whole("TcpExt.ListenOverflows")} {
+			if !slices.Equal(points, tt.want) {
+				t.Errorf("%s, %s: got %v, want %v", tt.name, name, points, tt.want)
+			}
+		}
+	}
+}
+
+func TestPointsOfLongStepsAreAmended(t *testing.T) {
+	s := &series{step: 1}
+	for range wholePoints { // now a step is two points
+		s.add(1, 1)
+	}
+	s.add(3, 5) // one waits
+	s.amend(5, 5)
+	whole := s.whole()
+	if n := len(whole); whole[n-4] != 1 || whole[n-3] != 5 || whole[n-2] != 5 || whole[n-1] != 5 {
+		t.Errorf("the whole ends with %v", whole[n-4:])
+	}
+	if got := s.recent(); !slices.Equal(got[len(got)-6:], []float64{1, 5, 5, 5, 5, 5}) {
+		t.Errorf("recent: %v", got[len(got)-6:])
+	}
+}

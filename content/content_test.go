@@ -189,6 +189,8 @@ func TestShow(t *testing.T) {
 	}{
 		{12.0, "12"}, {0.0, "0"}, {2.4, "2.4"}, {0.01234, "0.0123"}, {123456.7, "123457"}, {true, "yes"},
 		{"nginx", "nginx"}, {"a\x1b[31mb", `a\x1b[31mb`}, {"a\nb", "a b"}, {"\u202eabc", `\u202eabc`}, {"\xff", `\xff`},
+		{"\U0001f468\u200d\U0001f4bb", "\U0001f468\u200d\U0001f4bb"}, {"نمی\u200cخواهم", "نمی\u200cخواهم"},
+		{"a\u200db", `a\u200db`}, {"\u200dé", `\u200dé`}, {"é\u200d\u200dé", `é\u200d\u200dé`}, {"é\u200d", `é\u200d`},
 	}
 	for _, tt := range tests {
 		if got := Show(tt.v); got != tt.want {

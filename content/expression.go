@@ -206,8 +206,8 @@ func Show(v any) string {
 
 func printable(s string) string {
 	clean := true
-	for _, r := range s {
-		clean = clean && unicode.IsPrint(r) && r != utf8.RuneError
+	for i, r := range s {
+		clean = clean && (unicode.IsPrint(r) && r != utf8.RuneError || joins(s, i, r))
 	}
 	if clean {
 		return s
@@ -219,7 +219,7 @@ func printable(s string) string {
 			b.WriteByte(' ')
 		case r == utf8.RuneError:
 			fmt.Fprintf(&b, "\\x%02x", s[i])
-		case unicode.IsPrint(r):
+		case unicode.IsPrint(r) || joins(s, i, r):
 			b.WriteRune(r)
 		default:
 			q := strconv.QuoteRune(r)
@@ -227,4 +227,19 @@ func printable(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// joins says whether the rune at i is a joiner (U+200C, U+200D) between two letters or
+// pictures, where scripts and emoji need it. Elsewhere it only hides.
+func joins(s string, i int, r rune) bool {
+	if r != '\u200c' && r != '\u200d' {
+		return false
+	}
+	before, _ := utf8.DecodeLastRuneInString(s[:i])
+	after, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
+	return joinable(before) && joinable(after)
+}
+
+func joinable(r rune) bool {
+	return r > unicode.MaxASCII && r != utf8.RuneError && unicode.In(r, unicode.L, unicode.M, unicode.So, unicode.Sk)
 }

@@ -120,6 +120,8 @@ func (m *model) footLine() string {
 		return t.warn.Render("Leave? The change is not kept: b take it back (enter), k keep it, n stay.")
 	case m.leaving && w < 76:
 		return t.warn.Render("Leave? y yes, n no, " + m.keys.key(actReport) + " report first")
+	case m.leaving && m.unkept:
+		return t.bad.Render("Leave? y yes, n stay. THE ANSWERS ARE NOT KEPT.")
 	case m.leaving:
 		return t.warn.Render("Leave? y yes, " + m.keys.key(actReport) + " write the report first, n stay. The answers are kept.")
 	case m.prompt != nil:

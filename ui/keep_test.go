@@ -48,11 +48,18 @@ func TestWhatIsSaidIsKept(t *testing.T) {
 	o.see("the answers are NOT kept: the disk is full")
 	o.press("up", "2")
 	o.see("the answers are NOT kept: the disk is full")
+	o.m.options.Unkept = func() bool { return true }
 	later := o.m.now().Add(2 * heldFor)
 	o.m.now = func() time.Time { return later }
 	o.press("up")
-	if strings.Contains(o.screen(), "NOT kept") {
-		t.Error("the trouble stays for ever")
+	if strings.Contains(o.screen(), "the disk is full") {
+		t.Error("what was told once stays for ever")
+	}
+	o.see("ANSWERS NOT KEPT. ") // for as long as it is so
+	o.m.options.Unkept = func() bool { return false }
+	o.press("down")
+	if strings.Contains(o.screen(), "NOT KEPT") {
+		t.Error("the warning stays when all is kept")
 	}
 }
 

@@ -24,7 +24,7 @@ func TestTheReportIsShownAsItIsWritten(t *testing.T) {
 	o = sitDown(t, 80, 24)
 	o.m.options.Redact = func(c *checklist.Case) (*checklist.Case, *checklist.Diagnosis) {
 		facts := fact.Facts{Host: "host-x1y2", Values: maps.Clone(c.Facts.Values), Tables: c.Facts.Tables}
-		k := c.Rewritten(&facts, strings.ToUpper)
+		k := c.Rewritten(func(*fact.Facts) *fact.Facts { return &facts }, strings.ToUpper)
 		return k, k.Diagnose()
 	}
 	o.press("enter", "8")

@@ -52,4 +52,17 @@ func (m *model) keepAnswers() {
 	if err := m.options.Keep(m.snapshot()); err != nil {
 		m.notice, m.heldTo = err.Error(), m.now().Add(heldFor)
 	}
+	m.unkept = m.options.Unkept != nil && m.options.Unkept()
+}
+
+// unkeptHead warns, for as long as it is so, that what was said is on no disk; "" while
+// all is.
+func (m *model) unkeptHead(w int) string {
+	switch {
+	case !m.unkept:
+		return ""
+	case w < 60:
+		return "NOT KEPT. "
+	}
+	return "ANSWERS NOT KEPT. "
 }

@@ -50,6 +50,8 @@ type Options struct {
 	// since before it is shown; nil keeps nothing. It must not wait for long. Its
 	// error says once what is amiss with the keeping.
 	Keep func(casefile.Snapshot) error
+	// Unkept says whether something that was said is on no disk; nil for never.
+	Unkept func() bool
 	// Resume is where to begin in a case that is gone on with; nil for the first
 	// screen.
 	Resume *casefile.Place
@@ -128,6 +130,7 @@ type model struct {
 	trial   trial
 	change  change
 	amiss   string            // with the connection to the host
+	unkept  bool              // what was said is on no disk
 	draft   string            // of a mark that was left
 	early   []tea.KeyPressMsg // typed before the checklist was there
 

@@ -8,6 +8,7 @@ import (
 
 	"whydrop/checklist"
 	"whydrop/content"
+	"whydrop/probes/record"
 )
 
 // verdictLine is always to be seen: what is known at this moment. Where there
@@ -15,7 +16,7 @@ import (
 func (m *model) verdictLine(w int) string {
 	t, d := m.theme, m.diagnosis
 	if d == nil || d.facts == nil {
-		return "measuring: the first result takes a second"
+		return m.unkeptHead(w) + "measuring: the first result takes a second"
 	}
 	var texts []string // the longest first
 	head, odds, more, style := "", "", 0, t.warn
@@ -26,14 +27,23 @@ func (m *model) verdictLine(w int) string {
 		odds, more = fmt.Sprintf(" (%s)", checklist.Percent(named[0].Probability)), len(named)-1
 	case checklist.Healthy:
 		head, texts, style = "HEALTHY so far: ", m.calm(), t.bold
+		if m.stale() {
+			head, style = "HEALTHY: ", t.warn
+		}
 	default:
 		head, texts = "INCONCLUSIVE: ", []string{"no cause can be named yet"}
 		if len(d.Symptoms) > 0 {
 			head, texts = "UNEXPLAINED: ", []string{content.Show(d.Symptoms[0])}
 		}
 	}
+	if m.stale() {
+		head = "AS OF " + clock(record.EndOf(d.facts)) + ": " + head
+	}
 	if m.held() {
 		head = "PAUSED. " + head
+	}
+	if unkept := m.unkeptHead(w); unkept != "" {
+		head, style = unkept+head, t.bad
 	}
 	tails := m.verdictTails(odds, more)
 	if d.Verdict == checklist.Healthy {
@@ -49,6 +59,9 @@ func (m *model) verdictLine(w int) string {
 	text, tail := texts[len(texts)-1], tails[len(tails)-1]
 	return style.Render(head + t.clip(text, w-ansi.StringWidth(head+tail)) + tail)
 }
+
+// stale says whether nothing newer comes from another machine than what is judged.
+func (m *model) stale() bool { return m.amiss != "" }
 
 // verdictTails are what may stand behind the title of the cause, the longest
 // first: how likely it is, how many more are named, and what is new.
@@ -76,6 +89,9 @@ func (m *model) verdictTails(odds string, more int) []string {
 // longest text first.
 func (m *model) calm() []string {
 	ended, short := m.ended()
+	if ended == "" && m.stale() {
+		return []string{fmt.Sprintf("nothing lost packets in the %.0f s until then", m.window()), fmt.Sprintf("no loss in %.0f s", m.window())}
+	}
 	if ended == "" {
 		return []string{fmt.Sprintf("nothing lost packets in the last %.0f s", m.window()), fmt.Sprintf("no loss in %.0f s", m.window())}
 	}

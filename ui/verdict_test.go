@@ -3,6 +3,7 @@ package ui
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -80,4 +81,26 @@ func TestAHealthyHostThatLosesPackets(t *testing.T) {
 	o.see("99 packets ended at netfilter (4 shows where)")
 	o.press("4")
 	o.see("* 99 lost")
+}
+
+// What nothing newer came for is told as of then, whatever it is.
+func TestStaleMeasurementsAreNoNews(t *testing.T) {
+	o := sitDown(t, 80, 24)
+	o.m.theme = newTheme(false)
+	f := fact.New(time.Date(2026, 3, 1, 14, 3, 5, 0, time.UTC), 15)
+	o.m.diagnosis = &judgement{Diagnosis: &checklist.Diagnosis{Verdict: checklist.Healthy}, facts: f}
+	o.m.update(amissMsg("the newest measurements are 5s old"))
+	for w, want := range map[int]string{80: "AS OF 14:03:20: HEALTHY: nothing lost packets in the 15 s until then", 44: "AS OF 14:03:20: HEALTHY: no loss in 15 s"} {
+		if got := ansi.Strip(o.m.verdictLine(w)); got != want {
+			t.Errorf("%d columns: got %q, want %q", w, got, want)
+		}
+	}
+	o.m.diagnosis.Diagnosis = &checklist.Diagnosis{Verdict: checklist.Inconclusive}
+	if got := ansi.Strip(o.m.verdictLine(80)); got != "AS OF 14:03:20: INCONCLUSIVE: no cause can be named yet" {
+		t.Errorf("got %q", got)
+	}
+	o.m.update(amissMsg(""))
+	if got := ansi.Strip(o.m.verdictLine(80)); got != "INCONCLUSIVE: no cause can be named yet" {
+		t.Errorf("the connection is there again: got %q", got)
+	}
 }

@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -332,8 +333,6 @@ func (f *File) put(c chunk) error {
 // written beside it. The error is ErrSlow if the disk did not take it in time: then it
 // may still come to be written, and Behind tells.
 func (f *File) Keep(s Snapshot) error {
-	f.seen.take(s, false)
-	now := sayingOf(s)
 	if f.slow = f.slow && f.Behind(); f.slow && len(f.chunks) == cap(f.chunks) {
 		return ErrSlow
 	}
@@ -343,12 +342,14 @@ func (f *File) Keep(s Snapshot) error {
 		f.said = f.acked
 	}
 	f.mu.Unlock()
+	now := sayingOf(s).after(f.said)
 	lines, sync := f.said.until(now)
-	if len(lines) == 0 && !failed {
-		return f.synced()
-	}
 	if eventful(lines) {
 		f.seen.happened()
+	}
+	f.seen.take(s, needOf(lines))
+	if len(lines) == 0 && !failed {
+		return f.synced()
 	}
 	f.said = now
 	err := f.put(chunk{lines: lines, said: &now, sync: sync, again: failed})
@@ -367,6 +368,15 @@ func eventful(lines []entry) bool {
 		}
 	}
 	return false
+}
+
+// needOf says how much the newest observation is needed beside lines: a verdict follows
+// from it.
+func needOf(lines []entry) need {
+	if slices.ContainsFunc(lines, func(l entry) bool { return l.kind == verdictKind }) {
+		return judged
+	}
+	return asRoom
 }
 
 // Behind says whether there is something that was said and is not in the file.
@@ -397,7 +407,7 @@ func (f *File) Close(s Snapshot) error {
 	late := time.NewTimer(longWait)
 	defer late.Stop()
 	err := f.Keep(s)
-	f.seen.take(s, true)
+	f.seen.take(s, final)
 	f.seen.end(late.C)
 	if err == nil || errors.Is(err, ErrSlow) {
 		lines := append(f.said.counted(s), line(endKind, endLine{time.Now()}))

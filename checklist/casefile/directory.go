@@ -153,7 +153,7 @@ func (s *summer) take(p parsed) error {
 		at, _ := into[struct{ At, Started time.Time }](p.data)
 		s.first = earlier(s.first, earlier(at.At, at.Started))
 	}
-	if errors.Is(err, ErrNewer) {
+	if errors.Is(err, ErrNewer) || errors.Is(err, ErrFormat) {
 		return err
 	}
 	if err != nil {
@@ -169,8 +169,8 @@ func (s *summer) line(kind string, data []byte) error {
 		if err != nil {
 			return err
 		}
-		if h.Schema != Schema {
-			return fmt.Errorf("%w (%s): this one reads %s", ErrNewer, content.Show(h.Schema+", whydrop "+h.Whydrop), Schema)
+		if err := h.readable(); err != nil {
+			return err
 		}
 		if s.PID = h.PID; kind == beginKind {
 			s.Host, s.Kernel, s.Started, s.Demo, s.begun = h.Host, h.Kernel, h.Started, h.Demo, true
@@ -212,7 +212,8 @@ func Find(name string, dirs ...Directory) (string, error) {
 		if Name(path) == name {
 			return path, nil
 		}
-		if strings.HasPrefix(Name(path), name) {
+		// Or as it is shown: its name may hold what no terminal is to get.
+		if strings.HasPrefix(Name(path), name) || strings.HasPrefix(content.Show(Name(path)), name) {
 			found = append(found, path)
 		}
 	}

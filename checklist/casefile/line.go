@@ -9,9 +9,11 @@ import (
 	"hash/crc32"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"whydrop/checklist"
+	"whydrop/content"
 )
 
 // Schema is the format that is written.
@@ -49,6 +51,25 @@ type Header struct {
 	Demo     bool     `json:"demo,omitempty"`
 	Replay   []string `json:"replay,omitempty"`
 	Recorded bool     `json:"recorded,omitempty"`
+}
+
+// formats is what the name of every format of a case begins with. Its number follows.
+const formats = "whydrop.case/"
+
+// readable says why the lines of who wrote the header cannot be read, nil if they can.
+func (h *Header) readable() error {
+	number, ok := strings.CutPrefix(h.Schema, formats)
+	switch {
+	case h.Schema == Schema:
+		return nil
+	case !ok:
+		return ErrNoCase
+	}
+	err := ErrFormat
+	if strings.Trim(number, "0123456789") == "" && strings.TrimLeft(number, "0") == number && number != "" {
+		err = ErrNewer // the first was 1
+	}
+	return fmt.Errorf("%w (%s): this one reads %s", err, content.Show(h.Schema+", whydrop "+h.Whydrop), Schema)
 }
 
 // Place is where the operator is.

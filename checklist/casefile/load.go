@@ -28,6 +28,7 @@ const longestFile = 256 << 20
 var (
 	ErrNoCase = errors.New("no case of whydrop")
 	ErrNewer  = errors.New("written by a newer whydrop")
+	ErrFormat = errors.New("in a format that no whydrop writes")
 )
 
 // Loaded is a case as it was kept.
@@ -56,7 +57,7 @@ type Loaded struct {
 }
 
 // Load reads a case without writing anything: another whydrop may have it open. The
-// error wraps ErrNoCase or ErrNewer if it is none that can be read.
+// error wraps ErrNoCase, ErrNewer or ErrFormat if it is none that can be read.
 func Load(path string, book *content.Book) (*Loaded, error) {
 	f, err := open(path, os.O_RDONLY)
 	if err != nil {

@@ -29,6 +29,7 @@ type loader struct {
 	lost    int       // observations
 	size    int64
 	unread  map[string]int
+	clock   sessionClock
 }
 
 // numbers follows the numbers of the lines of a file.
@@ -84,7 +85,7 @@ func (l *loader) take(p parsed) error {
 		return nil
 	}
 	if err := l.line(p.kind, p.data); err != nil {
-		if errors.Is(err, ErrNewer) {
+		if errors.Is(err, ErrNewer) || errors.Is(err, ErrFormat) {
 			return err
 		}
 		l.damaged = append(l.damaged, p.at)
@@ -160,11 +161,10 @@ func (l *loader) header(kind string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if h.Schema != Schema {
-		if strings.HasPrefix(h.Schema, "whydrop.case/") {
-			return fmt.Errorf("%s: %w (%s): this one reads %s", content.Show(l.Path), ErrNewer, content.Show(h.Schema+", whydrop "+h.Whydrop), Schema)
-		}
-		return ErrNoCase
+	if err := h.readable(); errors.Is(err, ErrNoCase) {
+		return err
+	} else if err != nil {
+		return fmt.Errorf("%s: %w", content.Show(l.Path), err)
 	}
 	// One who only looked at the case may have done so on another host.
 	if kind == beginKind || l.Header.Schema == "" && !h.Recorded {
@@ -172,6 +172,7 @@ func (l *loader) header(kind string, data []byte) error {
 	}
 	l.Latest, l.begun = *h, l.begun || kind == beginKind
 	l.at(h.Started)
+	l.clock.begins(h)
 	return nil
 }
 
@@ -214,6 +215,7 @@ func (l *loader) seen(s *seenLine) {
 	}
 	l.Observations++
 	l.at(s.At)
+	l.clock.seen(s.At)
 	if !l.group.add(s) {
 		l.lost++
 	}
@@ -222,6 +224,9 @@ func (l *loader) seen(s *seenLine) {
 // observed remembers the observations of the group.
 func (l *loader) observed() {
 	l.lost += l.group.restore(func(s seenLine, f *fact.Facts) {
+		if l.begun && !l.Header.Demo && len(l.Header.Replay) == 0 {
+			l.Case.Track.Opened(l.Header.Started, s.At, f)
+		}
 		restoreTrack(l.Case, s, f)
 	})
 }
@@ -234,7 +239,7 @@ func (l *loader) finish() {
 			l.Header.Host, l.Header.Kernel = f.Host, f.Kernel
 		}
 	}
-	l.Case.Started = l.Header.Started
+	l.Case.Started, l.Case.Host, l.Case.Kernel = l.Header.Started, l.Header.Host, l.Header.Kernel
 	l.restoreAnswers()
 	before := l.Header.Started
 	for i, e := range l.events {
@@ -313,7 +318,23 @@ func (l *loader) tell() {
 	if !l.begun {
 		notes = append(notes, "its beginning is damaged: "+l.beginning())
 	}
+	notes = append(notes, l.clock.notes...)
+	if at := l.unseen(); !at.IsZero() {
+		notes = append(notes, "the newest measurements are not in it: what was told at "+moment(at)+" follows from them")
+	}
 	l.Notes = append(notes, l.Notes...)
+}
+
+// unseen is when the newest thing was told that follows from an observation which is not
+// there; zero if all are.
+func (l *loader) unseen() (at time.Time) {
+	for _, e := range l.events {
+		follows := e.Kind == checklist.Rose || e.Kind == checklist.Fell || e.Kind == checklist.Changed
+		if follows && e.At.After(l.clock.newest) && (at.IsZero() || e.At.After(at)) {
+			at = e.At
+		}
+	}
+	return at
 }
 
 // beginning says what is not known of a case whose first line is damaged.

@@ -70,18 +70,31 @@ func (o *observer) source(h Header) { o.none, o.onward = h.Recorded, h.Demo || l
 // happened allows closer observation for a while.
 func (o *observer) happened() { o.events += allowedEvent }
 
+// need is how much an observation is needed.
+type need int
+
+const (
+	asRoom need = iota // if there is room for it
+	judged             // another verdict follows from it
+	final              // it is the last
+)
+
 // take takes the newest observation of a case if it is a new one and there is room
-// for it, or if it is the last.
-func (o *observer) take(s Snapshot, last bool) {
+// for it, or if it is needed.
+func (o *observer) take(s Snapshot, needed need) {
 	f := s.Case.Facts
 	if o.none || f == nil || f == o.last || s.Diagnosis == nil {
 		return
 	}
 	now := o.now()
-	if !last && o.onward && o.last != nil && !record.EndOf(f).After(record.EndOf(o.last)) {
+	if needed == asRoom && o.onward && o.last != nil && !record.EndOf(f).After(record.EndOf(o.last)) {
 		return
 	}
-	if !last && o.spent.Load()+o.cost.Load() > o.allowance(now) {
+	room := o.allowance(now)
+	if needed == judged {
+		room = allowedAll
+	}
+	if needed != final && o.spent.Load()+o.cost.Load() > room {
 		return
 	}
 	seen := observation{record.EndOf(f), f, map[string]float64{}}

@@ -32,6 +32,18 @@ func sayingOf(s Snapshot) said {
 	return k
 }
 
+// after returns what is said now where some was before: without a place and a verdict
+// those of before stand. Nothing is known of them until the host was measured.
+func (k said) after(before said) said {
+	if k.place == (Place{}) {
+		k.place = before.place
+	}
+	if k.verdict.Verdict == "" {
+		k.verdict = before.verdict
+	}
+	return k
+}
+
 func verdictOf(d *checklist.Diagnosis) Verdict {
 	v := Verdict{Verdict: d.Verdict}
 	for _, f := range d.Named() {

@@ -184,11 +184,22 @@ func (r *Redactor) address(s string) (replaced string, ok bool) {
 		return r.space.of(from).String() + "/" + m.String(), ok1 && ok2
 	}
 	if from, to, both := strings.Cut(s, "-"); both {
-		x, ok1 := parseAddr(from)
-		y, ok2 := parseAddr(to)
-		return r.space.of(x).String() + "-" + r.space.of(y).String(), ok1 && ok2
+		return r.addressRange(from, to)
 	}
 	return r.addressPort(s)
+}
+
+// addressRange replaces a range, of which the end may be a last number alone:
+// 192.0.2.70-80.
+func (r *Redactor) addressRange(from, to string) (string, bool) {
+	x, ok1 := parseAddr(from)
+	if n, err := strconv.ParseUint(to, 10, 8); err == nil && ok1 && x.Is4() {
+		b := x.As4()
+		last := r.space.of(addr4(b[0], b[1], b[2], byte(n))).As4()
+		return r.space.of(x).String() + "-" + strconv.Itoa(int(last[3])), true
+	}
+	y, ok2 := parseAddr(to)
+	return r.space.of(x).String() + "-" + r.space.of(y).String(), ok1 && ok2
 }
 
 func (r *Redactor) addressPort(s string) (string, bool) {

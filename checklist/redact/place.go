@@ -123,5 +123,5 @@ func (r *Redactor) ruleWord(s string, device bool) string {
 	if p := r.text(s, ours); p != s {
 		return p
 	}
-	return r.pieces(s, kindRule)
+	return r.pieces(r.tickets(s), kindRule)
 }

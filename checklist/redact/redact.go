@@ -169,7 +169,9 @@ func (r *Redactor) replaced(f *fact.Facts) *fact.Facts {
 // Case returns the case with pseudonyms in its facts, notes and marks, and its
 // diagnosis.
 func (r *Redactor) Case(c *checklist.Case) (*checklist.Case, *checklist.Diagnosis) {
-	k := c.Rewritten(r.Facts(c.Facts), r.Words)
+	of := r.Facts(&fact.Facts{Host: c.Host, Kernel: c.Kernel}) // first: words may hold the name
+	k := c.Rewritten(r.Facts, r.Words)
+	k.Host, k.Kernel = of.Host, of.Kernel
 	d := k.Diagnose()
 	d.Notes = append([]string{Notice}, d.Notes...)
 	return k, d

@@ -39,7 +39,7 @@ func (r *Redactor) text(s string, of whose) string {
 		s = r.replaceOdd(s)
 	}
 	if of == theirs {
-		s = r.starsOf(r.numbersOf(r.hexNumbers(r.dumps(withoutCutWord(s)))))
+		s = r.starsOf(r.numbersOf(r.hexNumbers(r.dumps(r.undisguised(withoutCutWord(s))))))
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -93,6 +93,9 @@ func (r *Redactor) run(s, after string, of whose) string {
 	}
 	if p, ok := r.exact(s, of); ok {
 		return p
+	}
+	if set, is := strings.CutPrefix(s, "@"); is && of != theirs && label.MatchString(set) {
+		return "@" + r.pieces(set, kindRule) // as nft names one in the place of an address
 	}
 	head := len(s) - len(strings.TrimLeft(s, ".:-+%@$"))
 	tail := len(strings.TrimRight(s[head:], ".:-+%@$")) + head

@@ -240,6 +240,9 @@ func writeCase(w io.Writer, kept *casefile.Loaded, c *checklist.Case) error {
 		begun = "at a time that is not known"
 	}
 	say("begun %s, last written %s, observations kept: %d", begun, day(kept.Last), kept.Observations)
+	if at := kept.Latest; at.Recorded && c == kept.Case {
+		say("gone on with on %s, where nothing is measured", content.Show(at.Host))
+	}
 	verdict := string(kept.Verdict.Verdict)
 	if kept.Verdict.Title != "" {
 		verdict += ": " + kept.Verdict.Title

@@ -110,7 +110,7 @@ func (k *keeper) keep(s casefile.Snapshot) error {
 	how := "kept"
 	switch {
 	case err != nil:
-		how = "not kept"
+		how = notKept
 	case at > 0:
 		how = k.places[at].file.Path()
 	}
@@ -120,6 +120,12 @@ func (k *keeper) keep(s casefile.Snapshot) error {
 	k.told = how
 	return k.situation(at, err)
 }
+
+// notKept is how things stand where no place takes a case.
+const notKept = "not kept"
+
+// unkept says whether something that was said is in no place.
+func (k *keeper) unkept() bool { return k.told == notKept }
 
 // try has the best place that can keep a case keep it, and returns which. What others
 // kept meanwhile is not needed then.

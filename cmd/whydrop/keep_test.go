@@ -203,6 +203,9 @@ func TestKeeperWithoutItsPlace(t *testing.T) {
 			k.say("Q1a", "one")
 			k.say("Q1b", "two")
 			k.say("Q2a", "three")
+			if k.unkept() != strings.Contains(tt.news, "NOT") {
+				t.Errorf("unkept is %v", k.unkept())
+			}
 			said, err := k.finish()
 			if got := strings.Join(k.told, "\n"); !strings.HasPrefix(got, tt.news) || len(k.told) > 1 || (len(k.told) == 0) != (tt.news == "") {
 				t.Errorf("told %q, want once %q", k.told, tt.news)

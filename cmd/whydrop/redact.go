@@ -67,6 +67,21 @@ func named(cmd *cobra.Command, book *content.Book, f *fact.Facts) *fact.Facts {
 	return f
 }
 
+// noteShower returns what makes a note about a host fit to be shown: without control
+// characters and, if pseudonyms are asked for, without a name in it.
+func noteShower(cmd *cobra.Command, pseudonyms bool, host string) func(string) string {
+	if !pseudonyms {
+		return func(note string) string { return content.Show(note) }
+	}
+	book, err := loadContent(cmd)
+	if err != nil {
+		return func(string) string { return "(a note that may hold names)" }
+	}
+	r := newRedactor(book)
+	r.Facts(&fact.Facts{Host: host})
+	return func(note string) string { return content.Show(r.Words(note)) }
+}
+
 // redactCheckup lets what the doctor found be written, with pseudonyms for the host,
 // the user and whatever looks like a name, if that is asked for.
 func redactCheckup(cmd *cobra.Command, c *checkup, write func(io.Writer) error) error {

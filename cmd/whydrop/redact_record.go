@@ -28,9 +28,7 @@ func (o recordOptions) again(cmd *cobra.Command, book *content.Book) error {
 		return fmt.Errorf("--replay: %w", err)
 	}
 	defer r.Close()
-	for _, note := range r.Notes {
-		fmt.Fprintf(cmd.ErrOrStderr(), "whydrop: the recording: %s\n", content.Show(note))
-	}
+	tellNotes(cmd, r, o.share || redacting(cmd))
 	out, err := createRecording(cmd, o)
 	if err != nil {
 		return err

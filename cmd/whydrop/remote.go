@@ -69,7 +69,11 @@ func (r *remoteFlags) dial(cmd *cobra.Command) (*remote.Host, error) {
 		return nil, fmt.Errorf("--host %w", err)
 	}
 	if ahead := h.Skew(); ahead.Abs() > 5*time.Second {
-		fmt.Fprintf(cmd.ErrOrStderr(), "whydrop: the clock of %s is %v %s this one; the times are those of %[1]s\n", h.Destination(), ahead.Abs(), map[bool]string{true: "ahead of", false: "behind"}[ahead > 0])
+		name := h.Destination()
+		if redacting(cmd) {
+			name = "the host"
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "whydrop: the clock of %s is %v %s this one; the times are those of %[1]s\n", name, ahead.Abs(), map[bool]string{true: "ahead of", false: "behind"}[ahead > 0])
 	}
 	return h, nil
 }
@@ -120,7 +124,11 @@ func tellBreaks(w io.Writer) func(string) {
 // observeThere gives a case what another machine shows in the time from now on.
 func observeThere(cmd *cobra.Command, c *checklist.Case, h *host, d time.Duration, flows []drops.Flow) error {
 	if h.target != "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "whydrop: --target: %s opens connections to %s; nothing is sent from here\n", content.Show(h.there.Hello().Host), content.Show(h.target))
+		from, to := content.Show(h.there.Hello().Host), content.Show(h.target)
+		if redacting(cmd) {
+			from, to = "the host", "it"
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "whydrop: --target: %s opens connections to %s; nothing is sent from here\n", from, to)
 	}
 	tell := progress(cmd.ErrOrStderr(), d)
 	ctx, stop := context.WithCancel(cmd.Context())

@@ -59,7 +59,8 @@ func openHost(cmd *cobra.Command, flags hostFlags) (*host, error) {
 	}
 	h := &host{recording: r, index: -1, files: flags.replay}
 	if r.Len() == 0 {
-		return nil, fmt.Errorf("--replay: %s: there is nothing to judge: %s", strings.Join(flags.replay, ", "), strings.Join(r.Notes, "; "))
+		why := noteShower(cmd, redacting(cmd), r.Header.Host)(strings.Join(r.Notes, "; "))
+		return nil, fmt.Errorf("--replay: %s: there is nothing to judge: %s", strings.Join(flags.replay, ", "), why)
 	}
 	if flags.at != "" {
 		at, err := r.Moment(flags.at, time.Time{})
@@ -68,10 +69,16 @@ func openHost(cmd *cobra.Command, flags hostFlags) (*host, error) {
 		}
 		h.index = r.Index(at)
 	}
-	for _, note := range r.Notes {
-		fmt.Fprintf(cmd.ErrOrStderr(), "whydrop: the recording: %s\n", content.Show(note))
-	}
+	tellNotes(cmd, r, redacting(cmd))
 	return h, nil
+}
+
+// tellNotes tells on standard error what is wrong with a recording.
+func tellNotes(cmd *cobra.Command, r *record.Recording, pseudonyms bool) {
+	show := noteShower(cmd, pseudonyms, r.Header.Host)
+	for _, note := range r.Notes {
+		fmt.Fprintf(cmd.ErrOrStderr(), "whydrop: the recording: %s\n", show(note))
+	}
 }
 
 // openRecording opens what --replay names: a recording, or files of others.
@@ -120,7 +127,7 @@ func (h *host) observe(cmd *cobra.Command, c *checklist.Case, d time.Duration, f
 	}
 	c.Facts, c.Started = f, f.Start
 	if terminal(cmd.ErrOrStderr()) || len(h.recording.Notes) > 0 {
-		fmt.Fprintln(cmd.ErrOrStderr(), h.about(f))
+		fmt.Fprintln(cmd.ErrOrStderr(), h.about(f, redacting(cmd)))
 	}
 	return nil
 }
@@ -143,16 +150,19 @@ func (h *host) now(c *checklist.Case) time.Time {
 	return record.EndOf(c.Facts)
 }
 
-// about says what is judged.
-func (h *host) about(f *fact.Facts) string {
-	r := h.recording
+// about says what is judged, if need be without saying whose it is.
+func (h *host) about(f *fact.Facts, pseudonyms bool) string {
+	what := recorded(h.recording)
+	if pseudonyms {
+		what = "a recording, " + times(h.recording)
+	}
 	switch {
 	case f.HistoryOnly():
-		return recorded(r) + "; judged: one sample, which is history"
+		return what + "; judged: one sample, which is history"
 	case f.Seconds <= 0:
-		return recorded(r) + "; judged: what it shows, over a time that it does not tell"
+		return what + "; judged: what it shows, over a time that it does not tell"
 	}
-	return fmt.Sprintf("%s; judged: the %.0f s until %s", recorded(r), f.Seconds, day(record.EndOf(f)))
+	return fmt.Sprintf("%s; judged: the %.0f s until %s", what, f.Seconds, day(record.EndOf(f)))
 }
 
 // recorded says what a recording is of.
@@ -167,14 +177,19 @@ func recordedOf(host string, r *record.Recording) string {
 	if host != "" {
 		name += " of " + content.Show(host)
 	}
+	return name + ", " + times(r)
+}
+
+// times says when a recording begins and ends.
+func times(r *record.Recording) string {
 	if r.Len() == 1 {
-		return fmt.Sprintf("%s, %s", name, day(r.End()))
+		return day(r.End())
 	}
 	end := day(r.End())
 	if r.Begin().Format(time.DateOnly) == r.End().Format(time.DateOnly) {
 		end = r.End().Format("15:04:05 UTC")
 	}
-	return fmt.Sprintf("%s, %s to %s", name, r.Begin().Format(time.DateTime), end)
+	return fmt.Sprintf("%s to %s", r.Begin().Format(time.DateTime), end)
 }
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -109,9 +109,22 @@ func (o *reportOptions) check(args []string) error {
 		return fmt.Errorf("--duration %v: expected %v to %v", o.duration, minDuration, maxDuration)
 	case (o.template != "" || o.show) && o.format == "json":
 		return errors.New("--format json has no template: expected markdown or html")
-	case len(args) > 0 && len(o.host.replay) > 0:
+	case len(args) > 0:
+		return o.checkCase()
+	}
+	return nil
+}
+
+// checkCase tells what does not go with a case.
+func (o *reportOptions) checkCase() error {
+	switch {
+	case len(o.host.replay) > 0:
 		return errors.New("a case and --replay: expected one of them")
-	case len(args) > 0 && o.answers != "":
+	case o.host.remote.host != "":
+		return errors.New("a case and --host: expected one of them")
+	case o.host.at != "":
+		return errors.New("a case and --at: its report tells the whole of it; expected --replay FILE with --at")
+	case o.answers != "":
 		return errors.New("a case and --answers: it has answers of its own")
 	}
 	return nil
@@ -160,12 +173,11 @@ func (o *reportOptions) readTemplate(stdin io.Reader) (string, error) {
 // reported is what a report is made from.
 type reported struct {
 	kase *checklist.Case
-	// written is when the report is written: now where this host was watched,
-	// otherwise when the case or recording ends, so that the same one gives the same
-	// report.
-	written time.Time
-	source  string   // empty for this host
-	notes   []string // what is damaged or missing there
+	// asOf is up to when it tells: now where this host was watched, otherwise when the
+	// case or recording ends, so that the same one gives the same report.
+	asOf   time.Time
+	source string   // empty for this host
+	notes  []string // what is damaged or missing there
 }
 
 func (o *reportOptions) investigated(cmd *cobra.Command, args []string) (*reported, error) {
@@ -188,7 +200,7 @@ func (o *reportOptions) investigated(cmd *cobra.Command, args []string) (*report
 		err = followRecording(cmd.Context(), c, h)
 		of.source, of.notes = recorded(h.recording), h.recording.Notes
 	}
-	of.written = h.now(c)
+	of.asOf = h.now(c)
 	return of, err
 }
 
@@ -205,7 +217,7 @@ func (of *reported) report(cmd *cobra.Command) *checklist.Report {
 			of.notes = []string{"what it was made from is incomplete: without --redact it is told how"}
 		}
 	}
-	r := c.Report(d, of.written)
+	r := c.Report(d, of.asOf)
 	r.Whydrop = version()
 	r.From(of.source, of.notes)
 	return r
@@ -304,7 +316,7 @@ func keptCase(cmd *cobra.Command, name string) (*reported, error) {
 	if err != nil {
 		return nil, err
 	}
-	of := &reported{kase: kept.Case, written: kept.Last, source: "the case " + casefile.Name(path), notes: kept.Notes}
+	of := &reported{kase: kept.Case, asOf: kept.Last, source: "the case " + casefile.Name(path), notes: kept.Notes}
 	switch {
 	case kept.Header.Demo:
 		of.source += ", a demonstration on a recorded host"

@@ -133,6 +133,9 @@ func (r *resumed) goOn(path string, book *content.Book, of, here casefile.Header
 	}
 	r.file, r.kept = f, kept
 	if r.look {
+		if len(of.Replay) == 0 {
+			kept.Case.Track.GoOnElsewhere(kept.Last, here.Started, kept.Ended)
+		}
 		return nil
 	}
 	kept.Case.Facts = nil                // it is measured anew

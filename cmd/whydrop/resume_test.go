@@ -218,13 +218,13 @@ func TestResumeWhereItWas(t *testing.T) {
 func TestResumeOnAnotherHost(t *testing.T) {
 	program, state := asWhydrop(t), t.TempDir()
 	h := thisHost()
-	h.Host, h.Started = "elsewhere", time.Now()
+	h.Host, h.Started = "elsewhere", time.Now().Add(-time.Hour)
 	f, err := casefile.Create(filepath.Join(state, "whydrop", "cases"), "", h)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := newCase(t)
-	c.Facts = fact.New(time.Now(), 15)
+	c.Facts = fact.New(h.Started, 15)
 	c.Facts.Host = "elsewhere"
 	c.Facts.Count("TcpExt.ListenOverflows", 4711, 5000)
 	snapshot := casefile.Snapshot{Case: c, Diagnosis: c.Diagnose(), Place: casefile.Place{Screen: "Walk", Question: "Q1b"}}
@@ -241,7 +241,12 @@ func TestResumeOnAnotherHost(t *testing.T) {
 	if err != nil || !strings.Contains(said, "RECORDED, no host is watched: it is of the host elsewhere") || !strings.Contains(said, "4711") {
 		t.Errorf("says %s, %v", out, err)
 	}
-	if c := kept(t, state); c.Answers["Q1b"].Note != "seen elsewhere" || c.Answers["Q1a"].Note != "there" {
-		t.Errorf("answers %v", c.Answers)
+	after := kept(t, state)
+	if after.Answers["Q1b"].Note != "seen elsewhere" || after.Answers["Q1a"].Note != "there" {
+		t.Errorf("answers %v", after.Answers)
+	}
+	events := after.Track.Events()
+	if n := len(events); n < 2 || events[n-2].Kind != checklist.Left || events[n-1].Kind != checklist.Resumed || !strings.Contains(events[n-1].Text, "on another host") {
+		t.Errorf("events %v", events)
 	}
 }

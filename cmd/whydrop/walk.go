@@ -231,7 +231,7 @@ func (w *walk) screens(cmd *cobra.Command, o walkOptions) error {
 	left, err := ui.Run(cmd.Context(), ui.Options{
 		First: content.FirstQuestion(), Note: w.note, Player: w.player, Amiss: w.amiss,
 		Theme: cmd.Flag("theme").Value.String(), Colours: cmd.Flag("colour").Value.String(), Keys: o.keys, Mouse: o.mouse,
-		Open: w.opened, Watch: w.watch, Try: w.try, Apply: w.apply, Export: written.export, Redact: w.redact, Keep: w.keeper.keep, Resume: w.resume,
+		Open: w.opened, Watch: w.watch, Try: w.try, Apply: w.apply, Export: written.export, Redact: w.redact, Keep: w.keeper.keep, Unkept: w.keeper.unkept, Resume: w.resume,
 	})
 	err = errors.Join(err, w.attempts.end(cmd.ErrOrStderr()))
 	err = errors.Join(err, w.keeper.end(cmd.ErrOrStderr(), left, again(cmd, false))) // before a word that the terminal may not take

@@ -37,7 +37,7 @@ func TestTruncated(t *testing.T) {
 			n++
 		}
 		r, err := read(whole[:cut])
-		if n == 0 && errors.Is(err, ErrForeign) {
+		if n == 0 && unreadable(err) {
 			continue
 		}
 		if err != nil || r.Len() < n || len(r.Notes) == 0 {
@@ -50,6 +50,9 @@ func TestTruncated(t *testing.T) {
 		}
 	}
 }
+
+// unreadable says whether of a file no observation could be read.
+func unreadable(err error) bool { return errors.Is(err, ErrForeign) || errors.Is(err, ErrDamaged) }
 
 // TestBitFlips flips each bit of a recording in turn: what it still tells was told,
 // and only that is not what stood in the damaged minute is lost.
@@ -252,7 +255,7 @@ func TestDamagedAnyhow(t *testing.T) {
 		data := harmed(random, whole)
 		r, err := read(data)
 		if err != nil {
-			if !errors.Is(err, ErrForeign) {
+			if !unreadable(err) {
 				t.Fatalf("round %d: %v", round, err)
 			}
 			continue

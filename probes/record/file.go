@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,7 +13,7 @@ import (
 
 // Open opens a recording. Damage is no error but told in its Notes; what can be
 // read is there. An error that wraps ErrForeign means that the file is of another
-// kind.
+// kind, ErrDamaged that it is a recording of which nothing can be read.
 func Open(path string) (*Recording, error) {
 	info, err := os.Stat(path) // a named pipe would keep the opening waiting
 	if err != nil {
@@ -37,6 +38,21 @@ func Open(path string) (*Recording, error) {
 // Read opens a recording that is in r, which is read from for as long as the
 // recording is used.
 func Read(r io.ReaderAt, size int64) (*Recording, error) {
+	recording, err := scanned(r, size)
+	if !errors.Is(err, ErrForeign) {
+		return recording, err
+	}
+	packed, err := repack(r, size)
+	if err != nil {
+		return nil, err
+	}
+	if recording, err = scanned(bytes.NewReader(packed), int64(len(packed))); errors.Is(err, ErrForeign) {
+		err = ErrDamaged
+	}
+	return recording, err
+}
+
+func scanned(r io.ReaderAt, size int64) (*Recording, error) {
 	s := scan{file: &file{r: r, size: size}}
 	s.recording.file = s.file
 	if err := s.run(); err != nil {

@@ -22,6 +22,9 @@
 // order of observations is that in which they were made: where the clock of the host
 // was set back their times go back too, which is told.
 //
+// The lines alone, as zcat writes them, are read too, and those that were compressed anew
+// in one piece.
+//
 // What is new in a later version of the format and may be ignored does not change
 // the number in the schema: a reader skips the keys that it does not know.
 //

@@ -324,7 +324,7 @@ func TestAFailingDisk(t *testing.T) {
 			t.Fatalf("room for %d of %d bytes: %v", room, len(whole), err)
 		}
 		r, err := read(disk.Bytes())
-		if w.Flushed() == 0 && errors.Is(err, ErrForeign) {
+		if w.Flushed() == 0 && unreadable(err) {
 			continue
 		}
 		if err != nil || r.Len() < w.Flushed() || r.Len() > 0 && len(r.Notes) == 0 {
@@ -378,7 +378,10 @@ func TestOtherFormats(t *testing.T) {
 		{"empty", nil, "", ErrForeign},
 		{"text", []byte("Tcp:\n 5 segments retransmitted"), "", ErrForeign},
 		{"gzip", text.Bytes(), "", ErrForeign},
-		{"another schema", packed("whydrop.diagnosis/1", `{"schema":"whydrop.diagnosis/1"}`), "", ErrForeign},
+		{"another schema", packed("whydrop.diagnosis/1", `{"schema":"whydrop.diagnosis/1"}`), "", ErrDamaged},
+		{"older than the first", packed("", `{"schema":"whydrop.recording/0"}`), "whydrop.recording/0", errFormat},
+		{"of a number that is none", packed("", `{"schema":"whydrop.recording/1.1"}`), "whydrop.recording/1.1", errFormat},
+		{"of a huge number", packed("", `{"schema":"whydrop.recording/99999999999999999999"}`), "99999999999999999999", errNewer},
 	} {
 		_, err := read(tt.data)
 		if !errors.Is(err, tt.is) || !strings.Contains(fmt.Sprint(err), tt.want) {

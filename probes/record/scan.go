@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -78,10 +77,10 @@ func (s *scan) member(at int64, before uint64) (next int64, err error) {
 		return at + 1, nil
 	}
 	text, err := s.in.line()
-	if err == nil || version(s.in.zip.Comment) > 1 {
+	if err == nil || version(s.in.zip.Comment) == newer {
 		m.header, err = s.header(text, s.in.zip.Comment)
 	}
-	if errors.Is(err, errNewer) {
+	if errors.Is(err, errNewer) || errors.Is(err, errFormat) {
 		return 0, err
 	}
 	if err == nil {
@@ -137,22 +136,29 @@ func (s *scan) arrange() {
 	}
 }
 
-// errNewer marks a recording in a format that is not known yet.
-var errNewer = errors.New("use that whydrop or a newer one")
+// Errors of recordings in a format that is not known yet, or never was.
+var (
+	errNewer  = errors.New("use that whydrop or a newer one")
+	errFormat = errors.New("no whydrop writes that")
+)
 
 // header takes the first line of a member. The format stands in the comment of the
 // gzip header too: of a newer one the line may look like anything.
 func (s *scan) header(text []byte, comment string) (Header, error) {
 	var h Header
 	bad := json.Unmarshal(text, &h)
-	if version(h.Schema) < 1 {
+	if version(h.Schema) == none {
 		h.Schema = comment
 	}
-	switch n := version(h.Schema); {
-	case n < 1 || n == 1 && bad != nil:
+	switch v := version(h.Schema); {
+	case v == none || v == known && bad != nil:
 		return Header{}, errDamaged
-	case n > 1:
-		return h, fmt.Errorf("made by whydrop %q in the format %q, this one reads %s: %w", fact.Clean(h.Whydrop, 40), fact.Clean(h.Schema, 40), Schema, errNewer)
+	case v != known:
+		why := errNewer
+		if v == unknown {
+			why = errFormat
+		}
+		return h, fmt.Errorf("made by whydrop %q in the format %q, this one reads %s: %w", fact.Clean(h.Whydrop, 40), fact.Clean(h.Schema, 40), Schema, why)
 	}
 	if have := &s.recording.Header; have.Schema == "" || h.Start.Before(have.Start) {
 		*have = h
@@ -160,14 +166,31 @@ func (s *scan) header(text []byte, comment string) (Header, error) {
 	return h, nil
 }
 
-// version is the number of a schema, 0 if it is none of a recording.
-func version(schema string) int {
-	number, ok := strings.CutPrefix(schema, "whydrop.recording/")
-	n, err := strconv.Atoi(number)
-	if !ok || err != nil || n < 1 {
-		return 0
+// format is what is known of a schema.
+type format int
+
+const (
+	none    format = iota // it is none of a recording
+	known                 // it is Schema
+	newer                 // it has a higher number
+	unknown               // it has none that any whydrop wrote or will
+)
+
+// formats is what every schema of a recording begins with. Its number follows, the first
+// was 1.
+const formats = "whydrop.recording/"
+
+func version(schema string) format {
+	number, ok := strings.CutPrefix(schema, formats)
+	switch {
+	case !ok:
+		return none
+	case schema == Schema:
+		return known
+	case number == "" || number[0] == '0' || strings.Trim(number, "0123456789") != "":
+		return unknown
 	}
-	return n
+	return newer
 }
 
 // gap notes what was lost since the member before.

@@ -148,11 +148,14 @@ func (w *Writer) write(line []byte) {
 // timed says whether an observation can have lasted so many seconds.
 func timed(seconds float64) bool { return math.Abs(seconds) < 1e9 }
 
+// markBegin is how the extra field of a member begins: the subfield's name and length.
+const markBegin = "wd\x14\x00"
+
 // mark is the extra field of a member's gzip header: subfield "wd" with the number
 // of observations before it, the moment at which its first one ended, in
 // microseconds since 1970, and a CRC-32 of both.
 func mark(before uint64, at time.Time) []byte {
-	b := []byte{'w', 'd', 20, 0}
+	b := []byte(markBegin)
 	b = binary.LittleEndian.AppendUint64(b, before)
 	b = binary.LittleEndian.AppendUint64(b, uint64(at.UnixMicro()))
 	return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b[4:]))
@@ -160,7 +163,7 @@ func mark(before uint64, at time.Time) []byte {
 
 // marked reads the extra field of a member, see mark.
 func marked(extra []byte) (before uint64, ok bool) {
-	if len(extra) != 24 || string(extra[:4]) != "wd\x14\x00" || binary.LittleEndian.Uint32(extra[20:]) != crc32.ChecksumIEEE(extra[4:20]) {
+	if len(extra) != 24 || string(extra[:4]) != markBegin || binary.LittleEndian.Uint32(extra[20:]) != crc32.ChecksumIEEE(extra[4:20]) {
 		return 0, false
 	}
 	return binary.LittleEndian.Uint64(extra[4:]), true

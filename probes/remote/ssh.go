@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -196,6 +197,10 @@ func containsAny(text string, parts ...string) bool {
 	return false
 }
 
+func beginsWithAny(text string, starts ...string) bool {
+	return slices.ContainsFunc(starts, func(start string) bool { return strings.HasPrefix(text, start) })
+}
+
 // tail keeps the end of what is written.
 type tail struct {
 	mu   sync.Mutex
@@ -210,14 +215,18 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// last returns the last lines, on one line and without control characters. That ssh
-// was ended from here is no news.
+// noReason is how lines begin that say nothing of why a session ends: that it was ended
+// from here, and warnings (ssh(1) goes on after them).
+var noReason = []string{"Killed by signal", "Warning: ", "** WARNING: ", "** This session may be vulnerable", "** The server may need", "debug1: ", "debug2: ", "debug3: "}
+
+// last returns the last lines that may be a reason, on one line and without control
+// characters.
 func (t *tail) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var lines []string
 	for line := range strings.Lines(string(t.text)) {
-		if line = show(line); line != "" && !strings.HasPrefix(line, "Killed by signal") {
+		if line = show(line); line != "" && !beginsWithAny(line, noReason...) {
 			lines = append(lines, line)
 		}
 	}

@@ -42,6 +42,7 @@ const (
 	maxEgress    = 512
 	addressesFor = 10 * time.Second // before they are read again for an address not known
 	here         = -1               // in place of an index: traffic that stays on this host
+	unknownLink  = 0                // in place of an index, which begin at 1
 )
 
 func (e *egress) init() {
@@ -138,6 +139,12 @@ func (e *egress) isOwn(addr netip.Addr) bool {
 	return own
 }
 
+// stays says whether what a connection sends stays on this host: no firewall or path
+// outside can lose it.
+func (e *egress) stays(k *inetdiag.Socket) bool {
+	return k.Remote.Addr() == k.Local.Addr() || e.isOwn(k.Remote.Addr())
+}
+
 // of returns the sum of a connection's interface, nil if it is not known.
 func (e *egress) of(k *inetdiag.Socket, staysHere bool) *tally {
 	link := here
@@ -149,7 +156,7 @@ func (e *egress) of(k *inetdiag.Socket, staysHere bool) *tally {
 		link = e.addrLink
 	default:
 		var known bool
-		if link, known = e.own[addr.WithZone("")]; !known {
+		if link, known = e.own[addr.WithZone("")]; !known || link == unknownLink {
 			e.missing = true
 			return nil
 		}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"whydrop/probes/sockets/inetdiag"
 )
 
 func TestOwnAddresses(t *testing.T) {
@@ -98,4 +100,33 @@ func FuzzEachName(f *testing.F) {
 			}
 		})
 	})
+}
+
+// A listener with a full accept queue leaves SYNs of its own host unanswered: they
+// say nothing of the way to others.
+func TestAttemptsToOwnAddresses(t *testing.T) {
+	attempt := func(cookie uint64, remote string, again uint8) inetdiag.Socket {
+		return with(connection(cookie, remote), func(k *inetdiag.Socket) {
+			k.State, k.Retrans = inetdiag.SynSent, again
+			k.Info.TotalRetrans = uint32(again)
+		})
+	}
+	look := func(again uint8) []inetdiag.Socket {
+		return []inetdiag.Socket{attempt(1, "10.9.0.1:7443", again), attempt(2, "10.9.0.7:7443", again), attempt(3, "192.0.2.5:443", again)}
+	}
+	s, _ := scripted(t, look(1), look(2), look(3))
+	f := looksAt(t, s, 3, 0)
+	numbers(t, f, map[string]float64{"tcp.syn_sent": 3, "tcp.syn_sent_retrying": 1, "tcp.syn_sent_retrying_here": 2})
+	if row := rowOf(t, f, "peer", "name", "192.0.2.5"); row["syn_retrying"] != 1.0 || row["retrans"] != 2.0 {
+		t.Errorf("the other host: %v", row)
+	}
+	for _, own := range []string{"10.9.0.1", "10.9.0.7"} {
+		row := rowOf(t, f, "peer", "name", own)
+		if _, known := row["syn_retrying"]; known || row["retrans"] != 2.0 {
+			t.Errorf("own address: %v", row)
+		}
+		if flow := rowOf(t, f, "flow", "remote", own+":7443"); flow["same_host"] != true {
+			t.Errorf("own address: %v", flow)
+		}
+	}
 }

@@ -108,6 +108,7 @@ func (w *window) states(f *fact.Facts) {
 		return r.States[inetdiag.SynRecv] + r.States[inetdiag.NewSynRecv]
 	}))
 	f.Gauge("tcp.syn_sent_retrying", w.most(func(r *Reading) uint32 { return r.SynRetrying }))
+	f.Gauge("tcp.syn_sent_retrying_here", w.most(func(r *Reading) uint32 { return r.SynRetryingHere }))
 	f.Gauge("tcp.syn_recv_retrying", w.most(func(r *Reading) uint32 { return r.SynRecvRetrying }))
 }
 

@@ -27,7 +27,7 @@ func (w *window) merge(kind Kind) []*merged {
 				m = &merged{Group: Group{Name: g.Name, Port: g.Port, Inbound: g.Inbound}}
 				byName[g.Name] = m
 			}
-			m.Peers = max(m.Peers, g.Peers)
+			m.Peers, m.Here = max(m.Peers, g.Peers), g.Here
 			if i == 0 { // its growth lies before the window
 				m.Flows, m.SynSent = max(m.Flows, g.Flows), max(m.SynSent, g.SynSent)
 				m.SynRetrying = max(m.SynRetrying, g.SynRetrying)
@@ -81,7 +81,9 @@ func (w *window) groupRow(kind Kind, m *merged) fact.Row {
 	row := fact.Row{
 		"name": m.Name, "flows": float64(m.Flows),
 		"flows_retrans": float64(max(m.FirstTime, m.most)),
-		"syn_sent":      float64(m.SynSent), "syn_retrying": float64(m.SynRetrying),
+	}
+	if !m.Here { // an attempt that stays on this host says nothing of the way to a peer
+		row["syn_sent"], row["syn_retrying"] = float64(m.SynSent), float64(m.SynRetrying)
 	}
 	switch kind {
 	case ByPrefix:

@@ -54,6 +54,7 @@ type Group struct {
 	Port    uint16 `json:"port,omitempty"`    // ByService
 	Inbound bool   `json:"inbound,omitempty"` // ByService
 	Peers   uint32 `json:"peers,omitempty"`   // ByPrefix: addresses in it
+	Here    bool   `json:"here,omitempty"`    // ByPeer: an address of this host
 	Sum
 }
 

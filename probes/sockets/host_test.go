@@ -286,10 +286,10 @@ func TestConnectWithoutAnswer(t *testing.T) {
 	})
 	row := rowOf(t, f, "flow", "state", "SYN-SENT")
 	expect(t, "syn_retries", row, row["syn_retries"] == 1.0 && row["remote_port"] == 8080.0)
-	retrying, _ := f.Num("tcp.syn_sent_retrying")
-	expect(t, "tcp.syn_sent_retrying", retrying, retrying == 1)
+	retrying, _ := f.Num("tcp.syn_sent_retrying_here")
+	expect(t, "tcp.syn_sent_retrying_here", retrying, retrying == 1)
 	peer := rowOf(t, f, "peer", "name", "127.0.0.1")
-	expect(t, "peer", peer, peer["syn_retrying"] == 1.0)
+	expect(t, "peer", peer, peer["retrans"] == 1.0)
 }
 
 func TestAnswerThatGetsLost(t *testing.T) {

@@ -125,7 +125,7 @@ func (p *peers) report() []Group {
 	}
 	told := make([]Group, len(chosen))
 	for i, sum := range chosen {
-		told[i] = Group{Name: sum.addr.String(), Sum: sum.sum()}
+		told[i] = Group{Name: sum.addr.String(), Here: sum.here, Sum: sum.sum()}
 		if _, known := p.sick[sum.addr]; sum.Retrans+uint64(sum.SynRetrying) > 0 && (known || len(p.sick) < keptSick) {
 			p.sick[sum.addr] = p.look
 		}

@@ -20,8 +20,9 @@ type Reading struct {
 	InfoLen uint16 `json:"info_len"`
 	HasMem  bool   `json:"has_mem"` // the kernel gives SK_MEMINFO
 
-	States          [16]uint32 `json:"states"` // sockets by TCP state
-	SynRetrying     uint32     `json:"syn_retrying"`
+	States          [16]uint32 `json:"states"`            // sockets by TCP state
+	SynRetrying     uint32     `json:"syn_retrying"`      // towards other hosts
+	SynRetryingHere uint32     `json:"syn_retrying_here"` // towards own addresses
 	SynRecvRetrying uint32     `json:"syn_recv_retrying"`
 	Backoff         uint32     `json:"backoff"`
 	WindowClosed    uint32     `json:"window_closed"`
@@ -201,6 +202,7 @@ type Flow struct {
 	Idle       uint32          `json:"idle"`     // looks since data was last acknowledged
 	Standing   uint16          `json:"standing"` // looks in a row that found data left unread
 	Inbound    bool            `json:"inbound"`
+	Here       bool            `json:"here"` // the remote address is this host's
 	Class      Class           `json:"class"`
 	Score      float32         `json:"score"`
 }

@@ -167,7 +167,7 @@ func (w *window) flow(looks []at) fact.Row {
 		"local": k.Local.String(), "remote": k.Remote.String(),
 		"local_port": float64(k.Local.Port()), "remote_port": float64(k.Remote.Port()),
 		"inbound": now.Inbound, "state": k.State.String(),
-		"same_host":  k.Remote.Addr().IsLoopback() || k.Remote.Addr() == k.Local.Addr(),
+		"same_host":  now.Here,
 		"age_looks":  float64(min(int(now.Looks), len(w.looks))),
 		"send_queue": float64(k.WQueue), "recv_queue": float64(k.RQueue),
 		"trouble": highest(looks).Class.String(),

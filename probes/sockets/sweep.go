@@ -179,7 +179,7 @@ func (s *sweep) connection(k *inetdiag.Socket, inbound bool) {
 		s.flows[class].add(score, func(f *Flow) {
 			*f = Flow{
 				Socket: *k, Congestion: f.Congestion, Before: before, Now: now, Looks: s.look - m.born + 1,
-				Idle: s.look - m.progress, Standing: m.standing, Inbound: inbound, Class: class, Score: score,
+				Idle: s.look - m.progress, Standing: m.standing, Inbound: inbound, Here: s.groups.egress.stays(k), Class: class, Score: score,
 			}
 		})
 	}

@@ -13,7 +13,11 @@ func (s *sweep) trouble(k *inetdiag.Socket, m *remembered, growth *Counters) (sc
 	}
 	if k.State == inetdiag.SynSent {
 		if k.Retrans > 0 {
-			s.r.SynRetrying++
+			if s.groups.egress.stays(k) {
+				s.r.SynRetryingHere++
+			} else {
+				s.r.SynRetrying++
+			}
 			worse(20+float32(k.Retrans), Connecting)
 		}
 	} else {

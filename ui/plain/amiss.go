@@ -5,6 +5,7 @@ package plain
 func (s *session) tellAmiss() {
 	select {
 	case text := <-s.Amiss:
+		s.news.stale = text != ""
 		if text == "" {
 			text = "it is there again"
 		}

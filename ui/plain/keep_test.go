@@ -2,6 +2,7 @@ package plain
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,17 +16,30 @@ func TestWhatIsSaidIsKept(t *testing.T) {
 	said, _, err := talk(t, quietHost, strings.NewReader("1\nn since noon\nq\n"), func(o *Options) {
 		o.Keep = func(s casefile.Snapshot) error {
 			answered = append(answered, len(s.Case.Answers))
-			if len(answered) == 1 {
+			if len(s.Case.Answers) == 1 {
 				return errors.New("the answers are NOT kept: the disk is full")
 			}
 			return nil
 		}
 	})
-	if err != nil || len(answered) < 2 || answered[0] != 1 || answered[1] != 2 {
+	if err != nil || !slices.Equal(slices.Compact(answered), []int{0, 1, 2}) {
 		t.Errorf("kept after each line: %v said, %v", answered, err)
 	}
 	if strings.Count(said, "the answers are NOT kept: the disk is full.\n") != 1 {
 		t.Errorf("said %s", said)
+	}
+}
+
+// Where the input ends while the host is measured for the first time, what was measured
+// is kept all the same, and where one is.
+func TestWhatIsMeasuredIsKept(t *testing.T) {
+	var last casefile.Snapshot
+	_, _, err := talk(t, quietHost, strings.NewReader(""), func(o *Options) {
+		o.Resume = &casefile.Place{Screen: "Walk", Question: "Q3a"}
+		o.Keep = func(s casefile.Snapshot) error { last = s; return nil }
+	})
+	if err != nil || last.Diagnosis == nil || last.Place.Question != "Q3a" {
+		t.Errorf("kept is %+v, %v", last, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"whydrop/checklist"
 	"whydrop/probes/fact"
+	"whydrop/probes/record"
 )
 
 // news is what changed since the operator was last told. Nothing of it is told
@@ -18,6 +19,7 @@ type news struct {
 	verdict string                      // what the last verdict was made of; "" before the first
 	repeat  bool                        // the verdict is told though it is the same
 	rung    bool                        // the bell rang since the last prompt
+	stale   bool                        // nothing newer comes from another machine
 }
 
 // arrived takes new facts while a line is waited for.
@@ -115,7 +117,7 @@ func (s *session) tellNews() {
 		s.pen.say(head + s.verdict())
 	}
 	s.concluded = s.concluded && n.verdict == is
-	*n = news{told: named, verdict: is}
+	*n = news{told: named, verdict: is, stale: n.stale}
 }
 
 // tellChange tells how a cause changed that stood in what was told before, or
@@ -146,6 +148,9 @@ func (s *session) verdict() string {
 	if s.paused {
 		return "PAUSED. " + s.verdictNow()
 	}
+	if s.news.stale && s.kase.Facts != nil {
+		return "As of " + clock(record.EndOf(s.kase.Facts)) + ", and nothing newer comes: " + s.verdictNow()
+	}
 	return s.verdictNow()
 }
 
@@ -164,6 +169,9 @@ func (s *session) verdictNow() string {
 	case d.Verdict == checklist.Healthy:
 		if ended, _ := d.Ended(); ended != "" {
 			return "HEALTHY so far. No sign of trouble; " + ended + "."
+		}
+		if s.news.stale {
+			return fmt.Sprintf("HEALTHY. Nothing lost packets in the %.0f s until then.", s.kase.Facts.Seconds)
 		}
 		return fmt.Sprintf("HEALTHY so far. Nothing lost packets in the last %.0f s.", s.kase.Facts.Seconds)
 	case len(d.Symptoms) > 0:

@@ -142,6 +142,7 @@ func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 	}()
 	s.lines = readLines(o.In, lead.Done())
 	err = guarded("the walkthrough", func() error { return s.lead(lead) })
+	s.keep() // however it ended: what was measured since the last line
 	stop()
 	return s.kase, errors.Join(err, <-watched)
 }
@@ -168,7 +169,7 @@ func (s *session) welcome() {
 		reads = "It only reads; it changes a setting only when you type apply and confirm, "
 	}
 	p.say("One question at a time, with what this host shows right now. " + reads + sends)
-	p.say("Answer with numbers such as 1 or 1 3, d for don't know, or Enter to leave the question open. ? lists all commands, quit ends. Nothing you type is lost.")
+	p.say("Answer with numbers such as 1 or 1 3, d for don't know, or Enter to leave the question open. ? lists all commands, quit ends. Each line is kept before it is answered.")
 	if s.Typed && s.Shown {
 		p.say("The bell rings when a cause appears while you think; v tells it.")
 	}
@@ -265,6 +266,7 @@ func (s *session) settle(ctx context.Context) {
 		case f := <-s.facts:
 			s.newest = f
 			s.judge(f)
+			s.keep()
 			// A round of looks comes a little before or after its second.
 			if f.Seconds+0.5 >= s.Settle.Seconds() {
 				return

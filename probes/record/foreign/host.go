@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -195,6 +196,9 @@ func (e *evidence) add(s *source) {
 		if len(pieces) == 0 {
 			e.note("not understood: %s", printable(m.name, 80))
 		}
+		if byDates(pieces) {
+			e.note("%s: the samples were put in the order of the times in it", printable(m.name, 80))
+		}
 		found, unknown = append(found, pieces...), append(unknown, more...)
 	}
 	if s.elsewhere > 0 {
@@ -203,12 +207,31 @@ func (e *evidence) add(s *source) {
 	if len(unknown) > 0 {
 		e.note("%s: not understood: the output of %s", s.name, strings.Join(unknown[:min(len(unknown), 8)], ", "))
 	}
+	for i := range found {
+		p := &found[i]
+		var strays int
+		if p.text, strays = withoutStrays(p.kind.name, p.text); strays > 0 {
+			e.note("%s in %s: %s that are no part of it left out", p.kind.name, printable(p.from, 80), counted(strays, "line"))
+		}
+	}
 	o.takes(found)
 	e.hosts = append(e.hosts, o)
 	if s.report {
 		found = moment(found)
 	}
 	e.pieces = append(e.pieces, found...)
+}
+
+// byDates puts the pieces of one text in the order of the times in it, where these tell
+// another one; all of them have to tell theirs.
+func byDates(pieces []piece) bool {
+	untold := func(p piece) bool { return p.relative && !about[p.kind.name] }
+	earlier := func(a, b piece) int { return a.at.Compare(b.at) }
+	if slices.ContainsFunc(pieces, untold) || slices.IsSortedFunc(pieces, earlier) {
+		return false
+	}
+	slices.SortStableFunc(pieces, earlier)
+	return true
 }
 
 // takes makes pieces those of an origin, and takes what they tell of it. All of a
@@ -237,8 +260,9 @@ var deviceName = regexp.MustCompile(`(?:^|[_. -])((?:eth|en[ospx]|em|bond|ib|wl|
 // pasted takes a text apart that somebody put together. Where nothing in it is
 // known by its lines, the name of the file is tried.
 func pasted(m member) (pieces []piece, unknown []string) {
-	s := split(m.name, withoutIndent(m.text))
-	pieces = s.pieces
+	m.text = withoutIndent(withoutPrefixes(m.name, withoutQuotes(m.text)))
+	s := split(m.name, m.text)
+	pieces = joinedSettings(s.pieces)
 	base := path.Base(m.name)
 	if len(pieces) == 0 {
 		stem := strings.TrimSuffix(strings.TrimSuffix(base, ".txt"), ".log")

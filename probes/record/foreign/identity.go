@@ -60,6 +60,11 @@ func (id *identity) take(e *evidence, p *piece) {
 		for i := range known {
 			id.named(known[i].link.Name)
 		}
+	case "netstat -i":
+		known := parse(e, p, func() ([]printedLink, error) { return parseInterfaceTable(string(p.text)) })
+		for i := range known {
+			id.named(known[i].link.Name)
+		}
 	case "ss":
 		s := parse(e, p, func() (*printedSockets, error) { return parseSS(string(p.text)) })
 		if s == nil {

@@ -290,6 +290,40 @@ func parseDevices(text string) ([]printedLink, error) {
 	return all, nil
 }
 
+// tableColumns are the counters of netstat -i that the kernel shows as they are (net-tools,
+// lib/interface.c): RX-DRP is a sum.
+var tableColumns = map[string]string{
+	"RX-OK": "rx_packets", "RX-ERR": "rx_errors", "RX-OVR": "rx_fifo",
+	"TX-OK": "tx_packets", "TX-ERR": "tx_errors", "TX-DRP": "tx_dropped", "TX-OVR": "tx_fifo",
+}
+
+// parseInterfaceTable reads what netstat -i printed.
+func parseInterfaceTable(text string) ([]printedLink, error) {
+	var all []printedLink
+	var header []string
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		switch {
+		case len(f) > 2 && f[0] == "Iface":
+			header = f
+			continue
+		case header == nil || len(f) != len(header) || len(all) == maxLinks:
+			continue
+		}
+		l := printedLink{bare: true, link: links.Link{Name: printable(f[0], 40)}}
+		for i, column := range header {
+			if v, err := strconv.ParseUint(f[i], 10, 64); err == nil && tableColumns[column] != "" {
+				l.count(tableColumns[column], v)
+			}
+		}
+		all = append(all, l)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("no interface in it")
+	}
+	return all, nil
+}
+
 // parseSysfs reads lines of /sys/class/net/DEVICE/statistics/COUNTER:NUMBER.
 func parseSysfs(text string) ([]printedLink, error) {
 	fields := map[string]bool{}

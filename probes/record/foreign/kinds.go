@@ -62,6 +62,7 @@ var kinds = []*kind{
 	{name: "nstat", command: []string{"nstat"}, first: re(`^(?:#kernel|#\d+\.\d+ sampling_interval=.*)\s*$|^` + counterLine + `\s+\d+\s+[\d.]+\*?\s*$`), key: re(`^(#|` + counterLine + `)`)},
 	{name: "nstat -j", command: []string{"nstat", "-j"}, first: re(`^\{\s*"kernel":`), json: true},
 	{name: "netstat -s", command: []string{"netstat", "-s"}, first: re(`^(?:Ip|IcmpMsg|Tcp):\s*$`), key: re(`^(Ip|Tcp|TcpExt):\s*$`)},
+	{name: "netstat -i", command: []string{"netstat", "-i"}, first: re(`^Iface\s+MTU\s`), key: re(`^Iface\s`)},
 	{name: "ip link", command: []string{"ip", "link"}, first: re(`^\d+: [^\s:]+: <[A-Z0-9_,-]*>`), key: re(`^\d+: ([^\s:]+): <`)},
 	{name: "ip address", command: []string{"ip", "addr"}, key: re(`^\d+: ([^\s:]+): <`)},
 	{name: "ip -o addr", command: []string{"ip", "-o", "addr"}, first: re(`^\d+: \S+\s+inet6? [0-9a-f]`)},
@@ -129,10 +130,7 @@ func commandKind(words []string) (found *kind, device string) {
 	}
 	tool := words[0][strings.LastIndexByte(words[0], '/')+1:]
 	if tool == "cat" || tool == "head" || tool == "tail" {
-		if len(words) != 2 {
-			return nil, ""
-		}
-		return fileKind(words[1]), ""
+		return printedFile(words), ""
 	}
 	if foreignNamespace(words) {
 		return nil, ""
@@ -153,6 +151,17 @@ func commandKind(words []string) (found *kind, device string) {
 		return nil, ""
 	}
 	return found, device
+}
+
+// printedFile is what a command prints that prints a file, or settings.
+func printedFile(words []string) *kind {
+	switch {
+	case settingFiles(words) != nil:
+		return kindNamed("sysctl")
+	case len(words) == 2:
+		return fileKind(words[1])
+	}
+	return nil
 }
 
 // foreignNamespace tells whether a command looks into another network namespace.

@@ -102,9 +102,9 @@ func (e *evidence) countedAsSeen(r *rounds, all []*piece) {
 		}
 	}
 	switch {
-	case fell > 0 && rose > 0 && fell*4 > rose:
-		e.note("nstat: how it was called is not known; some counters are lower than before and others higher, as where each sample counts from the one before")
-		e.incremental(all)
+	case fell > 0 && rose > 0:
+		e.lastOnly(r, all)
+		e.note("nstat: how it was called is not known; some counters are lower than before and others higher, as where each sample counts from the one before, or where they are of different hosts: not compared; %s", useAbsolute)
 	case fell > 0:
 		e.lastOnly(r, all)
 		e.note("nstat: how it was called is not known, and counters are lower than before: run without -a, given in the wrong order, restarted, or of another host; not compared; %s", useAbsolute)

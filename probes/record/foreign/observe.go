@@ -127,7 +127,7 @@ func between(a, b look) (seconds float64, known bool) {
 func (e *evidence) observations() (all []*fact.Facts, notes []string) {
 	r := e.rounds()
 	e.restarted(r)
-	pairs := e.once(r.pairs())
+	pairs := e.once(r, r.pairs())
 	history := e.history(r.last(), e.moment())
 	for i, pair := range pairs {
 		base := history
@@ -144,10 +144,25 @@ func (e *evidence) observations() (all []*fact.Facts, notes []string) {
 		all = append(all, history)
 	}
 	for _, f := range all {
+		tellMissing(f)
 		f.CannotSee("drops", "the kernel's own drop reasons, and what BPF counts: no tool prints them", "whydrop on the host itself")
 		f.CannotSee(fact.Texts, "what else is to be seen on the host: texts of tools show a part of it", "whydrop on the host itself")
 	}
 	return all, notes
+}
+
+// tellMissing says which output would tell what the others begin to tell.
+func tellMissing(f *fact.Facts) {
+	if n, known := f.Num("conntrack.drop"); known && n > 0 && f.Values["conntrack.share"].Now == nil {
+		f.CannotSee("filters", "whether connection tracking drops because its table is full", "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max")
+	}
+	for _, row := range f.Tables["flow"] {
+		waiting, _ := row["recv_queue_min"].(float64)
+		if _, known := row["rcvbuf"]; waiting > 0 && !known {
+			f.CannotSee("sockets", "how large the receive buffers are in which bytes wait to be read", "ss -tinm")
+			return
+		}
+	}
 }
 
 // moment is when the newest sample was taken, as well as it is known: a time in

@@ -77,6 +77,9 @@ func (e *evidence) listedLinks(l look) []printedLink {
 	if p := l.of("/proc/net/dev"); p != nil {
 		return parse(e, p, func() ([]printedLink, error) { return parseDevices(string(p.text)) })
 	}
+	if p := l.of("netstat -i"); p != nil {
+		return parse(e, p, func() ([]printedLink, error) { return parseInterfaceTable(string(p.text)) })
+	}
 	return nil
 }
 

@@ -80,15 +80,26 @@ func parseSS(text string) (*printedSockets, error) {
 	return p, nil
 }
 
+// infoText is in lines about a socket.
+var infoText = re(`(?:^| )(?:rto|rtt|mss|cwnd|skmem):[\d.(]`)
+
+// unindented reads a line about the socket above whose indent was lost.
+func (p *printedSockets) unindented(line string) (length uint16, ok bool) {
+	if len(p.all) == 0 || !infoText.MatchString(line) {
+		return 0, false
+	}
+	return p.details(&p.all[len(p.all)-1], line), true
+}
+
 // socket reads the line of a socket: state, queues, addresses, and what options
-// of ss add behind them.
+// of ss add behind them. A line about the socket above is taken for it, too.
 func (p *printedSockets) socket(line string) (length uint16, ok bool) {
 	f := strings.Fields(line)
 	if len(f) > 0 && f[0] == "tcp" {
 		f = f[1:]
 	}
 	if len(f) < 5 {
-		return 0, false
+		return p.unindented(line)
 	}
 	state, known := states[f[0]]
 	rqueue, err1 := strconv.ParseUint(f[1], 10, 32)
@@ -96,7 +107,7 @@ func (p *printedSockets) socket(line string) (length uint16, ok bool) {
 	local, okLocal := endpoint(f[3])
 	remote, okRemote := endpoint(f[4])
 	if !known || err1 != nil || err2 != nil || !okLocal || !okRemote {
-		return 0, false
+		return p.unindented(line)
 	}
 	p.all = append(p.all, inetdiag.Socket{
 		State: state, RQueue: uint32(rqueue), WQueue: uint32(wqueue), Local: local, Remote: remote,

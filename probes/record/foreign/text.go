@@ -109,7 +109,7 @@ func (s *splitter) document(text []byte) int {
 
 func (s *splitter) line(line []byte) {
 	text := string(line)
-	if s.heading(text) {
+	if s.heading(text) || s.closing(text) {
 		return
 	}
 	if s.current != nil && !s.continues(text) {
@@ -136,6 +136,19 @@ func (s *splitter) line(line []byte) {
 			s.next(nil)
 		}
 	}
+}
+
+// closing takes a line that ends what stands above it: the fence of a code block, the
+// line above a signature (RFC 3676, 4.3). What was called may stand before the fence.
+func (s *splitter) closing(text string) bool {
+	if !strings.HasPrefix(text, "```") && !strings.HasPrefix(text, "~~~") && text != "-- " {
+		return false
+	}
+	if s.lines.Len() > 0 {
+		s.end()
+		s.current, s.command, s.device = nil, call{}, ""
+	}
+	return true
 }
 
 // continues tells whether a line can belong to the current text, and notes its
