@@ -245,7 +245,7 @@ func pipes(t *testing.T, program string) {
 		}
 		_, path, _ := strings.Cut(said, "Report written to:\n")
 		path, _, _ = strings.Cut(path, "\n")
-		if report, err := os.ReadFile(path); err != nil || !strings.Contains(string(report), "# Incident report") {
+		if report, err := os.ReadFile(path); err != nil || !strings.Contains(string(report), "eport for ") {
 			t.Errorf("the report is %q, %v; said %s", report, err, said)
 		}
 	})

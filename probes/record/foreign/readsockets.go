@@ -158,7 +158,7 @@ func (s printedSockets) hides(name string) bool {
 	switch name {
 	case "tcp.time_wait", "tcp.syn_recv", "tcp.syn_recv_retrying":
 		return true
-	case "tcp.syn_sent_retrying":
+	case "tcp.syn_sent_retrying", "tcp.syn_sent_retrying_here":
 		return !s.timers
 	}
 	return !s.info || strings.HasPrefix(name, "holes.")
