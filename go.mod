@@ -27,6 +27,7 @@ require (
 
 require (
 	github.com/charmbracelet/ultraviolet v0.0.0-20260811164956-006e29f97886
+	github.com/open-spaced-repetition/go-fsrs/v4 v4.0.0
 	github.com/spf13/pflag v1.0.10
 	github.com/ulikunitz/xz v0.5.15
 	golang.org/x/crypto v0.58.0

@@ -28,7 +28,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-//go:embed *.yaml facts/*.yaml causes/*.yaml questions/*.yaml nics/*.yaml
+//go:embed *.yaml facts/*.yaml causes/*.yaml questions/*.yaml nics/*.yaml scenarios
 var embedded embed.FS
 
 // Book is the whole content. It may be read from several goroutines.
@@ -49,6 +49,11 @@ type Book struct {
 	Folklore      []*Folklore   // settings that are never recommended
 	Measures      []*Measure    // by which trials are judged
 	Trials        []*Trial
+	// The training material: see LoadTraining.
+	Scenarios   []*Scenario // by level
+	Interviewer []*Saying
+	Instruments []*Instrument
+	Hearings    []*Hearing
 
 	Meanings []*Meaning // of drivers' statistics
 	NICs     []*NIC
@@ -118,9 +123,12 @@ func (ps Problems) Error() string {
 // Load reads the embedded content and lays the directory overlay over it, if
 // one is named: a cause, question, hop, tool or step of the overlay replaces
 // the embedded one with the same id, others are added. With an overlay all is
-// checked. The error is of type Problems if the content itself is wrong.
-func Load(overlay string) (*Book, error) {
-	layers := []layer{{files: embedded, prefix: "content"}}
+// checked. The error is of type Problems if the content itself is wrong. The
+// training material is left out: see LoadTraining.
+func Load(overlay string) (*Book, error) { return loadLayers(overlay, false) }
+
+func loadLayers(overlay string, training bool) (*Book, error) {
+	layers := []layer{{files: embedded, prefix: "content", training: training}}
 	if overlay != "" {
 		info, err := os.Stat(overlay)
 		if err != nil {
@@ -129,7 +137,7 @@ func Load(overlay string) (*Book, error) {
 		if !info.IsDir() {
 			return nil, fmt.Errorf("content directory: %s is not a directory", overlay)
 		}
-		layers = append(layers, layer{files: os.DirFS(overlay), prefix: overlay})
+		layers = append(layers, layer{files: os.DirFS(overlay), prefix: overlay, training: training})
 	}
 	return load(layers, overlay != "")
 }
@@ -137,7 +145,7 @@ func Load(overlay string) (*Book, error) {
 // Check reads the embedded content and compiles every expression of it. The error
 // is of type Problems: all that is wrong, with file and line.
 func Check() error {
-	_, err := load([]layer{{files: embedded, prefix: "content"}}, true)
+	_, err := load([]layer{{files: embedded, prefix: "content", training: true}}, true)
 	return err
 }
 
@@ -146,6 +154,8 @@ func Check() error {
 type layer struct {
 	files  fs.FS
 	prefix string
+	// training says whether its directory of scenarios is read.
+	training bool
 }
 
 // load reads the layers; strict checks what the types of the YAML can't say, and
@@ -214,6 +224,11 @@ type file struct {
 	Measures []*Measure    `yaml:"measures"`
 	Trials   []*Trial      `yaml:"trials"`
 
+	Scenarios   []*Scenario   `yaml:"scenarios"`
+	Interviewer []*Saying     `yaml:"interviewer"`
+	Instruments []*Instrument `yaml:"instruments"`
+	Hearings    []*Hearing    `yaml:"hearings"`
+
 	DropReasons []*DropReason    `yaml:"drop_reasons"`
 	DropPlaces  []*DropPlace     `yaml:"drop_places"`
 	Derived     []*DerivedFields `yaml:"derived"`
@@ -231,6 +246,9 @@ func (l *loader) readLayer(la layer) {
 	err := fs.WalkDir(la.files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		if d != nil && d.IsDir() && name == "scenarios" && !la.training {
+			return fs.SkipDir
 		}
 		if ext := path.Ext(name); !d.IsDir() && (ext == ".yaml" || ext == ".yml") {
 			names = append(names, name)
@@ -251,6 +269,9 @@ func (l *loader) readLayer(la layer) {
 	atOnce(len(names), func(i int) { decoded[i].read(la, names[i]) })
 	for i := range decoded {
 		l.add(path.Join(la.prefix, names[i]), &decoded[i])
+		if decoded[i].err == nil {
+			l.addScenarios(la, names[i], decoded[i].Scenarios)
+		}
 	}
 }
 
@@ -298,6 +319,9 @@ func (l *loader) add(name string, f *file) {
 	addAll(l, name, "folklore", &l.book.Folklore, f.Folklore)
 	addAll(l, name, "measure", &l.book.Measures, f.Measures)
 	addAll(l, name, "trial", &l.book.Trials, f.Trials)
+	addAll(l, name, "saying", &l.book.Interviewer, f.Interviewer)
+	addAll(l, name, "instrument", &l.book.Instruments, f.Instruments)
+	addAll(l, name, "hearing", &l.book.Hearings, f.Hearings)
 	addAll(l, name, "meaning", &l.book.Meanings, f.Meanings)
 	addAll(l, name, "driver", &l.book.NICs, f.NICs)
 	for _, p := range f.Patterns {

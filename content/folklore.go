@@ -19,6 +19,9 @@ type Folklore struct {
 	// is set for.
 	WhyNot  *Text  `yaml:"why_not"`
 	Instead string `yaml:"instead"`
+	// General is WhyNot for a host that has not the setting: without values. It is empty
+	// where WhyNot has none.
+	General string `yaml:"general"`
 	// Settings are the sysctls and other knobs that it sets; a * stands for one part
 	// of a name. No remedy sets them but those of the causes RemedyOf, and these not
 	// to a value of Never, nor to one that Undo would undo.
@@ -44,6 +47,15 @@ func (f *Folklore) key() string { return f.ID }
 func (f *Folklore) UnmarshalYAML(n *yaml.Node) error {
 	type plain Folklore
 	return at(n, (*plain)(f), &f.Line)
+}
+
+// InGeneral says why it is not done, whatever a host has. The vocabulary names what
+// WhyNot measures.
+func (f *Folklore) InGeneral(v *Vocabulary) string {
+	if f.General != "" {
+		return f.General
+	}
+	return f.WhyNot.Outline(v, undoTable(f))
 }
 
 // Sets says whether it is about a setting: a sysctl in either spelling, or a knob
@@ -147,8 +159,9 @@ func (l *loader) validateUndo(f *Folklore) {
 // command finds the settings that the commands of a remedy make.
 var command = regexp.MustCompile(`sysctl -w '?([a-z0-9_./]+)=|'([a-z0-9_.]+) = `)
 
-// refuseFolklore finds the fault with a remedy that sets what is folklore.
-func (l *loader) refuseFolklore(f *Folklore, c *Cause, r *Remedy) {
+// Settings are the sysctls and other knobs that a remedy sets, or says how to, with the
+// value where it is one for all.
+func (r *Remedy) Settings() map[string]string {
 	settings := map[string]string{r.Setting: ""}
 	for _, s := range r.Sets {
 		switch of := sourceOf(s.Of); {
@@ -162,7 +175,14 @@ func (l *loader) refuseFolklore(f *Folklore, c *Cause, r *Remedy) {
 	for _, m := range command.FindAllStringSubmatch(commands, -1) {
 		settings[m[1]+m[2]] = ""
 	}
-	for setting, value := range settings {
+	delete(settings, "")
+	return settings
+}
+
+// refuseFolklore finds the fault with a remedy that sets what is folklore.
+func (l *loader) refuseFolklore(f *Folklore, c *Cause, r *Remedy) {
+	commands := sourceOf(r.Runtime) + "\n" + sourceOf(r.Persist)
+	for setting, value := range r.Settings() {
 		if why := f.Refuses(c.ID, setting, value); why != "" {
 			l.problem(r.Place, "remedy %s of %s sets %s, which is folklore (%s): %s", r.ID, c.ID, setting, f.ID, why)
 		}

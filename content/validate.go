@@ -30,6 +30,7 @@ func (l *loader) index() {
 		}
 		b.questions[q.ID] = q
 	}
+	l.indexScenarios()
 }
 
 func (l *loader) groupFile(q *Question) string {
@@ -181,6 +182,7 @@ func (l *loader) validate() {
 	l.validateLedger()
 	l.validateLists()
 	l.validateTrials()
+	l.validateScenarios()
 	l.validateCoverage()
 }
 

@@ -2,6 +2,7 @@ package content
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -111,6 +112,19 @@ func newVocabulary() *Vocabulary {
 
 // Fact returns the definition of a scalar fact, nil if there is none.
 func (v *Vocabulary) Fact(name string) *FactDef { return v.scalars[name] }
+
+// Probes returns the names of all probes, sorted.
+func (v *Vocabulary) Probes() []string {
+	seen := map[string]bool{}
+	for _, d := range v.scalars {
+		seen[d.Probe] = true
+	}
+	for _, t := range v.tables {
+		seen[t.Probe] = true
+	}
+	delete(seen, "")
+	return slices.Sorted(maps.Keys(seen))
+}
 
 // Suggestion says how to get the facts of a probe that is not always there, ""
 // for any other.

@@ -1,0 +1,290 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"whydrop/checklist"
+	"whydrop/content"
+	"whydrop/probes/fact"
+)
+
+// Mended says what has become of a live host.
+type Mended string
+
+// What can have become of it.
+const (
+	Fixed    Mended = "fixed"      // what was wrong has stopped, and the traffic flows
+	NotFixed Mended = "not fixed"  // it goes on
+	Untold   Mended = "can't tell" // too little happened to say
+	Worse    Mended = "worse"      // something is broken that was not, or the traffic has dried up
+)
+
+// Mending is one look whether a live host is mended.
+type Mending struct {
+	Outcome Mended `json:"outcome"`
+	// Amiss says what is broken now and was not before.
+	Amiss []string `json:"amiss,omitempty"`
+	// Why tells the figures. It names the cause: it is for after the commit.
+	Why []string `json:"why,omitempty"`
+	// Seconds is for how long the host was looked at.
+	Seconds float64 `json:"seconds"`
+	// Possible says that commands on this host can mend it: a fault of the path, the
+	// other end or the application is mended by those whose they are.
+	Possible bool `json:"possible,omitempty"`
+}
+
+// Tell tells a look in sentences. Before the commit it does not name the cause.
+func (m *Mending) Tell(over bool) []string {
+	var says []string
+	switch m.Outcome {
+	case Fixed:
+		says = []string{"Fixed: what was wrong has stopped, and the traffic flows."}
+	case NotFixed:
+		says = []string{"Not fixed: what people complain of goes on."}
+	case Untold:
+		says = []string{fmt.Sprintf("Can't tell: in %s s too little happened. Look again in a while.", content.Show(math.Round(m.Seconds)))}
+	case Worse:
+		says = append([]string{"Worse: something is broken now that was not before."}, m.Amiss...)
+	}
+	if over {
+		says = append(says, m.Why...)
+	}
+	return says
+}
+
+// Verify judges by an observation from now whether a live host is mended, and keeps
+// that in the session: the last look counts. It can be asked before the commit and
+// after it. Errors: a host that is not live or was never seen sick, a *NotKeptError
+// beside the result.
+func (s *Session) Verify(since *fact.Facts) (*Mending, error) {
+	w, live := s.host.(*Watched)
+	if !live {
+		return nil, errors.New("a recorded host cannot be mended")
+	}
+	before := w.Sick()
+	if before == nil || since == nil {
+		return nil, errors.New("the host was not observed: nothing can be compared")
+	}
+	m := s.mending(before, since)
+	if w.Amiss != nil {
+		if amiss := w.Amiss(); len(amiss) > 0 {
+			m.Outcome, m.Amiss = Worse, append(amiss, m.Amiss...)
+		}
+	}
+	if err := s.do(Event{Kind: Verified, Mending: m}); err != nil {
+		return m, err
+	}
+	return m, nil
+}
+
+// Live says whether the host is there now, or was during a part of the session.
+func (s *Session) Live() bool {
+	_, live := s.host.(*Watched)
+	return live || slices.ContainsFunc(s.events, func(e Event) bool { return e.Moment == Live || e.Kind == Verified })
+}
+
+// Mending returns the last look whether the host is mended, nil if there was none.
+func (s *Session) Mending() *Mending {
+	for _, e := range slices.Backward(s.events) {
+		if e.Kind == Verified {
+			return e.Mending
+		}
+	}
+	return nil
+}
+
+// mending compares the sick host with what it shows now.
+func (s *Session) mending(before, since *fact.Facts) *Mending {
+	m := &Mending{Outcome: Fixed, Seconds: since.Seconds, Possible: s.mendable()}
+	was, is := s.judgeAlone(before), s.judgeAlone(since)
+	m.Amiss = append(dried(before, since), gone(before, since)...)
+	for _, f := range is.Named() {
+		machine := f.Cause.Hop == "host" // what else runs on the machine: nothing of this host
+		if had := was.Finding(f.Cause.ID); !machine && !s.scenario.Right(f.Cause.ID) && (had == nil || !had.Named()) {
+			m.Amiss = append(m.Amiss, "New: "+f.Cause.Title+".")
+		}
+	}
+	for _, truth := range s.scenario.Truth {
+		outcome, why := s.stopped(truth, before, since, is)
+		m.Why = append(m.Why, why)
+		if m.Outcome == Fixed || outcome == NotFixed {
+			m.Outcome = outcome
+		}
+	}
+	switch {
+	case s.scenario.Healthy(): // which nobody is told before the commit
+		m.Outcome, m.Why = NotFixed, []string{"Nothing is wrong on this host, so nothing on it can be mended."}
+	case m.Outcome == NotFixed && !m.Possible:
+		m.Why = append(m.Why, "No command on this host mends it: the right step is one of somebody else, and the plan says whose.")
+	}
+	if len(m.Amiss) > 0 {
+		m.Outcome = Worse
+	}
+	return m
+}
+
+// judgeAlone is what the engine makes of an observation without any answer.
+func (s *Session) judgeAlone(f *fact.Facts) *checklist.Diagnosis {
+	c := checklist.NewCase(s.book, s.inquiry.Started)
+	c.Facts = f
+	return c.Diagnose()
+}
+
+// atWork are the truths that a diagnosis names, or what stands for them.
+func atWork(d *checklist.Diagnosis, sc *content.Scenario) []string {
+	var all []string
+	for _, truth := range sc.Truth {
+		f := d.Finding(truth)
+		if f != nil && f.Named() || slices.ContainsFunc(d.Named(), accepted(sc)) {
+			all = append(all, truth)
+		}
+	}
+	return all
+}
+
+// longEnough is the share of the time in which the fault showed for which a host has to
+// be looked at without finding it, where nothing is counted that must stop.
+const longEnough = 0.9
+
+// stopped says whether one truth is over: by what its remedies are to stop, and by
+// whether it is named any more.
+func (s *Session) stopped(truth string, before, since *fact.Facts, is *checklist.Diagnosis) (Mended, string) {
+	title := s.book.Cause(truth).Title
+	effect := s.effect(truth, before, since)
+	named := slices.Contains(atWork(is, s.scenario), truth)
+	says := fmt.Sprintf("\"%s\" is not found any more", title)
+	if named {
+		says = fmt.Sprintf("\"%s\" is still found", title)
+	}
+	if effect.What != "" && effect.SinceSeconds > 0 {
+		says += ": " + effect.Says()
+	}
+	says += "."
+	switch {
+	case effect.Outcome == checklist.Stopped: // what causes it may go on and do no harm
+		return Fixed, says
+	case named, effect.Outcome == checklist.Unchanged, effect.Outcome == checklist.More, effect.Outcome == checklist.Fewer:
+		return NotFixed, says
+	case effect.What == "" && since.Seconds >= longEnough*before.Seconds:
+		return Fixed, says
+	}
+	return Untold, says
+}
+
+// effect is what became of what the remedies of a truth are to stop: of the first of
+// them that can tell.
+func (s *Session) effect(truth string, before, since *fact.Facts) checklist.Effect {
+	c := s.wholeCase()
+	c.Facts = before
+	best := checklist.Effect{Outcome: checklist.TooFew}
+	for _, step := range c.Plan(c.Diagnose()) {
+		if step.Folklore != nil || step.Cause.ID != truth || step.Remedy.Stops.Empty() {
+			continue
+		}
+		e := checklist.EffectOf(step, before, since)
+		if e.Outcome != checklist.TooFew {
+			return e
+		}
+		if best.What == "" && e.Before > 0 {
+			best = e
+		}
+	}
+	return best
+}
+
+// mendable says whether a right step is one that commands on this host do.
+func (s *Session) mendable() bool {
+	return slices.ContainsFunc(s.Menu(), func(c Choice) bool {
+		return c.Right && c.Remedy != nil && slices.Contains([]string{"sysctl", "device", "qdisc", "firewall", "route"}, c.Remedy.Kind)
+	})
+}
+
+const (
+	// enoughTraffic is how many events have to be expected before their absence says
+	// something.
+	enoughTraffic = 10
+	// dry is the share of its traffic from which on downward a host has lost it: what
+	// was sent again, and connections that were tried again, go with the fault.
+	dry = 0.2
+	// fewConnections is the same for the connections that come in and complete.
+	fewConnections = 0.5
+)
+
+// dried says what traffic has dried up: a fault that nobody can meet is not mended.
+func dried(before, since *fact.Facts) []string {
+	var says []string
+	for _, flow := range []struct {
+		what    string
+		share   float64
+		counted []string
+	}{
+		{"packets arrive", dry, []string{"Ip.InReceives", "Ip6.InReceives"}},
+		{"packets are sent", dry, []string{"Ip.OutRequests", "Ip6.OutRequests", "Ip.ForwDatagrams", "Ip6.OutForwDatagrams"}},
+		{"connections come in", fewConnections, []string{"Tcp.PassiveOpens"}},
+	} {
+		was, is := rate(before, flow.counted), rate(since, flow.counted)
+		if was*since.Seconds >= enoughTraffic && is < was*flow.share {
+			says = append(says, fmt.Sprintf("Fewer %s: %.3g/s, %.3g/s before. A host without its traffic is not mended.", flow.what, is, was))
+		}
+	}
+	return says
+}
+
+// rate is the sum of some counters per second; what was not read counts nothing.
+func rate(f *fact.Facts, counters []string) float64 {
+	sum := 0.0
+	for _, name := range counters {
+		n, _ := f.Num(name)
+		sum += n
+	}
+	if f.Seconds <= 0 {
+		return 0
+	}
+	return sum / f.Seconds
+}
+
+// gone names the services that listened and do not any more.
+func gone(before, since *fact.Facts) []string {
+	rows, looked := since.Tables["listener"]
+	if !looked {
+		return nil
+	}
+	var left []string
+	for _, row := range before.Tables["listener"] {
+		same := func(now fact.Row) bool { return now["name"] == row["name"] }
+		if name, is := row["name"].(string); is && !slices.ContainsFunc(rows, same) {
+			left = append(left, content.Show(name))
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return []string{"Nothing listens any more on " + strings.Join(left, ", ") + "."}
+}
+
+// mended marks what became of a live host: the host itself is the best witness of the
+// plan.
+func (r *reviewer) mended(m *marker) {
+	s := r.session
+	if !s.Live() {
+		return
+	}
+	switch look := s.Mending(); {
+	case look == nil && s.mendable():
+		m.add(0, "the host was live and could have been mended from its shell; nobody looked whether it is")
+	case look == nil:
+	case look.Outcome == Fixed:
+		m.add(min(1, max(0, MostPoints-m.sum())), "you mended the live host: %s", strings.Join(look.Why, " "))
+	case look.Outcome == Worse:
+		m.add(-2, "the live host is worse than before: %s", strings.Join(look.Amiss, " "))
+	case look.Outcome == NotFixed && look.Possible:
+		m.add(-0.5, "the live host is not mended: %s", strings.Join(look.Why, " "))
+	case look.Outcome == NotFixed && s.scenario.Healthy():
+	case look.Outcome == NotFixed:
+		m.add(0, "the live host cannot be mended by a command on it, and you looked")
+	}
+}
