@@ -76,6 +76,7 @@ type surface interface {
 	Copy(text string) error
 	Print(ctx context.Context, text string) error
 	Suspend() error
+	Lend(do func() error) error
 }
 
 // Messages.

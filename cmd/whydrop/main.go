@@ -113,7 +113,7 @@ environment (WHYDROP_THEME=ascii); 'whydrop config' shows all of them.`,
 		return err
 	}
 	addWalk(root)
-	root.AddCommand(diagnoseCommand(), planCommand(), reportCommand(), applyCommand(), tryCommand(), rollbackCommand(), resumeCommand(), casesCommand(), loadCommand(), probeCommand(), recordCommand(), doctorCommand(), explainCommand(), labCommand(), configCommand(), manCommand(), serveFactsCommand())
+	root.AddCommand(diagnoseCommand(), planCommand(), reportCommand(), applyCommand(), tryCommand(), rollbackCommand(), resumeCommand(), casesCommand(), loadCommand(), probeCommand(), recordCommand(), doctorCommand(), explainCommand(), labCommand(), trainCommand(), interviewCommand(), drillCommand(), progressCommand(), configCommand(), manCommand(), serveFactsCommand())
 	return root
 }
 

@@ -6,6 +6,7 @@ package tty
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +23,7 @@ import (
 const patience = time.Second
 
 // Terminal is a terminal that shows whole screens. Its methods may be called
-// from several goroutines; none but Leave, Print and Suspend waits for the
+// from several goroutines; none but Leave, Lend, Print and Suspend waits for the
 // terminal.
 type Terminal struct {
 	in      *keys
@@ -169,6 +170,9 @@ func (t *Terminal) giveBack() {
 	_ = term.Restore(t.in.Fd(), cooked)
 }
 
+// Rescue gives back a terminal whose taker was killed; its modes are not of this.
+func Rescue(out *os.File) { wait((&Terminal{out: out}).put(takeBack)) }
+
 // put writes in the background and closes the channel when that is done.
 func (t *Terminal) put(text string) <-chan struct{} {
 	written := make(chan struct{})
@@ -234,6 +238,14 @@ func (t *Terminal) Suspend() error {
 	}
 	time.Sleep(50 * time.Millisecond) // in here it stands still
 	return t.Enter()
+}
+
+// Lend gives the terminal to a program until do returns, and takes it again.
+func (t *Terminal) Lend(do func() error) error {
+	t.in.turn.Lock()
+	defer t.in.turn.Unlock()
+	t.giveBack()
+	return errors.Join(do(), t.Enter())
 }
 
 // Print shows text on the plain terminal, where the mouse selects it, until the

@@ -1,0 +1,282 @@
+package ui
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"whydrop/checklist/interview"
+	"whydrop/content"
+)
+
+// interviewer sits in the interviewer's seat.
+type interviewer struct {
+	t      *testing.T
+	m      *interviewModel
+	clock  time.Time
+	events []interview.Event
+	full   bool // the disk
+	left   bool
+}
+
+// queueScript is an interview about a host with a full accept queue, written once.
+var queueScript = sync.OnceValues(func() (*interview.Interview, error) {
+	book, err := trainingBook()
+	if err != nil {
+		return nil, err
+	}
+	rubric, err := book.Rubric("")
+	if err != nil {
+		return nil, err
+	}
+	return interview.New(book, rubric, book.Scenario("checkout-three-seconds"))
+})
+
+func sitOpposite(t *testing.T, width, height int) *interviewer {
+	t.Helper()
+	p := &interviewer{t: t, clock: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
+	script, err := queueScript()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := script.Anew()
+	n.Now = func() time.Time { return p.clock }
+	n.Keep = func(e interview.Event) error {
+		if p.full {
+			return errors.New("no space left on device")
+		}
+		p.events = append(p.events, e)
+		return nil
+	}
+	m, err := newInterview(InterviewOptions{
+		Interview: n, Theme: "ascii",
+		Write: func(*interview.Interview) (string, error) {
+			if p.full {
+				return "", errors.New("no space left on device")
+			}
+			return "/home/op/card.md", nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.m = m
+	m.Init()
+	p.send(tea.WindowSizeMsg{Width: width, Height: height})
+	return p
+}
+
+func (p *interviewer) send(msg tea.Msg) {
+	p.t.Helper()
+	p.clock = p.clock.Add(3 * time.Second)
+	_, cmd := p.m.Update(msg)
+	if p.m.broken != nil {
+		p.t.Fatal(p.m.broken)
+	}
+	if cmd != nil {
+		if _, quit := cmd().(tea.QuitMsg); quit {
+			p.left = true
+		}
+	}
+}
+
+// press presses keys; a text of several letters that is no key's name is typed.
+func (p *interviewer) press(keys ...string) *interviewer {
+	p.t.Helper()
+	for _, key := range keys {
+		switch key {
+		case "up":
+			p.send(tea.KeyPressMsg{Code: tea.KeyUp})
+		case "space":
+			p.send(tea.KeyPressMsg{Code: tea.KeySpace, Text: " "})
+		case "pgdown":
+			p.send(tea.KeyPressMsg{Code: tea.KeyPgDown})
+		case "right":
+			p.send(tea.KeyPressMsg{Code: tea.KeyRight})
+		case "enter", "down", "esc", "backspace", "ctrl+c":
+			p.send(keyPress(key))
+		default:
+			for _, r := range key {
+				p.send(tea.KeyPressMsg{Code: r, Text: string(r)})
+			}
+		}
+	}
+	return p
+}
+
+func (p *interviewer) screen() string {
+	p.t.Helper()
+	lines := p.m.draw()
+	if len(lines) != p.m.size.Height {
+		p.t.Errorf("%d lines on a screen of %d", len(lines), p.m.size.Height)
+	}
+	var b strings.Builder
+	for _, l := range lines {
+		if n := ansi.StringWidth(l); n > p.m.size.Width {
+			p.t.Errorf("%d columns on a screen of %d: %q", n, p.m.size.Width, l)
+		}
+		b.WriteString(strings.TrimRight(ansi.Strip(l), " ") + "\n")
+	}
+	return b.String()
+}
+
+// TestGoldenInterview draws what the interviewer sees after some keys, on screens of
+// several sizes.
+func TestGoldenInterview(t *testing.T) {
+	questions := []string{"/", "who is affected", "enter", "/", "since when", "enter", "/", "what fails", "enter", "/", "firewall", "enter"}
+	for _, size := range [][2]int{{80, 24}, {40, 10}, {120, 40}} {
+		for _, tt := range []struct {
+			name string
+			keys []string
+		}{
+			{"story", nil},
+			{"search", []string{"/", "what changed"}},
+			{"asked", append(questions, "1", "2")},
+			{"figures", []string{"/", "ss -lnt", "enter"}},
+			{"whole", []string{"/", "nstat", "enter", "enter", "pgdown"}},
+			{"remark", append(questions, "/", "changed", "enter")},
+			{"note", []string{"2", "down", "n", "asks one thing at a time"}},
+			{"cause", []string{"c", "accept"}},
+			{"close", append(questions, "c", "accept", "enter", "down", "space", "g", "space")},
+			{"rubric", append(questions, "5", "down", "down", "space")},
+			{"card", append(questions, "6", "down", "space", "space", "space")},
+			{"help", []string{"?"}},
+		} {
+			name := fmt.Sprintf("interview-%s-%dx%d", tt.name, size[0], size[1])
+			t.Run(name, func(t *testing.T) {
+				golden(t, name, sitOpposite(t, size[0], size[1]).press(tt.keys...).screen())
+			})
+		}
+	}
+}
+
+// TestInterviewTicks finds by a word, ticks with enter, takes back with space, and has
+// each on disk before the next key.
+func TestInterviewTicks(t *testing.T) {
+	p := sitOpposite(t, 80, 24).press("/", "since when", "enter")
+	if last := p.events[len(p.events)-1]; last.Kind != interview.Ticked || last.Key != "question:Q1b" {
+		t.Fatalf("the last event is %+v", last)
+	}
+	if s := p.screen(); !strings.Contains(s, "> [x] Q1b") || !strings.Contains(s, "Say, from the checkout team lead") {
+		t.Errorf("the screen is\n%s", s)
+	}
+	p.press("space")
+	if p.m.n.Has("question:Q1b") {
+		t.Error("space does not take the tick back")
+	}
+	p.press("/", "zzzzqq", "enter")
+	if len(p.events) != 3 {
+		t.Errorf("enter on nothing made an event: %+v", p.events)
+	}
+}
+
+// TestInterviewNote keeps each letter of a note; esc keeps the draft, and n goes on.
+func TestInterviewNote(t *testing.T) {
+	p := sitOpposite(t, 80, 24).press("/", "since when", "enter", "n", "good", "esc")
+	if last := p.events[len(p.events)-1]; last.Kind != interview.Drafted || last.Text != "good" {
+		t.Errorf("the last event is %+v", last)
+	}
+	p.press("1", "n", "!", "enter")
+	notes := p.m.n.Notes()
+	if len(notes) != 1 || notes[0].Text != "good!" || notes[0].About != "question:Q1b" {
+		t.Errorf("the notes are %+v", notes)
+	}
+	p.press("N", "A. B.", "enter")
+	if p.m.n.Candidate() != "A. B." {
+		t.Errorf("the candidate is %q", p.m.n.Candidate())
+	}
+}
+
+// TestInterviewConcludes names a cause, takes it back, and says that nothing is wrong.
+func TestInterviewConcludes(t *testing.T) {
+	p := sitOpposite(t, 80, 24).press("c", "accept queue", "enter")
+	if v := p.m.n.Verdict(); v == nil || len(v.Causes) != 1 || v.Causes[0] != "listen.accept-queue-full" {
+		t.Fatalf("the conclusion is %+v", v)
+	}
+	p.press("c", "accept queue", "enter")
+	if v := p.m.n.Verdict(); v != nil {
+		t.Errorf("taken back it is %+v", v)
+	}
+	p.press("c", "enter")
+	if v := p.m.n.Verdict(); v == nil || !v.Healthy {
+		t.Errorf("the conclusion is %+v", v)
+	}
+}
+
+// TestInterviewLevels puts the whole at each level in turn, and at none.
+func TestInterviewLevels(t *testing.T) {
+	p := sitOpposite(t, 80, 24).press("6")
+	for _, want := range []string{interview.Below, "junior", "senior", "staff", ""} {
+		p.press("space")
+		if got := p.m.n.Decided(content.Whole); got != want {
+			t.Errorf("the level is %q, want %q", got, want)
+		}
+	}
+}
+
+// TestInterviewUnkept tells that the disk is full, and goes on.
+func TestInterviewUnkept(t *testing.T) {
+	p := sitOpposite(t, 80, 24)
+	p.full = true
+	p.press("/", "since when", "enter")
+	if s := p.screen(); !strings.Contains(s, "not on disk: no space left") || !p.m.n.Has("question:Q1b") {
+		t.Errorf("the screen is\n%s", s)
+	}
+	if s := p.press("e").screen(); !strings.Contains(s, "was not written: no space left") {
+		t.Errorf("the screen is\n%s", s)
+	}
+}
+
+// TestInterviewLeaves asks before it leaves, but not where one wants to leave at once.
+func TestInterviewLeaves(t *testing.T) {
+	for _, tt := range []struct {
+		keys []string
+		left bool
+	}{{[]string{"q"}, false}, {[]string{"q", "x"}, false}, {[]string{"q", "q"}, true}, {[]string{"ctrl+c"}, true}, {[]string{"/", "q", "ctrl+c"}, true}, {[]string{"/", "q", "q"}, false}} {
+		if p := sitOpposite(t, 80, 24).press(tt.keys...); p.left != tt.left {
+			t.Errorf("%v left: %v", tt.keys, p.left)
+		}
+	}
+}
+
+// TestInterviewAnySize draws every page on screens down to nothing.
+func TestInterviewAnySize(t *testing.T) {
+	p := sitOpposite(t, 80, 24)
+	for w := 0; w <= 130; w += 13 {
+		for h := 0; h <= 15; h += 3 {
+			p.send(tea.WindowSizeMsg{Width: w, Height: h})
+			for _, key := range []string{"1", "2", "down", "space", "3", "enter", "pgdown", "esc", "4", "5", "6", "down", "/", "a", "esc", "c", "z", "esc", "n", "x", "esc", "?", "esc", "q", "x"} {
+				p.press(key)
+				lines := p.m.draw()
+				for _, l := range lines {
+					if ansi.StringWidth(l) > w {
+						t.Fatalf("%dx%d after %s: %q", w, h, key, l)
+					}
+				}
+				if len(lines) != max(h, 1) && w > 0 && h > 0 {
+					t.Fatalf("%dx%d: %d lines", w, h, len(lines))
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkInterviewKey finds what the candidate said, letter by letter, and draws.
+func BenchmarkInterviewKey(b *testing.B) {
+	p := sitOpposite(&testing.T{}, 80, 24)
+	p.press("/")
+	for i := 0; b.Loop(); i++ {
+		key := string("retransmits "[i%12])
+		if i%12 == 11 {
+			p.m.search.line = newLine("")
+		}
+		p.press(key)
+		p.m.draw()
+	}
+}

@@ -1,0 +1,191 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"whydrop/content"
+)
+
+// trainWidth is how wide text is at most: longer lines are hard to read.
+const trainWidth = 100
+
+// head is how many lines stand above the body.
+func (m *trainModel) head() int {
+	if m.size.Height < 14 {
+		return 1
+	}
+	return 2
+}
+
+// room is how many lines the body has.
+func (m *trainModel) room() int { return max(0, m.size.Height-m.head()-1) }
+
+// draw returns the lines of the whole screen.
+func (m *trainModel) draw() []string {
+	t, w, h := m.theme, m.size.Width, m.size.Height
+	if w <= 0 || h <= 0 {
+		return []string{""}
+	}
+	lines := []string{m.headLine(w)}
+	if m.head() > 1 {
+		lines = append(lines, t.dim.Render(strings.Repeat(t.rule, w)))
+	}
+	foot := m.foot(w)
+	room := max(0, h-len(lines)-len(foot))
+	lines = append(lines, t.block(m.drawBody(min(w, trainWidth), room), w, room)...)
+	foot = m.foot(w) // whose keys depend on what is to be seen
+	return t.block(append(lines[:min(len(lines), max(0, h-len(foot)))], foot...), w, h)
+}
+
+func (m *trainModel) headLine(w int) string {
+	t := m.theme
+	if m.seat == nil {
+		return t.bold.Render(t.clip("Train: incidents like those of an interview", w))
+	}
+	s := m.seat.Session
+	elapsed := s.Elapsed().Round(time.Second)
+	place := fmt.Sprintf("%d:%02d  %s", int(elapsed.Minutes()), int(elapsed.Seconds())%60, stepsTaken(s.Steps()))
+	if n := len(s.Suspects()); n > 0 && w >= 60 {
+		place += fmt.Sprintf("  %d suspected", n)
+	}
+	title := content.Show(s.Scenario().Title)
+	if w >= 60 {
+		title += fmt.Sprintf(", level %d", s.Scenario().Level)
+	}
+	return t.apart(t.bold.Render(t.clip(title, w-ansi.StringWidth(place)-2)), place, w)
+}
+
+func (m *trainModel) drawBody(w, h int) []string {
+	switch {
+	case m.help:
+		return m.helping.window(m.theme.helpLines(m.helpRows(), w), h)
+	case m.picker != nil:
+		return m.drawPicker(w, h)
+	}
+	switch m.phase {
+	case trainListing:
+		return m.drawList(w, h)
+	case trainOpening:
+		return []string{"opening the incident"}
+	case trainConcluding:
+		return m.drawForm(w, h)
+	case trainReviewing:
+		return m.drawReview(w, h)
+	}
+	return m.talk.draw(m, w, h)
+}
+
+// foot are the last lines: what is asked, what is amiss, what is typed, or the keys.
+func (m *trainModel) foot(w int) []string {
+	t := m.theme
+	switch {
+	case m.confirm != nil:
+		return []string{t.warn.Render(t.clip(m.confirm.asks, w))}
+	case m.prompt != nil:
+		return []string{m.prompt.draw(t, w)}
+	case m.notice != "":
+		return styled(t.atMost(max(1, min(3, m.size.Height/4)), wrap(content.Show(m.notice), w, ""), w), t.warn.Render)
+	}
+	return []string{m.hintLine(w)}
+}
+
+// trainHint is a key and what it does.
+type trainHint struct{ key, does string }
+
+// hints are the keys of the place where one is, the most needed first.
+func (m *trainModel) hints() []trainHint {
+	key := m.keys.key
+	enter, back, quit := key(actEnter), key(actBack), key(actLeave)
+	move := key(actUp) + "/" + key(actDown)
+	switch {
+	case m.help:
+		return []trainHint{{back, "closes this"}, {move, "scroll"}}
+	case m.picker != nil:
+		leave := "leave it"
+		if m.picker.stays {
+			leave = "done"
+		}
+		return []trainHint{{"enter", m.picker.does}, {"esc", leave}, {"up/down", "move"}, {"type", "to search"}}
+	}
+	switch m.phase {
+	case trainListing:
+		if l := m.list; len(l.all) > 0 && l.all[l.cursor].Begun {
+			return []trainHint{{enter, "go on"}, {"b", "begin anew"}, {move, "move"}, {quit, "quit"}}
+		}
+		return []trainHint{{enter, "begin"}, {move, "move"}, {quit, "quit"}}
+	case trainOpening:
+		return []trainHint{{quit, "quit"}}
+	case trainConcluding:
+		return []trainHint{{enter, "change"}, {move, "move"}, {back, "back to the interview"}}
+	case trainReviewing:
+		return m.reviewHints()
+	}
+	hints := []trainHint{{"a", "ask"}, {"m", "measure"}, {"h", "suspect"}, {"c", "conclude"}}
+	if m.talk.below(m.room()) > 0 {
+		hints = append(hints, trainHint{key(actDown), "more"})
+	}
+	if m.talk.shown(m.room()) != nil {
+		hints = append(hints, trainHint{"f", "meaning"}, trainHint{"v", "all"})
+	}
+	hints = append(hints, m.liveHints()...)
+	return append(hints, trainHint{"/", "search"}, trainHint{"n", "note"}, trainHint{"i", "hint"}, trainHint{quit, "quit"})
+}
+
+func (m *trainModel) hintLine(w int) string {
+	last := m.keys.key(actHelp)
+	words := " keys"
+	if m.picker != nil { // there every letter is typed
+		last, words = "", ""
+	}
+	text, used := "", len(last)+len(words)
+	for _, h := range m.hints() {
+		if used += ansi.StringWidth(h.key+h.does) + 3; used > w {
+			break
+		}
+		text += m.theme.bold.Render(h.key) + " " + h.does + "  "
+	}
+	return text + m.theme.bold.Render(last) + words
+}
+
+// helpRows are the keys of the seat.
+func (m *trainModel) helpRows() []helpRow {
+	key := m.keys.key
+	rows := []helpRow{
+		{head: "During the interview"},
+		{"a", "ask a question: choose it, or type words of it"},
+		{"m", "measure: choose what to look at, or type what you would call it (ss, retransmits)"},
+		{"/", "search questions and measurements together"},
+		{"h", "your hypotheses: tick a cause, untick it to take it back"},
+		{"n", "a note for yourself; it lands in the scorecard"},
+		{"i", "a hint where to look next; it costs, and asks first"},
+		{"c", "conclude: the cause, the place, the plan, in your own words"},
+		{"v", "of the measurement on the screen: all figures, or the first"},
+		{"f", "of the measurement on the screen: what each figure means"},
+		{key(actUp) + " " + key(actDown) + " " + key(actPageDown), "scroll"},
+		{head: "In a list"},
+		{"letters", "narrow the list"},
+		{"up down", "move; pgup pgdown a page"},
+		{"enter", "take it, or tick it"},
+		{"esc", "leave the list"},
+		{head: "After the conclusion"},
+		{key(actNext) + " " + key(actPrevious), "the next page, the page before"},
+		{key(actTick), "tick what you had said"},
+		{"e", "write the scorecard (markdown) to a file"},
+	}
+	rows = append(append(rows, m.liveRows()...), []helpRow{
+		{head: "How it counts"},
+		{"bits", "what a step is expected to tell when it is taken; 1 bit halves what is open"},
+		{"steps", "questions and measurements; few good ones are better than many"},
+		{head: "At any time"},
+		{key(actHelp), "these keys"},
+		{key(actRedraw), "draw the screen anew"},
+		{key(actSuspend), "suspend; fg comes back"},
+		{key(actLeave), "leave; the interview is kept: whydrop train --resume goes on"},
+		{key(actQuit), "leave at once; it is kept, too"},
+	}...)
+	return rows
+}
