@@ -2,8 +2,6 @@ package ui
 
 import (
 	"context"
-	"errors"
-	"io"
 	"os"
 	"time"
 
@@ -15,33 +13,14 @@ import (
 // RunInterview seats the interviewer before the screen until they leave or ctx ends.
 // The terminal is left as it was found.
 func RunInterview(ctx context.Context, o InterviewOptions) error {
-	env := os.Environ()
-	if asciiGlyphs(o.Theme, env) {
+	if asciiGlyphs(o.Theme, os.Environ()) {
 		o.Theme = "ascii"
 	}
 	m, err := newInterview(o)
 	if err != nil {
 		return err
 	}
-	terminal := tty.New(os.Stdin, os.Stdout, env, tty.Colours(o.Colours, os.Stdout, env), false)
-	if err := terminal.Enter(); err != nil {
-		return err
-	}
-	defer terminal.Leave()
-	watch, stop := context.WithCancel(ctx)
-	defer stop()
-	m.surface, m.size = terminal, terminal.Size()
-	p := tea.NewProgram(m,
-		tea.WithContext(ctx), tea.WithFilter(noMouse), tea.WithoutSignalHandler(), tea.WithEnvironment(env),
-		tea.WithoutRenderer(), tea.WithFPS(1), tea.WithOutput(io.Discard),
-		tea.WithInput(terminal.Keys()), tea.WithWindowSize(m.size.Width, m.size.Height))
-	m.later = func(d time.Duration, msg tea.Msg) { time.AfterFunc(d, func() { p.Send(msg) }) }
-	go follow(watch, p, terminal)
-	_, err = p.Run()
-	stop()
-	terminal.Leave()
-	if ctx.Err() != nil || m.broken != nil {
-		err = nil // the hang-up or signal is not a failure of the screen
-	}
-	return errors.Join(err, m.broken)
+	return onScreen(ctx, o.Colours, m, func(t *tty.Terminal, later func(time.Duration, tea.Msg)) {
+		m.surface, m.size, m.later = t, t.Size(), later
+	}, func() error { return m.broken })
 }

@@ -113,6 +113,7 @@ var kinds = []Kind{Began, Resumed, Asked, Measured, Suspected, Dropped, Noted, H
 func parseLog(data []byte) (events []Event, notes []string) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, mostEvent)
+	seen := map[int]bool{}
 	n := 0
 	for lines.Scan() {
 		n++
@@ -122,9 +123,10 @@ func parseLog(data []byte) (events []Event, notes []string) {
 			notes = append(notes, fmt.Sprintf("line %d is damaged and left out: %v", n, content.Show(err.Error())))
 		case !slices.Contains(kinds, e.Kind):
 			notes = append(notes, fmt.Sprintf("line %d is left out: %q is nothing that this whydrop knows", n, string(e.Kind)))
-		case slices.ContainsFunc(events, func(have Event) bool { return have.Number == e.Number }):
+		case seen[e.Number]:
 			notes = append(notes, fmt.Sprintf("line %d is left out: event %d stands there already", n, e.Number))
 		default:
+			seen[e.Number] = true
 			events = append(events, e)
 		}
 	}
