@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestHabits wants hosts of every habit among the scenarios, so that the reasoning
@@ -54,7 +55,8 @@ func TestSends(t *testing.T) {
 			}
 			b := start(t, healthyHosts[i])
 			var out []byte
-			for range 50 { // some connections are short
+			// Connections are short and come in bursts: a look can fall between two.
+			for until := time.Now().Add(30 * time.Second); time.Now().Before(until); {
 				var err error
 				if out, err = b.CommandOn(t.Context(), "server", "ss", "-Htin").Output(); err != nil {
 					t.Fatal(err)
