@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"whydrop/checklist/eventlog"
 	"whydrop/content"
 )
 
@@ -290,7 +291,7 @@ func TestSuggestion(t *testing.T) {
 func TestReplay(t *testing.T) {
 	n := sit(t, queueScenario)
 	dir := t.TempDir()
-	log, err := Create(dir, queueScenario, time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
+	log, err := Logs.Create(dir, queueScenario, time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
 	must(t, err)
 	n.Keep = log.Append
 	goodInterview(t, n)
@@ -300,7 +301,7 @@ func TestReplay(t *testing.T) {
 	must(t, n.Call("A. Candidate"))
 	must(t, n.Decide(content.Whole, "senior"))
 	must(t, n.Draft("", "half a no"))
-	if _, _, _, err := Resume(log.Path); !errors.Is(err, ErrInUse) {
+	if _, _, _, err := Logs.Resume(log.Path); !errors.Is(err, eventlog.ErrInUse) {
 		t.Errorf("a log that is written was opened again: %v", err)
 	}
 	must(t, log.Close())
@@ -309,10 +310,10 @@ func TestReplay(t *testing.T) {
 	_, err = f.WriteString("garbage\n{\"n\":1,\"kind\":\"begin\"}\n{\"n\":99,\"kind\":\"dance\"}\n{\"n\":40,\"kind\":\"no")
 	must(t, err)
 	f.Close()
-	log, events, notes, err := Resume(log.Path)
+	log, events, notes, err := Logs.Resume(log.Path)
 	must(t, err)
 	defer log.Close()
-	if len(notes) != 3 {
+	if len(notes) != 4 {
 		t.Errorf("notes on the damage: %q", notes)
 	}
 	again := sit(t, queueScenario)
@@ -477,7 +478,7 @@ func FuzzLog(f *testing.F) {
 	n, err := New(book, rubric, book.Scenario(queueScenario))
 	must(f, err)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		events, _ := parseLog(data)
+		events, _ := Logs.Parse(data)
 		again := n.Anew()
 		again.Replay(events)
 		if text := again.Scorecard(); strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\n' }) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"whydrop/checklist/eventlog"
 	"whydrop/content"
 	"whydrop/probes/fact"
 )
@@ -140,18 +141,18 @@ func playThrough(t *testing.T, s *Session) {
 func TestReplay(t *testing.T) {
 	s := newSession(t, "accept-queue-full")
 	dir := t.TempDir()
-	log, err := Create(filepath.Join(dir, "new"), s.scenario.ID, s.Now())
+	log, err := Logs.Create(filepath.Join(dir, "new"), s.scenario.ID, s.Now())
 	mustDo(t, err)
 	s.Keep = log.Append
 	playThrough(t, s)
 	mustDo(t, log.Close())
 
-	resumed, events, notes, err := Resume(log.Path)
+	resumed, events, notes, err := Logs.Resume(log.Path)
 	mustDo(t, err)
 	if len(notes) > 0 || len(events) != len(s.Events()) {
 		t.Fatalf("%d events of %d are read; %v", len(events), len(s.Events()), notes)
 	}
-	if _, _, _, err := Resume(log.Path); !errors.Is(err, ErrInUse) {
+	if _, _, _, err := Logs.Resume(log.Path); !errors.Is(err, eventlog.ErrInUse) {
 		t.Errorf("opened twice: %v", err)
 	}
 	mustDo(t, resumed.Close())
@@ -187,7 +188,7 @@ func asJSON(t *testing.T, v any) string {
 // Damage costs the line that has it, a kill the line that was being written.
 func TestDamagedLog(t *testing.T) {
 	s := newSession(t, "accept-queue-full")
-	log, err := Create(t.TempDir(), "../..//x", s.Now())
+	log, err := Logs.Create(t.TempDir(), "../..//x", s.Now())
 	mustDo(t, err)
 	s.Keep = log.Append
 	playThrough(t, s)
@@ -199,7 +200,7 @@ func TestDamagedLog(t *testing.T) {
 	lines[3] = "{\"n\":4,\"kind\":\"teleport\"}\n"
 	damaged := strings.Join(lines[:6], "") + lines[5] + lines[6][:20]
 	mustDo(t, os.WriteFile(log.Path, []byte(damaged), 0o600))
-	resumed, events, notes, err := Resume(log.Path)
+	resumed, events, notes, err := Logs.Resume(log.Path)
 	mustDo(t, err)
 	if len(events) != 4 || len(notes) != 4 {
 		t.Errorf("%d events, notes %q", len(events), notes)
@@ -208,7 +209,7 @@ func TestDamagedLog(t *testing.T) {
 	again.Now, again.Keep = s.Now, resumed.Append
 	ask(t, again, "Q3a")
 	mustDo(t, resumed.Close())
-	events, _, err = ReadLog(log.Path)
+	events, _, err = Logs.Read(log.Path)
 	mustDo(t, err)
 	if last := events[len(events)-1]; last.Kind != Asked || last.ID != "Q3a" {
 		t.Errorf("what is done after damage is read as %+v", last)
@@ -503,7 +504,7 @@ func FuzzLog(f *testing.F) {
 	f.Add([]byte("{\"n\":1,\"kind\":\"commit\",\"conclusion\":{\"healthy\":true}}\n{\"n\":2,\"kind\":\"check\",\"check\":{\"key_points\":[-1]}}\n"))
 	sc := labScenes(f, "accept-queue-full")[0]
 	f.Fuzz(func(t *testing.T, data []byte) {
-		events, _ := parseLog(data)
+		events, _ := Logs.Parse(data)
 		if len(events) > 20 {
 			return
 		}

@@ -199,7 +199,7 @@ func (h *hearing) open(id string) (err error) {
 			return err
 		}
 		id = s.Scenario
-		if h.log, events, h.notes, err = interview.Resume(s.Path); err != nil {
+		if h.log, events, h.notes, err = interview.Logs.Resume(s.Path); err != nil {
 			return err
 		}
 	} else if h.log, err = createInterview(id); err != nil {
@@ -241,7 +241,7 @@ func (h *hearing) begin() error {
 func createInterview(id string) (*interview.Log, error) {
 	var wrong []error
 	for _, dir := range interviewDirs() {
-		log, err := interview.Create(dir, id, time.Now())
+		log, err := interview.Logs.Create(dir, id, time.Now())
 		if err == nil {
 			return log, nil
 		}
@@ -339,7 +339,7 @@ func (h *hearing) writeCard(id string) error {
 	if err != nil {
 		return err
 	}
-	events, notes, err := interview.ReadLog(s.Path)
+	events, notes, err := interview.Logs.Read(s.Path)
 	if err != nil {
 		return err
 	}

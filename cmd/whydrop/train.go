@@ -317,7 +317,7 @@ func (t *trainer) seat(id string, anew bool) (*ui.TrainSeat, error) {
 	if saved == nil || anew {
 		return t.begin(sc, host), nil
 	}
-	log, events, notes, err := train.Resume(saved.Path)
+	log, events, notes, err := train.Logs.Resume(saved.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -343,7 +343,7 @@ func (t *trainer) begin(sc *content.Scenario, host train.Host) *ui.TrainSeat {
 		if !own(dir) {
 			continue
 		}
-		log, err := train.Create(dir, sc.ID, time.Now())
+		log, err := train.Logs.Create(dir, sc.ID, time.Now())
 		if err != nil {
 			wrong = append(wrong, err.Error())
 			continue

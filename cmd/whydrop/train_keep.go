@@ -72,7 +72,7 @@ func (t *trainer) lastLeft(id string) (*train.Saved, error) {
 		if !s.Over {
 			return &all[i], nil
 		}
-		events, _, err := train.ReadLog(s.Path)
+		events, _, err := train.Logs.Read(s.Path)
 		if err == nil && !slices.ContainsFunc(events, func(e train.Event) bool { return e.Kind == train.Checked }) {
 			return &all[i], nil
 		}
