@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"time"
@@ -9,7 +10,6 @@ import (
 
 	"whydrop/checklist/drill"
 	"whydrop/checklist/progress"
-	"whydrop/ui/tty"
 )
 
 // DrillOptions are what the drill's screen works on, and how.
@@ -23,9 +23,7 @@ type DrillOptions struct {
 	// Ahead says at the end what is due when.
 	Ahead func() string
 
-	Theme   string            // "auto", "ascii"
-	Colours string            // "auto", "16", "256", "never"
-	Keys    map[string]string // keys by action, separated by spaces
+	Look
 }
 
 // drillPhase is where one is with a card.
@@ -47,12 +45,8 @@ type drillKept struct {
 
 // drillModel is the drill's screen. It changes only in Update.
 type drillModel struct {
+	desk
 	options DrillOptions
-	theme   theme
-	keys    keymap
-	size    tty.Size
-	surface surface // nil in tests
-	broken  error
 
 	phase    drillPhase
 	shown    drill.Shown
@@ -66,20 +60,24 @@ type drillModel struct {
 	verdict  drill.Verdict
 	proposed drill.Grade
 	unkept   error // why the last answer is not on disk
-	help     bool
 	body     scroll
-	helping  scroll
 
 	now func() time.Time
 }
 
-func newDrill(o DrillOptions) (*drillModel, error) {
-	keys, err := newKeymap(o.Keys)
+// RunDrill asks the cards of a session on the screen until all were answered, the
+// person leaves or ctx ends. The terminal is left as it was found.
+func RunDrill(ctx context.Context, o DrillOptions) error {
+	m, err := newDrill(o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	m := &drillModel{options: o, theme: newTheme(o.Theme == "ascii"), keys: keys, size: tty.Size{Width: 80, Height: 24}, of: o.Session.Left(), now: time.Now}
-	return m, nil
+	return m.run(ctx, m, func() {})
+}
+
+func newDrill(o DrillOptions) (*drillModel, error) {
+	d, err := newDesk(o.Look)
+	return &drillModel{desk: d, options: o, of: o.Session.Left(), now: time.Now}, err
 }
 
 // Init shows the first card.
@@ -101,51 +99,35 @@ func (m *drillModel) deal() {
 
 // Update handles one message. It never reads or writes anything itself.
 func (m *drillModel) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
-	defer func() {
-		if r := recover(); r != nil {
-			m.broken, cmd = fault(r), tea.Quit
-		}
-	}()
+	defer m.rescue(&cmd)
 	switch msg := msg.(type) {
-	case tea.WindowSizeMsg:
-		m.size = tty.Size{Width: msg.Width, Height: msg.Height}
 	case drillKept:
 		m.unkept = msg.err
 		m.options.Session.Next(msg.entry, msg.entries, msg.err == nil)
 		m.deal()
-	case brokenMsg:
-		m.broken = msg.err
-		return m, tea.Quit
 	case tea.KeyPressMsg:
 		return m, m.key(meant(msg))
+	default:
+		return m, m.take(msg)
 	}
 	return m, nil
 }
 
 // View shows the screen.
 func (m *drillModel) View() tea.View {
-	if m.surface != nil && m.broken == nil {
-		m.surface.Show(m.draw(), m.size)
-	}
-	return tea.View{}
+	return m.show(m.draw)
 }
 
 func (m *drillModel) key(k tea.KeyPressMsg) tea.Cmd {
 	a := m.keys.of(k.String())
+	if cmd, taken := m.ofTerminal(a); taken {
+		return cmd
+	}
 	switch {
 	case a == actQuit, a == actLeave:
 		return tea.Quit
-	case a == actSuspend && m.surface != nil:
-		return func() tea.Msg {
-			if err := m.surface.Suspend(); err != nil {
-				return brokenMsg{err}
-			}
-			return nil
-		}
-	case a == actRedraw && m.surface != nil:
-		m.surface.Redraw()
 	case m.help:
-		m.inHelp(a)
+		m.inHelp(a, m.room())
 	case a == actHelp:
 		m.help, m.helping = true, scroll{}
 	case m.phase == cardAsked:
@@ -156,15 +138,6 @@ func (m *drillModel) key(k tea.KeyPressMsg) tea.Cmd {
 		return tea.Quit
 	}
 	return nil
-}
-
-func (m *drillModel) inHelp(a action) {
-	switch a {
-	case actDown, actPageDown, actUp, actPageUp, actFirst, actLast:
-		m.helping.turn(a, m.room())
-	default:
-		m.help = false
-	}
 }
 
 // digit is the number of a key, 0 for another.

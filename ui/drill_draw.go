@@ -14,29 +14,13 @@ import (
 // drillWidth is how wide text is at most: longer lines are hard to read.
 const drillWidth = 100
 
-// head is how many lines stand above the card.
-func (m *drillModel) head() int {
-	if m.size.Height < 14 {
-		return 1
-	}
-	return 2
-}
-
-// room is how many lines the card has.
-func (m *drillModel) room() int { return max(0, m.size.Height-m.head()-1) }
-
 // draw returns the lines of the whole screen.
 func (m *drillModel) draw() []string {
-	t, w, h := m.theme, m.size.Width, m.size.Height
-	if w <= 0 || h <= 0 {
-		return []string{""}
+	head := []string{m.headLine(m.size.Width)}
+	if !m.low() {
+		head = append(head, m.rule())
 	}
-	lines := []string{m.headLine(w)}
-	if m.head() > 1 {
-		lines = append(lines, t.dim.Render(strings.Repeat(t.rule, w)))
-	}
-	lines = append(lines, t.block(m.drawBody(), w, m.room())...)
-	return t.block(append(lines[:min(len(lines), h-1)], m.foot(w)), w, h)
+	return m.sheet(head, func(int) []string { return m.drawBody() }, func() []string { return []string{m.foot(m.size.Width)} })
 }
 
 func (m *drillModel) headLine(w int) string {

@@ -7,9 +7,6 @@ import (
 	"testing"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
-
 	"whydrop/checklist/drill"
 	"whydrop/checklist/progress"
 )
@@ -44,21 +41,19 @@ func drillCards() []*drill.Card {
 
 // pupil sits before the drill's screen.
 type pupil struct {
-	t     *testing.T
-	m     *drillModel
-	clock time.Time
-	log   []progress.Entry
-	full  bool // the disk
-	left  bool
+	sitter
+	m    *drillModel
+	log  []progress.Entry
+	full bool // the disk
 }
 
 func sitAtDrill(t *testing.T, width, height int) *pupil {
 	t.Helper()
-	p := &pupil{t: t, clock: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	p := &pupil{sitter: newSitter(t, 2*time.Second)}
 	now := func() time.Time { return p.clock }
 	deck := drill.NewDeck(drillCards(), nil, now)
 	m, err := newDrill(DrillOptions{
-		Session: deck.Begin(drill.Options{New: 10}), Theme: "ascii",
+		Session: deck.Begin(drill.Options{New: 10}), Look: Look{Theme: "ascii"},
 		Keep: func(e progress.Entry) ([]progress.Entry, error) {
 			if p.full {
 				return p.log, errors.New("no space left on device")
@@ -73,68 +68,8 @@ func sitAtDrill(t *testing.T, width, height int) *pupil {
 		t.Fatal(err)
 	}
 	p.m, m.now = m, now
-	m.Init()
-	p.send(tea.WindowSizeMsg{Width: width, Height: height})
+	p.sit(m, &m.desk, m.draw, width, height)
 	return p
-}
-
-func (p *pupil) send(msg tea.Msg) {
-	p.t.Helper()
-	p.clock = p.clock.Add(2 * time.Second)
-	_, cmd := p.m.Update(msg)
-	if p.m.broken != nil {
-		p.t.Fatal(p.m.broken)
-	}
-	if cmd == nil {
-		return
-	}
-	switch next := cmd().(type) {
-	case tea.QuitMsg:
-		p.left = true
-	case nil:
-	default:
-		p.send(next)
-	}
-}
-
-func (p *pupil) press(keys ...string) {
-	p.t.Helper()
-	for _, key := range keys {
-		p.send(keyPress(key))
-	}
-}
-
-// keyPress is the press of a key by its name.
-func keyPress(name string) tea.KeyPressMsg {
-	switch name {
-	case "enter":
-		return tea.KeyPressMsg{Code: tea.KeyEnter}
-	case "backspace":
-		return tea.KeyPressMsg{Code: tea.KeyBackspace}
-	case "down":
-		return tea.KeyPressMsg{Code: tea.KeyDown}
-	case "esc":
-		return tea.KeyPressMsg{Code: tea.KeyEscape}
-	case "ctrl+c":
-		return tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
-	}
-	return tea.KeyPressMsg{Code: rune(name[0]), Text: name}
-}
-
-func (p *pupil) screen() string {
-	p.t.Helper()
-	lines := p.m.draw()
-	if len(lines) != p.m.size.Height {
-		p.t.Errorf("%d lines on a screen of %d", len(lines), p.m.size.Height)
-	}
-	var b strings.Builder
-	for _, l := range lines {
-		if n := ansi.StringWidth(l); n > p.m.size.Width {
-			p.t.Errorf("%d columns on a screen of %d: %q", n, p.m.size.Width, l)
-		}
-		b.WriteString(strings.TrimRight(ansi.Strip(l), " ") + "\n")
-	}
-	return b.String()
 }
 
 // onto presses keys until a card of a form is asked.
@@ -235,14 +170,8 @@ func TestDrillAnySize(t *testing.T) {
 			p := sitAtDrill(t, w, h)
 			for _, key := range []string{"down", "?", "esc", "1", "down", "2", "2", "1", "enter", "enter", "d", "enter", "d", "enter"} {
 				p.press(key)
-				lines := p.m.draw()
-				for _, l := range lines {
-					if ansi.StringWidth(l) > w {
-						t.Fatalf("%dx%d after %s: %q", w, h, key, l)
-					}
-				}
-				if len(lines) != max(h, 1) && w > 0 && h > 0 {
-					t.Fatalf("%dx%d: %d lines", w, h, len(lines))
+				if p.fitting(); t.Failed() {
+					t.Fatalf("after %s", key)
 				}
 			}
 		}

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -10,7 +11,6 @@ import (
 
 	"whydrop/checklist/interview"
 	"whydrop/content"
-	"whydrop/ui/tty"
 )
 
 // InterviewOptions are what the interviewer's seat works on, and how.
@@ -23,9 +23,7 @@ type InterviewOptions struct {
 	// Notes are lines for the beginning.
 	Notes []string
 
-	Theme   string            // "auto", "ascii"
-	Colours string            // "auto", "16", "256", "never"
-	Keys    map[string]string // keys by action, separated by spaces
+	Look
 }
 
 // cardPage is the page behind those of the script.
@@ -39,13 +37,9 @@ type interviewTick struct{}
 
 // interviewModel is the interviewer's seat. It changes only in Update.
 type interviewModel struct {
+	desk
 	options InterviewOptions
 	n       *interview.Interview
-	theme   theme
-	keys    keymap
-	size    tty.Size
-	surface surface // nil in tests
-	broken  error
 
 	page    int                // of interviewPages
 	cursors map[int]int        // by page
@@ -59,20 +53,26 @@ type interviewModel struct {
 	about   interview.Key
 	naming  bool // the line is the candidate's name
 	leaving bool
-	help    bool
-	helping scroll
 	notice  string
+}
 
-	later func(time.Duration, tea.Msg) // sends a message after a while; nil in tests
+// RunInterview seats the interviewer before the screen until they leave or ctx ends.
+// The terminal is left as it was found.
+func RunInterview(ctx context.Context, o InterviewOptions) error {
+	m, err := newInterview(o)
+	if err != nil {
+		return err
+	}
+	return m.run(ctx, m, func() {})
 }
 
 func newInterview(o InterviewOptions) (*interviewModel, error) {
-	keys, err := newKeymap(o.Keys)
+	d, err := newDesk(o.Look)
 	if err != nil {
 		return nil, err
 	}
 	m := &interviewModel{
-		options: o, n: o.Interview, theme: newTheme(o.Theme == "ascii"), keys: keys, size: tty.Size{Width: 80, Height: 24},
+		desk: d, options: o, n: o.Interview,
 		cursors: map[int]int{}, lists: map[int]*scroll{}, notice: strings.Join(o.Notes, "; "),
 	}
 	for i := range interviewPages {
@@ -119,33 +119,23 @@ func (m *interviewModel) tick() {
 // Update handles one message. Of files it writes what has to be on disk before the
 // next key.
 func (m *interviewModel) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
-	defer func() {
-		if r := recover(); r != nil {
-			m.broken, cmd = fault(r), tea.Quit
-		}
-	}()
+	defer m.rescue(&cmd)
 	switch msg := msg.(type) {
-	case tea.WindowSizeMsg:
-		m.size = tty.Size{Width: msg.Width, Height: msg.Height}
 	case interviewTick:
 		m.tick()
-	case brokenMsg:
-		m.broken = msg.err
-		return m, tea.Quit
 	case tea.PasteMsg:
 		m.paste(msg.Content)
 	case tea.KeyPressMsg:
 		return m, m.key(meant(msg))
+	default:
+		return m, m.take(msg)
 	}
 	return m, nil
 }
 
 // View shows the screen.
 func (m *interviewModel) View() tea.View {
-	if m.surface != nil && m.broken == nil {
-		m.surface.Show(m.draw(), m.size)
-	}
-	return tea.View{}
+	return m.show(m.draw)
 }
 
 // tell shows what is amiss, and says whether it was done: what counts but is not on
@@ -172,19 +162,11 @@ func (m *interviewModel) paste(text string) {
 
 func (m *interviewModel) key(k tea.KeyPressMsg) tea.Cmd {
 	a := m.keys.of(k.String())
-	switch {
-	case a == actQuit:
+	if a == actQuit {
 		return tea.Quit
-	case a == actSuspend && m.surface != nil:
-		return func() tea.Msg {
-			if err := m.surface.Suspend(); err != nil {
-				return brokenMsg{err}
-			}
-			return nil
-		}
-	case a == actRedraw && m.surface != nil:
-		m.surface.Redraw()
-		return nil
+	}
+	if cmd, taken := m.ofTerminal(a); taken {
+		return cmd
 	}
 	m.notice = ""
 	switch {
@@ -193,7 +175,7 @@ func (m *interviewModel) key(k tea.KeyPressMsg) tea.Cmd {
 	case m.note != nil:
 		m.inNote(k)
 	case m.help:
-		m.inHelp(a)
+		m.inHelp(a, m.room())
 	case m.leaving:
 		if m.leaving = false; a == actLeave {
 			return tea.Quit
@@ -202,15 +184,6 @@ func (m *interviewModel) key(k tea.KeyPressMsg) tea.Cmd {
 		m.obey(k.String(), a)
 	}
 	return nil
-}
-
-func (m *interviewModel) inHelp(a action) {
-	switch a {
-	case actDown, actPageDown, actUp, actPageUp, actFirst, actLast:
-		m.helping.turn(a, m.room())
-	default:
-		m.help = false
-	}
 }
 
 // obey does what a key says while nothing is being typed.

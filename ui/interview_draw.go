@@ -12,18 +12,10 @@ import (
 	"whydrop/content"
 )
 
-// head is how many lines stand above the page: the clock, the pages and a rule.
-func (m *interviewModel) head() int {
-	if m.size.Height < 14 {
-		return 1
-	}
-	return 3
-}
-
 // banner is the remark that is to be dropped in, where there is room to remind of it.
 func (m *interviewModel) banner() []string {
 	due := m.n.Due()
-	if len(due) == 0 || m.size.Height < 14 {
+	if len(due) == 0 || m.low() {
 		return nil
 	}
 	text := fmt.Sprintf("Drop in now, as the %s: \"%s\"", content.Show(due[0].From), content.Show(due[0].Title))
@@ -32,7 +24,11 @@ func (m *interviewModel) banner() []string {
 
 // room is how many lines the page has.
 func (m *interviewModel) room() int {
-	return max(0, m.size.Height-m.head()-len(m.banner())-1)
+	head := 3
+	if m.low() {
+		head = 1
+	}
+	return max(0, m.size.Height-head-len(m.banner())-1)
 }
 
 // beside says whether the detail stands beside the list.
@@ -60,7 +56,7 @@ func (m *interviewModel) detailRoom() int {
 
 // ruled is 1 where a line parts list and detail.
 func (m *interviewModel) ruled() int {
-	if m.zoomed || m.beside() || m.size.Height < 14 {
+	if m.zoomed || m.beside() || m.low() {
 		return 0
 	}
 	return 1
@@ -68,17 +64,13 @@ func (m *interviewModel) ruled() int {
 
 // draw returns the lines of the whole screen.
 func (m *interviewModel) draw() []string {
-	t, w, h := m.theme, m.size.Width, m.size.Height
-	if w <= 0 || h <= 0 {
-		return []string{""}
+	w := m.size.Width
+	head := []string{m.clockLine(w)}
+	if !m.low() {
+		head = append(head, m.pageLine(w), m.rule())
 	}
-	lines := []string{m.clockLine(w)}
-	if m.head() > 1 {
-		lines = append(lines, m.pageLine(w), t.dim.Render(strings.Repeat(t.rule, w)))
-	}
-	lines = append(lines, m.banner()...)
-	lines = append(lines, t.block(m.drawBody(w), w, m.room())...)
-	return t.block(append(lines[:min(len(lines), h-1)], m.foot(w)), w, h)
+	head = append(head, m.banner()...)
+	return m.sheet(head, func(int) []string { return m.drawBody(w) }, func() []string { return []string{m.foot(w)} })
 }
 
 // clockLine is the time, the part of the interview, and what was ticked.
@@ -103,7 +95,7 @@ func (m *interviewModel) clockLine(w int) string {
 	if w >= 70 {
 		right = content.Show(m.n.Scenario().ID) + "  " + right
 	}
-	if m.head() == 1 {
+	if m.low() {
 		right = fmt.Sprintf("%d %s", m.page+1, interviewPages[m.page])
 	}
 	return t.apart(t.clip(left, w), right, w)
@@ -343,7 +335,7 @@ func (m *interviewModel) foot(w int) string {
 		return t.bold.Render(t.clip(fmt.Sprintf("Leave? All is kept. %s leaves, any other key stays.", m.keys.key(actLeave)), w))
 	case m.notice != "":
 		return t.warn.Render(t.clip(content.Show(m.notice), w))
-	case m.size.Height < 14 && len(m.n.Due()) > 0:
+	case m.low() && len(m.n.Due()) > 0:
 		return t.warn.Render(t.clip("r: "+content.Show(m.n.Due()[0].Title), w))
 	}
 	k := m.keys.key

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"whydrop/checklist/interview"
 	"whydrop/content"
@@ -17,12 +16,10 @@ import (
 
 // interviewer sits in the interviewer's seat.
 type interviewer struct {
-	t      *testing.T
+	sitter
 	m      *interviewModel
-	clock  time.Time
 	events []interview.Event
 	full   bool // the disk
-	left   bool
 }
 
 // queueScript is an interview about a host with a full accept queue, written once.
@@ -40,7 +37,7 @@ var queueScript = sync.OnceValues(func() (*interview.Interview, error) {
 
 func sitOpposite(t *testing.T, width, height int) *interviewer {
 	t.Helper()
-	p := &interviewer{t: t, clock: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
+	p := &interviewer{sitter: newSitter(t, 3*time.Second)}
 	script, err := queueScript()
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +52,7 @@ func sitOpposite(t *testing.T, width, height int) *interviewer {
 		return nil
 	}
 	m, err := newInterview(InterviewOptions{
-		Interview: n, Theme: "ascii",
+		Interview: n, Look: Look{Theme: "ascii"},
 		Write: func(*interview.Interview) (string, error) {
 			if p.full {
 				return "", errors.New("no space left on device")
@@ -67,63 +64,15 @@ func sitOpposite(t *testing.T, width, height int) *interviewer {
 		t.Fatal(err)
 	}
 	p.m = m
-	m.Init()
-	p.send(tea.WindowSizeMsg{Width: width, Height: height})
+	p.sit(m, &m.desk, m.draw, width, height)
 	return p
 }
 
-func (p *interviewer) send(msg tea.Msg) {
-	p.t.Helper()
-	p.clock = p.clock.Add(3 * time.Second)
-	_, cmd := p.m.Update(msg)
-	if p.m.broken != nil {
-		p.t.Fatal(p.m.broken)
-	}
-	if cmd != nil {
-		if _, quit := cmd().(tea.QuitMsg); quit {
-			p.left = true
-		}
-	}
-}
-
-// press presses keys; a text of several letters that is no key's name is typed.
+// press presses keys; what is no name of a key is typed.
 func (p *interviewer) press(keys ...string) *interviewer {
 	p.t.Helper()
-	for _, key := range keys {
-		switch key {
-		case "up":
-			p.send(tea.KeyPressMsg{Code: tea.KeyUp})
-		case "space":
-			p.send(tea.KeyPressMsg{Code: tea.KeySpace, Text: " "})
-		case "pgdown":
-			p.send(tea.KeyPressMsg{Code: tea.KeyPgDown})
-		case "right":
-			p.send(tea.KeyPressMsg{Code: tea.KeyRight})
-		case "enter", "down", "esc", "backspace", "ctrl+c":
-			p.send(keyPress(key))
-		default:
-			for _, r := range key {
-				p.send(tea.KeyPressMsg{Code: r, Text: string(r)})
-			}
-		}
-	}
+	p.sitter.press(keys...)
 	return p
-}
-
-func (p *interviewer) screen() string {
-	p.t.Helper()
-	lines := p.m.draw()
-	if len(lines) != p.m.size.Height {
-		p.t.Errorf("%d lines on a screen of %d", len(lines), p.m.size.Height)
-	}
-	var b strings.Builder
-	for _, l := range lines {
-		if n := ansi.StringWidth(l); n > p.m.size.Width {
-			p.t.Errorf("%d columns on a screen of %d: %q", n, p.m.size.Width, l)
-		}
-		b.WriteString(strings.TrimRight(ansi.Strip(l), " ") + "\n")
-	}
-	return b.String()
 }
 
 // TestGoldenInterview draws what the interviewer sees after some keys, on screens of
@@ -253,14 +202,8 @@ func TestInterviewAnySize(t *testing.T) {
 			p.send(tea.WindowSizeMsg{Width: w, Height: h})
 			for _, key := range []string{"1", "2", "down", "space", "3", "enter", "pgdown", "esc", "4", "5", "6", "down", "/", "a", "esc", "c", "z", "esc", "n", "x", "esc", "?", "esc", "q", "x"} {
 				p.press(key)
-				lines := p.m.draw()
-				for _, l := range lines {
-					if ansi.StringWidth(l) > w {
-						t.Fatalf("%dx%d after %s: %q", w, h, key, l)
-					}
-				}
-				if len(lines) != max(h, 1) && w > 0 && h > 0 {
-					t.Fatalf("%dx%d: %d lines", w, h, len(lines))
+				if p.fitting(); t.Failed() {
+					t.Fatalf("after %s", key)
 				}
 			}
 		}

@@ -70,15 +70,15 @@ func (m *model) ask(p prompt) {
 	m.prompt = &p
 }
 
-// inPrompt passes a key to the line that is being typed.
-func (m *model) inPrompt(k tea.KeyPressMsg) tea.Cmd {
-	p := m.prompt
+// take passes a key to the line. in is where the prompt stands: one that ends is
+// removed from there before anybody is told.
+func (p *prompt) take(k tea.KeyPressMsg, in **prompt) tea.Cmd {
 	end := p.typed
 	switch k.String() {
 	case "enter":
-		m.prompt, end = nil, p.done
+		*in, end = nil, p.done
 	case "esc":
-		m.prompt, end = nil, p.left
+		*in, end = nil, p.left
 	default:
 		p.edit(k)
 	}

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -8,7 +9,6 @@ import (
 
 	"whydrop/checklist/train"
 	"whydrop/content"
-	"whydrop/ui/tty"
 )
 
 // TrainOptions are what the candidate's seat works on, and how.
@@ -22,9 +22,7 @@ type TrainOptions struct {
 	// screen. Its error is shown on the list.
 	Open func(incident string, anew bool) (*TrainSeat, error)
 
-	Theme   string            // "auto", "ascii"
-	Colours string            // "auto", "16", "256", "never"
-	Keys    map[string]string // keys by action, separated by spaces
+	Look
 }
 
 // TrainIncident is a scenario as it stands in the list. Nothing of it tells the cause.
@@ -101,12 +99,8 @@ const (
 
 // trainModel is the candidate's seat. It changes only in Update.
 type trainModel struct {
+	desk
 	options TrainOptions
-	theme   theme
-	keys    keymap
-	size    tty.Size
-	surface surface // nil in tests
-	broken  error
 
 	phase   trainPhase
 	list    trainList
@@ -117,8 +111,6 @@ type trainModel struct {
 	picker  *picker
 	prompt  *prompt
 	confirm *confirmation
-	help    bool
-	helping scroll
 	notice  string // one line about what just happened
 	// looking says that a live host is looked at, unjudged is what was seen while the
 	// session was not free.
@@ -126,16 +118,26 @@ type trainModel struct {
 	unjudged *trainLooked
 	// left is the session that was open when the screen was left, not over yet.
 	left *train.Session
-
-	later func(time.Duration, tea.Msg) // sends a message after a while; nil in tests
 }
 
-func newTrain(o TrainOptions) (*trainModel, error) {
-	keys, err := newKeymap(o.Keys)
+// RunTrain seats the candidate before the screen until they leave or ctx ends. It
+// returns the session that they left before its end, nil if there is none. The
+// terminal is left as it was found.
+func RunTrain(ctx context.Context, o TrainOptions) (*train.Session, error) {
+	m, err := newTrain(o)
 	if err != nil {
 		return nil, err
 	}
-	m := &trainModel{options: o, theme: newTheme(o.Theme == "ascii"), keys: keys, size: tty.Size{Width: 80, Height: 24}}
+	err = m.run(ctx, m, func() { m.leave() }) // where a signal ended it
+	return m.left, err
+}
+
+func newTrain(o TrainOptions) (*trainModel, error) {
+	d, err := newDesk(o.Look)
+	if err != nil {
+		return nil, err
+	}
+	m := &trainModel{desk: d, options: o}
 	m.list.show(o.Incidents())
 	return m, nil
 }
@@ -156,40 +158,19 @@ func (m *trainModel) tick() {
 	}
 }
 
-// background is a command that cannot take the program down with it.
-func (m *trainModel) background(do func() tea.Msg) tea.Cmd {
-	return func() (msg tea.Msg) {
-		defer func() {
-			if r := recover(); r != nil {
-				msg = brokenMsg{fault(r)}
-			}
-		}()
-		return do()
-	}
-}
-
 // Update handles one message. Of files it writes what has to be on disk before the
 // next key: the session's events and what is being typed.
 func (m *trainModel) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
-	defer func() {
-		if r := recover(); r != nil {
-			m.broken, cmd = fault(r), tea.Quit
-		}
-	}()
+	defer m.rescue(&cmd)
 	return m, m.update(msg)
 }
 
 func (m *trainModel) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
-	case tea.WindowSizeMsg:
-		m.size = tty.Size{Width: msg.Width, Height: msg.Height}
 	case tea.PasteMsg:
 		m.paste(msg.Content)
 	case tea.KeyPressMsg:
 		return m.key(meant(msg))
-	case brokenMsg:
-		m.broken = msg.err
-		return tea.Quit
 	case trainOpened:
 		return m.opened(msg)
 	case trainTick:
@@ -198,6 +179,8 @@ func (m *trainModel) update(msg tea.Msg) tea.Cmd {
 		if msg.in == m.picker && msg.in.stale {
 			msg.in.find()
 		}
+	case tea.WindowSizeMsg, brokenMsg:
+		return m.take(msg)
 	default:
 		m.learnt(msg)
 	}
@@ -222,10 +205,10 @@ func (m *trainModel) learnt(msg tea.Msg) {
 
 // View shows the screen.
 func (m *trainModel) View() tea.View {
-	if m.surface != nil && m.broken == nil && m.phase != trainGone {
-		m.surface.Show(m.draw(), m.size)
+	if m.phase == trainGone {
+		return tea.View{}
 	}
-	return tea.View{}
+	return m.show(m.draw)
 }
 
 // tell shows an error, if there is one.
@@ -258,28 +241,20 @@ func (m *trainModel) paste(text string) {
 
 func (m *trainModel) key(k tea.KeyPressMsg) tea.Cmd {
 	a := m.keys.of(k.String())
-	switch {
-	case a == actQuit:
+	if a == actQuit {
 		return m.leave()
-	case a == actSuspend && m.surface != nil:
-		return m.background(func() tea.Msg {
-			if err := m.surface.Suspend(); err != nil {
-				return brokenMsg{err}
-			}
-			return nil
-		})
-	case a == actRedraw && m.surface != nil:
-		m.surface.Redraw()
-		return nil
+	}
+	if cmd, taken := m.ofTerminal(a); taken {
+		return cmd
 	}
 	m.notice = ""
 	switch {
 	case m.confirm != nil:
 		return m.decide(k.String())
 	case m.prompt != nil:
-		return m.edit(k)
+		return m.prompt.take(k, &m.prompt)
 	case m.help:
-		m.inHelp(a)
+		m.inHelp(a, m.room())
 	case m.picker != nil:
 		return m.pick(k)
 	case a == actHelp:
@@ -308,33 +283,6 @@ func (m *trainModel) obey(key string, a action) tea.Cmd {
 		return m.leave()
 	}
 	return nil
-}
-
-// edit passes a key to the line that is being typed.
-func (m *trainModel) edit(k tea.KeyPressMsg) tea.Cmd {
-	p := m.prompt
-	end := p.typed
-	switch k.String() {
-	case "enter":
-		m.prompt, end = nil, p.done
-	case "esc":
-		m.prompt, end = nil, p.left
-	default:
-		p.edit(k)
-	}
-	if end == nil {
-		return nil
-	}
-	return end(p.line.String())
-}
-
-func (m *trainModel) inHelp(a action) {
-	switch a {
-	case actDown, actPageDown, actUp, actPageUp, actFirst, actLast:
-		m.helping.turn(a, m.room())
-	default:
-		m.help = false
-	}
 }
 
 // confirmation is a question that is answered with a key before anything happens.

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
@@ -13,32 +12,14 @@ import (
 // trainWidth is how wide text is at most: longer lines are hard to read.
 const trainWidth = 100
 
-// head is how many lines stand above the body.
-func (m *trainModel) head() int {
-	if m.size.Height < 14 {
-		return 1
-	}
-	return 2
-}
-
-// room is how many lines the body has.
-func (m *trainModel) room() int { return max(0, m.size.Height-m.head()-1) }
-
 // draw returns the lines of the whole screen.
 func (m *trainModel) draw() []string {
-	t, w, h := m.theme, m.size.Width, m.size.Height
-	if w <= 0 || h <= 0 {
-		return []string{""}
+	w := m.size.Width
+	head := []string{m.headLine(w)}
+	if !m.low() {
+		head = append(head, m.rule())
 	}
-	lines := []string{m.headLine(w)}
-	if m.head() > 1 {
-		lines = append(lines, t.dim.Render(strings.Repeat(t.rule, w)))
-	}
-	foot := m.foot(w)
-	room := max(0, h-len(lines)-len(foot))
-	lines = append(lines, t.block(m.drawBody(min(w, trainWidth), room), w, room)...)
-	foot = m.foot(w) // whose keys depend on what is to be seen
-	return t.block(append(lines[:min(len(lines), max(0, h-len(foot)))], foot...), w, h)
+	return m.sheet(head, func(room int) []string { return m.drawBody(min(w, trainWidth), room) }, func() []string { return m.foot(w) })
 }
 
 func (m *trainModel) headLine(w int) string {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"whydrop/checklist/train"
 	"whydrop/content"
@@ -21,15 +20,13 @@ var trainingBook = sync.OnceValues(func() (*content.Book, error) { return conten
 
 // candidate sits before the training screen.
 type candidate struct {
-	t       *testing.T
+	sitter
 	m       *trainModel
-	clock   time.Time
 	events  []train.Event // that are on disk
 	draft   TrainDraft    // that is on disk
 	learned []bool        // whether the words were judged, each time
 	full    bool          // the disk
 	closed  bool
-	left    bool
 }
 
 const trainingOn = "checkout-three-seconds"
@@ -41,9 +38,9 @@ func sitAtTraining(t *testing.T, width, height int) *candidate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &candidate{t: t, clock: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	c := &candidate{sitter: newSitter(t, 2*time.Second)}
 	c.m, err = newTrain(TrainOptions{
-		Book: book, Theme: "ascii", Open: c.open,
+		Book: book, Look: Look{Theme: "ascii"}, Open: c.open,
 		Incidents: func() []TrainIncident {
 			return []TrainIncident{
 				{ID: trainingOn, Title: book.Scenario(trainingOn).Title, Level: 1, Why: "none was trained yet", Begun: len(c.events) > 1, Steps: 3},
@@ -55,8 +52,7 @@ func sitAtTraining(t *testing.T, width, height int) *candidate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.m.Init()
-	c.send(tea.WindowSizeMsg{Width: width, Height: height})
+	c.sit(c.m, &c.m.desk, c.m.draw, width, height)
 	return c
 }
 
@@ -95,61 +91,11 @@ func (c *candidate) open(id string, anew bool) (*TrainSeat, error) {
 	}, nil
 }
 
-func (c *candidate) send(msg tea.Msg) {
-	c.t.Helper()
-	c.clock = c.clock.Add(2 * time.Second)
-	_, cmd := c.m.Update(msg)
-	if c.m.broken != nil {
-		c.t.Fatal(c.m.broken)
-	}
-	if cmd == nil {
-		return
-	}
-	switch next := cmd().(type) {
-	case tea.QuitMsg:
-		c.left = true
-	case nil:
-	default:
-		c.send(next)
-	}
-}
-
 // press presses keys; what is no name of a key is typed.
 func (c *candidate) press(keys ...string) *candidate {
 	c.t.Helper()
-	for _, key := range keys {
-		switch key {
-		case "enter", "esc", "down", "backspace", "ctrl+c":
-			c.send(keyPress(key))
-			continue
-		case "space":
-			c.send(tea.KeyPressMsg{Code: tea.KeySpace, Text: " "})
-			continue
-		case "end":
-			c.send(tea.KeyPressMsg{Code: tea.KeyEnd})
-			continue
-		}
-		for _, r := range key {
-			c.send(tea.KeyPressMsg{Code: r, Text: string(r)})
-		}
-	}
+	c.sitter.press(keys...)
 	return c
-}
-
-func (c *candidate) screen() string {
-	c.t.Helper()
-	lines := c.m.draw()
-	if len(lines) != c.m.size.Height {
-		c.t.Errorf("%d lines on a screen of %d", len(lines), c.m.size.Height)
-	}
-	var b strings.Builder
-	for _, l := range lines {
-		if n := ansi.StringWidth(l); n > c.m.size.Width {
-			c.t.Errorf("%d columns on a screen of %d: %q", n, c.m.size.Width, l)
-		}
-		b.WriteString(strings.TrimRight(ansi.Strip(l), " ") + "\n")
-	}
-	return b.String()
 }
 
 // The ways of a candidate who asks, measures, suspects and concludes.
@@ -357,14 +303,8 @@ func TestTrainAnySize(t *testing.T) {
 		c := sitAtTraining(t, w, h)
 		for _, key := range keys {
 			c.press(key)
-			lines := c.m.draw()
-			for _, l := range lines {
-				if ansi.StringWidth(l) > w {
-					t.Fatalf("%dx%d after %s: %q", w, h, key, l)
-				}
-			}
-			if len(lines) != max(h, 1) {
-				t.Fatalf("%dx%d after %s: %d lines", w, h, key, len(lines))
+			if c.fitting(); t.Failed() {
+				t.Fatalf("after %s", key)
 			}
 		}
 	}

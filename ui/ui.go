@@ -284,7 +284,7 @@ func (m *model) key(k tea.KeyPressMsg) tea.Cmd {
 	case m.leaving:
 		return m.leave(k.String(), a)
 	case m.prompt != nil:
-		return m.inPrompt(k)
+		return m.prompt.take(k, &m.prompt)
 	case m.noting():
 		return m.walk.edit(m, k)
 	case m.waiting():

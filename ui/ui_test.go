@@ -123,18 +123,9 @@ func (o *operator) resize(width, height int) {
 
 // press sends keys: names such as "enter", or text typed letter by letter.
 func (o *operator) press(keys ...string) *operator {
-	named := map[string]rune{
-		"enter": tea.KeyEnter, "esc": tea.KeyEscape, "up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft,
-		"right": tea.KeyRight, "tab": tea.KeyTab, "space": tea.KeySpace, "backspace": tea.KeyBackspace,
-		"pgdown": tea.KeyPgDown, "pgup": tea.KeyPgUp, "home": tea.KeyHome, "end": tea.KeyEnd,
-	}
-	for _, k := range keys {
-		if code, ok := named[k]; ok {
-			o.send(tea.KeyPressMsg{Code: code})
-			continue
-		}
-		for _, r := range k {
-			o.send(tea.KeyPressMsg{Code: r, Text: string(r)})
+	for _, key := range keys {
+		for _, k := range presses(key) {
+			o.send(k)
 		}
 	}
 	return o

@@ -179,7 +179,7 @@ func (d *drilled) screen(cmd *cobra.Command, o drillOptions) error {
 	}
 	err := ui.RunDrill(cmd.Context(), ui.DrillOptions{
 		Session: d.session, Keep: keep, Place: d.place, Ahead: d.ahead,
-		Theme: cmd.Flag("theme").Value.String(), Colours: cmd.Flag("colour").Value.String(), Keys: o.keys,
+		Look: ui.Look{Theme: cmd.Flag("theme").Value.String(), Colours: cmd.Flag("colour").Value.String(), Keys: o.keys},
 	})
 	if all, right, fresh := d.session.Answered(); all > 0 && err == nil && context.Cause(cmd.Context()) == nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s answered, %d known at once, %d new. %s\n", counted(all, "card", "cards"), right, fresh, d.ahead())

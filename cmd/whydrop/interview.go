@@ -278,7 +278,7 @@ func (h *hearing) sit() error {
 		if why == "" {
 			return ui.RunInterview(h.cmd.Context(), ui.InterviewOptions{
 				Interview: h.n, Write: h.write, Notes: h.notes,
-				Theme: h.cmd.Flag("theme").Value.String(), Colours: h.cmd.Flag("colour").Value.String(), Keys: h.o.keys,
+				Look: ui.Look{Theme: h.cmd.Flag("theme").Value.String(), Colours: h.cmd.Flag("colour").Value.String(), Keys: h.o.keys},
 			})
 		}
 		h.warn("%s, so the interview is held on plain lines (--plain)", why)

@@ -180,8 +180,8 @@ type trainer struct {
 func (t *trainer) screen(id string, o trainOptions) error {
 	left, err := ui.RunTrain(t.cmd.Context(), ui.TrainOptions{
 		Book: t.book, Incidents: t.incidents, First: id,
-		Open:  func(id string, anew bool) (*ui.TrainSeat, error) { return t.seat(id, anew) },
-		Theme: t.cmd.Flag("theme").Value.String(), Colours: t.cmd.Flag("colour").Value.String(), Keys: o.keys,
+		Open: func(id string, anew bool) (*ui.TrainSeat, error) { return t.seat(id, anew) },
+		Look: ui.Look{Theme: t.cmd.Flag("theme").Value.String(), Colours: t.cmd.Flag("colour").Value.String(), Keys: o.keys},
 	})
 	for _, line := range t.told {
 		fmt.Fprintln(t.cmd.ErrOrStderr(), line)
