@@ -27,6 +27,8 @@ var kept = []keptHost{
 	{id: "three-million", host: "tiles-dl-4", card: "ena-old-allowance"},
 	{id: "edit-suite-seven", host: "suite-7", card: "atlantic-stuck-rings"},
 	{id: "end-of-term", host: "opac-1", lab: "cpu-saturated"},
+	{id: "flat-floor", host: "cache-probe-2", lab: "neigh-table-full"},
+	{id: "lottery-saturday", host: "draws-3", lab: "tcp-memory", settings: map[string]float64{"tcp_mem.low": 600, "tcp_mem.pressure": 800, "tcp_mem.high": 1200}},
 	{id: "release-day", host: "edge-fwd-2", lab: "backlog-full-downloads", settings: map[string]float64{"sysctl.net.core.netdev_max_backlog": 3}},
 }
 

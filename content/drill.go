@@ -19,12 +19,16 @@ type Drill struct {
 	Orders  []*StepOrder      `yaml:"orders"`
 	Signals []*Signal         `yaml:"signals"`
 	Places  []string          `yaml:"places"` // counters that clearly belong to one place
-	// Proposals: Refuse has the cause against which each folklore is proposed, Accept
-	// the remedies (CAUSE/REMEDY) that are right for their cause.
+	// Knobs say by sysctl what the right change brings about, where the remedy's effect
+	// does not stand alone.
+	Knobs map[string]string `yaml:"knobs"`
+	// Proposals: Refuse has folklore with the cause against which it is proposed, Accept
+	// has how somebody proposes a remedy (CAUSE/REMEDY) that is right for its cause.
 	Proposals struct {
-		Refuse map[string]string `yaml:"refuse"`
-		Accept []string          `yaml:"accept"`
+		Refuse map[string]Proposal `yaml:"refuse"`
+		Accept map[string]string   `yaml:"accept"`
 	} `yaml:"proposals"`
+	Commands []*Purpose `yaml:"commands"`
 	// Facts and Beliefs are statements by number of the brief: true ones, and wrong ones
 	// that are believed.
 	Facts   map[string]string `yaml:"facts"`
@@ -46,10 +50,26 @@ type Signal struct {
 	Fact  string `yaml:"fact"`  // the fact, or "table.field"
 	// Or are facts that move in its place in some cases.
 	Or []string `yaml:"or"`
+	// Means is what it counts; "" for what the vocabulary says of the fact.
+	Means string `yaml:"means"`
 	// Also are causes that may move it too. Shared says that so much moves it that it
 	// points at nothing alone.
 	Also   []string `yaml:"also"`
 	Shared bool     `yaml:"shared"`
+}
+
+// Proposal is how somebody proposes something against a cause.
+type Proposal struct {
+	Against string `yaml:"against"` // the cause's id
+	Says    string `yaml:"says"`
+}
+
+// Purpose is what a command of a step of the investigation is for.
+type Purpose struct {
+	Step string `yaml:"step"` // its number
+	Run  string `yaml:"run"`  // the command, as the step has it
+	For  string `yaml:"for"`
+	Look string `yaml:"look"` // what to look for in what it prints
 }
 
 // Drill reads what the drill asks. What does not fit the book, such as a cause that
@@ -70,7 +90,9 @@ func (b *Book) Drill() (*Drill, error) {
 			problem("place: no line of the ledger counts %s", name)
 		}
 	}
+	b.checkKnobs(d, problem)
 	b.checkProposals(d, problem)
+	b.checkCommands(d, problem)
 	b.checkStatements(d, problem)
 	if len(wrong) > 0 {
 		return nil, wrong
@@ -111,15 +133,41 @@ func (b *Book) checkSignals(d *Drill, problem func(string, ...any)) {
 	}
 }
 
-func (b *Book) checkProposals(d *Drill, problem func(string, ...any)) {
-	for id, cause := range d.Proposals.Refuse {
-		if b.FolkloreOf(id) == nil || b.Cause(cause) == nil {
-			problem("proposal %s against %s: expected folklore and a cause", id, cause)
+func (b *Book) checkKnobs(d *Drill, problem func(string, ...any)) {
+	for _, setting := range slices.Sorted(maps.Keys(d.Knobs)) {
+		sets := func(r *Remedy) bool { return r.Setting == setting }
+		if !slices.ContainsFunc(b.Causes, func(c *Cause) bool { return slices.ContainsFunc(c.Remedies, sets) }) {
+			problem("knob %s: no remedy sets it", setting)
 		}
 	}
-	for _, id := range d.Proposals.Accept {
-		if _, r := b.Remedy(id); r == nil {
-			problem("proposal %q: expected CAUSE/REMEDY", id)
+}
+
+func (b *Book) checkProposals(d *Drill, problem func(string, ...any)) {
+	for _, id := range slices.Sorted(maps.Keys(d.Proposals.Refuse)) {
+		if p := d.Proposals.Refuse[id]; b.FolkloreOf(id) == nil || b.Cause(p.Against) == nil || p.Says == "" {
+			problem("proposal %s against %s: expected folklore, a cause and how it is said", id, p.Against)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(d.Proposals.Accept)) {
+		if _, r := b.Remedy(id); r == nil || d.Proposals.Accept[id] == "" {
+			problem("proposal %q: expected CAUSE/REMEDY and how it is said", id)
+		}
+	}
+}
+
+func (b *Book) checkCommands(d *Drill, problem func(string, ...any)) {
+	runs := map[string][]string{}
+	var collect func([]*InvestigationStep)
+	collect = func(steps []*InvestigationStep) {
+		for _, s := range steps {
+			runs[s.Number] = s.Commands
+			collect(s.Parts)
+		}
+	}
+	collect(b.Investigation)
+	for _, c := range d.Commands {
+		if !slices.Contains(runs[c.Step], c.Run) || c.For == "" || c.Look == "" {
+			problem("command %q: expected one of step %q of the investigation, what it is for and what to look for", c.Run, c.Step)
 		}
 	}
 }

@@ -23,6 +23,9 @@ type Rubric struct {
 	Hints    []*RubricHint    `yaml:"hints"` // from the cheapest
 	Asides   []*Aside         `yaml:"asides"`
 	Sections []*RubricSection `yaml:"sections"`
+	// Judged is how many areas have to be judged before a level is suggested for the whole.
+	Judged int          `yaml:"judged"`
+	Caps   []*RubricCap `yaml:"caps"`
 }
 
 // RubricLevel is a level of engineers, and what it takes to be suggested.
@@ -30,13 +33,18 @@ type RubricLevel struct {
 	ID    string `yaml:"id"`
 	Title string `yaml:"title"`
 	Means string `yaml:"means"`
-	// Sections are how many groups and how many areas reach the level at least, Must the
-	// areas that are among them.
-	Sections struct {
-		Groups int `yaml:"groups"`
-		Areas  int `yaml:"areas"`
-	} `yaml:"sections"`
-	Must []string `yaml:"must"`
+	// Areas is the share, from 0 to 1, of the judged areas that have to reach the level;
+	// Must are those that have to be judged and among them.
+	Areas float64  `yaml:"areas"`
+	Must  []string `yaml:"must"`
+}
+
+// RubricCap is something that came about, after which no more than a level is suggested.
+type RubricCap struct {
+	By     string            `yaml:"by"`     // one of Outcomes
+	Unless string            `yaml:"unless"` // an item: once it was heard, the cap is off
+	Says   string            `yaml:"says"`   // what came about, in words
+	Caps   map[string]string `yaml:"caps"`   // the highest levels by section; "whole" for the whole
 }
 
 // Pace is a part of the interview.
@@ -63,7 +71,7 @@ type RubricHint struct {
 type Aside struct {
 	ID    string   `yaml:"id"`
 	Title string   `yaml:"title"`
-	Words []string `yaml:"words"` // by which people ask for it, in small letters
+	Words []string `yaml:"words"` // phrases by which people ask for it, as in Speech
 	Says  string   `yaml:"says"`  // to the candidate
 	Know  string   `yaml:"know"`  // to the interviewer
 	// Sources are those of what it says about TCP.
@@ -78,9 +86,12 @@ type RubricSection struct {
 	ID    string `yaml:"id"`
 	Group int    `yaml:"group"` // of the checklist; 0 for an area
 	// Title is empty for a group: it has its own.
-	Title string        `yaml:"title"`
-	Looks string        `yaml:"looks"` // what is looked for in an area
-	Weak  string        `yaml:"weak"`  // what weak answers look like
+	Title string `yaml:"title"`
+	Looks string `yaml:"looks"` // what is looked for in an area
+	Weak  string `yaml:"weak"`  // what weak answers look like
+	// Due are outcomes after which it is judged even if nothing was heard. Otherwise a
+	// section of which nothing was heard is not judged.
+	Due   []string      `yaml:"due"`
 	Items []*RubricItem `yaml:"items"`
 	// Sources are those of what the items say about TCP.
 	Sources []string `yaml:"sources"`
@@ -98,13 +109,20 @@ type RubricItem struct {
 // Outcomes are what may have come about in an interview, by which items of the rubric
 // count as done, each in words.
 var Outcomes = map[string]string{
-	"clarified-first": "four questions before the first measurement",
-	"five-groups":     "questions in five groups",
+	"clarified-first": "two questions before the first measurement",
+	"measured-first":  "a measurement before the first question",
+	"measured":        "something was measured",
+	"concluded":       "there is a conclusion",
+	"three-groups":    "questions in three groups",
+	"whole-list":      "three quarters of all questions were asked",
 	"general-groups":  "questions in each of the first four groups",
 	"right":           "the conclusion is right",
 	"founded":         "the conclusion follows from what was asked and measured",
 	"most-key-points": "more than half of the key points",
+	"guessed":         "the conclusion is right, and nothing that was asked and measured shows it",
+	"wrong":           "the conclusion is not right",
 	"right-fix":       "a right step in the plan",
+	"folklore":        "a step in the plan that nobody should take",
 }
 
 // mostRubric bounds the size of a rubric's file, in bytes.
@@ -137,6 +155,7 @@ func (b *Book) Rubric(file string) (*Rubric, error) {
 	c.hints()
 	c.asides()
 	c.pacing()
+	c.caps()
 	if len(c.wrong) > 0 {
 		return nil, c.wrong
 	}
@@ -182,8 +201,8 @@ func (c *rubricCheck) levels() {
 			continue
 		case seen[l.ID]:
 			c.problem("level %s stands twice", l.ID)
-		case l.Sections.Groups < 0 || l.Sections.Areas < 0:
-			c.problem("level %s: sections: expected 0 or more groups and areas", l.ID)
+		case !(l.Areas >= 0 && l.Areas <= 1):
+			c.problem("level %s: areas %v: expected a share from 0 to 1", l.ID, l.Areas)
 		}
 		seen[l.ID] = true
 		for _, id := range l.Must {
@@ -214,6 +233,11 @@ func (c *rubricCheck) sections() {
 			c.problem("section %s: expected weak and items", s.ID)
 		}
 		seen[s.ID] = true
+		for _, by := range s.Due {
+			if Outcomes[by] == "" {
+				c.problem("section %s is due by %q: expected one of %s", s.ID, by, outcomeNames())
+			}
+		}
 		for _, i := range s.Items {
 			c.item(s, i, seen)
 		}
@@ -233,10 +257,12 @@ func (c *rubricCheck) item(s *RubricSection, i *RubricItem, seen map[string]bool
 	seen["item "+i.ID] = true
 	for _, by := range i.By {
 		if c.book.Question(by) == nil && !slices.Contains(c.book.Facts.Probes(), by) && Outcomes[by] == "" {
-			c.problem("item %s: by %q: expected a question, a probe or one of %s", i.ID, by, strings.Join(slices.Sorted(maps.Keys(Outcomes)), ", "))
+			c.problem("item %s: by %q: expected a question, a probe or one of %s", i.ID, by, outcomeNames())
 		}
 	}
 }
+
+func outcomeNames() string { return strings.Join(slices.Sorted(maps.Keys(Outcomes)), ", ") }
 
 func (c *rubricCheck) hints() {
 	seen := map[string]bool{}
@@ -249,12 +275,39 @@ func (c *rubricCheck) hints() {
 			c.problem("hint %s stands twice", h.ID)
 		}
 		seen[h.ID] = true
-		for section, level := range h.Caps {
-			if section != Whole && c.rubric.Section(section) == nil || c.rubric.Level(level) < 0 {
-				c.problem("hint %s caps %q at %q: expected a section or %s, and a level", h.ID, section, level, Whole)
-			}
+		c.capped("hint "+h.ID, h.Caps)
+	}
+}
+
+// capped checks which levels something caps.
+func (c *rubricCheck) capped(what string, caps map[string]string) {
+	for section, level := range caps {
+		if section != Whole && c.rubric.Section(section) == nil || c.rubric.Level(level) < 0 {
+			c.problem("%s caps %q at %q: expected a section or %s, and a level", what, section, level, Whole)
 		}
 	}
+}
+
+func (c *rubricCheck) caps() {
+	if c.rubric.Judged < 0 {
+		c.problem("judged %d: expected 0 or more areas", c.rubric.Judged)
+	}
+	for _, each := range c.rubric.Caps {
+		if each == nil || Outcomes[each.By] == "" || each.Says == "" || len(each.Caps) == 0 {
+			c.problem("a cap: expected by (one of %s), says and caps", outcomeNames())
+			continue
+		}
+		c.capped("what comes about by "+each.By, each.Caps)
+		if each.Unless != "" && !c.hasItem(each.Unless) {
+			c.problem("a cap by %s, unless %q: there is no such item", each.By, each.Unless)
+		}
+	}
+}
+
+func (c *rubricCheck) hasItem(id string) bool {
+	return slices.ContainsFunc(c.rubric.Sections, func(s *RubricSection) bool {
+		return s != nil && slices.ContainsFunc(s.Items, func(i *RubricItem) bool { return i != nil && i.ID == id })
+	})
 }
 
 func (c *rubricCheck) asides() {

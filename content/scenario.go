@@ -29,6 +29,9 @@ type Scenario struct {
 	Host    string `yaml:"host"`
 	Company string `yaml:"company"`
 	Service string `yaml:"service"`
+	// Figures is what is to be known of the figures' age and windows, empty where it is
+	// what the interviewer says of every recording of the lab.
+	Figures string `yaml:"figures"`
 	Seat    string `yaml:"seat"`    // which host the candidate sits at: server, client or router
 	Opening string `yaml:"opening"` // the one vague sentence of the interviewer
 	// People are those who know something, by role.
@@ -40,7 +43,15 @@ type Scenario struct {
 	// KeyPoints are what an explanation in one's own words should say.
 	KeyPoints []string `yaml:"key_points"`
 	// Fix are the remedies that are right, as CAUSE/REMEDY, the best first.
-	Fix   []string `yaml:"fix"`
+	Fix []string `yaml:"fix"`
+	// Helps are steps that are sound in this story, though they are another cause's.
+	Helps []*Help `yaml:"helps"`
+	// Vain are steps against other causes, as CAUSE/REMEDY, that tempt and are surely in
+	// vain here: they are what else can be chosen.
+	Vain []string `yaml:"vain"`
+	// Aside are steps, CAUSE/REMEDY or the id of folklore, that are neither an answer
+	// here nor surely in vain: they are not offered, also to those who name their cause.
+	Aside []string `yaml:"aside"`
 	Place `yaml:"-"`
 
 	files     fs.FS  // of the layer that it stands in
@@ -261,6 +272,9 @@ func (l *loader) indexScenarios() {
 		for _, h := range s.Herrings {
 			h.File = s.File
 		}
+		for _, h := range s.Helps {
+			h.File = s.File
+		}
 	}
 }
 
@@ -269,6 +283,7 @@ func (l *loader) validateScenarios() {
 		l.validateScenario(s)
 		l.validateTellings(s)
 		l.validateTruth(s)
+		l.validateSteps(s)
 	}
 	for _, s := range l.book.Interviewer {
 		if len(s.Says) == 0 || slices.Contains(s.Says, "") {

@@ -94,6 +94,15 @@ func TestScenarioProblems(t *testing.T) {
 	add("nil-answer", "nil-answer.yaml:2: scenario nil-answer answers Q1b with nothing", change("Q1b: {says: \"No idea.\", options: [dont-know]}", "Q1b:"))
 	add("healthy", "healthy.yaml:2: scenario healthy: where nothing is wrong there is nothing to accept or to fix", change("truth: [listen.accept-queue-full]", "truth: []"))
 	add("remark", "remark.yaml:27: scenario remark: a remark: expected says, from, and after how many steps", change("    fix:", "    remarks:\n      - {after: 0, from: x, says: y}\n    fix:"))
+	const helps = "    helps:\n      - {step: STEP, why: it helps}\n    fix:"
+	add("help", "help.yaml:27: scenario help: helps names the unknown step \"pray\": expected CAUSE/REMEDY or hand-over", change("    fix:", strings.Replace(helps, "STEP", "pray", 1)))
+	add("help-twice", "help-twice.yaml:27: scenario help-twice: listen.accept-queue-full/accept-faster stands in fix and in helps", change("    fix:", strings.Replace(helps, "STEP", "listen.accept-queue-full/accept-faster", 1)))
+	add("help-why", "help-why.yaml:27: scenario help-why: helps hand-over: expected why", change("    fix:", "    helps:\n      - {step: hand-over}\n    fix:"))
+	add("help-for", "help-for.yaml:27: scenario help-for: helps hand-over for \"path.loss\": expected one of its truths, listen.accept-queue-full", change("    fix:", "    helps:\n      - {step: hand-over, for: path.loss, why: it helps}\n    fix:"))
+	add("aside", "aside.yaml:2: scenario aside: aside names the unknown step \"pray\": expected CAUSE/REMEDY or folklore", change("    fix:", "    aside: [pray]\n    fix:"))
+	add("aside-right", "aside-right.yaml:2: scenario aside-right: listen.accept-queue-full/accept-faster stands aside and is right", change("    fix:", "    aside: [listen.accept-queue-full/accept-faster]\n    fix:"))
+	add("vain", "vain.yaml:2: scenario vain: vain names the unknown step \"pray\": expected CAUSE/REMEDY", change("    fix:", "    vain: [pray]\n    fix:"))
+	add("vain-right", "vain-right.yaml:2: scenario vain-right: listen.accept-queue-full/somaxconn is called vain, and is right or stands aside", change("    fix:", "    vain: [listen.accept-queue-full/somaxconn]\n    fix:"))
 	add("typo", "typo.yaml:11: ", change("opening:", "openning:"))
 	add("twice", "", goodScenario+strings.TrimPrefix(goodScenario, "scenarios:\n"))
 	want["twice"] = "twice.yaml:27: scenario twice stands twice"

@@ -47,11 +47,17 @@ type FactDef struct {
 	Means  string `yaml:"means"`
 	Probe  string `yaml:"-"` // the probe that yields it
 	ByHand string `yaml:"by_hand"`
+	// Scope is HostWide for what the kernel counts for the whole host, whatever network
+	// namespace looks; empty for what belongs to one.
+	Scope string `yaml:"scope"`
 	// Holds is what a text may name, one of the words of HoldsWhat: by it a report
 	// is made that names nobody. Empty for other types.
 	Holds string `yaml:"holds"`
 	Place `yaml:"-"`
 }
+
+// HostWide is the scope of what is the same in every network namespace of a host.
+const HostWide = "host"
 
 // HoldsWhat are the kinds of text by what they may name. A word is the kernel's,
 // an RFC's or whydrop's own and names nobody; a sentence is whydrop's own with
@@ -65,8 +71,11 @@ type TableDef struct {
 	Name   string     `yaml:"name"`
 	Means  string     `yaml:"means"`
 	Fields []*FactDef `yaml:"fields"`
-	Probe  string     `yaml:"-"`
-	ByHand string     `yaml:"by_hand"`
+	Scope  string     `yaml:"scope"` // as of a fact, for all its fields
+	// Show are the fields that people want to see first, whatever they hold.
+	Show   []string `yaml:"show"`
+	Probe  string   `yaml:"-"`
+	ByHand string   `yaml:"by_hand"`
 	Place  `yaml:"-"`
 }
 
@@ -220,6 +229,14 @@ func (l *loader) addFacts(file string, f *file) {
 			}
 		}
 		l.book.Facts.tables[t.Name] = t
+		if t.Scope != "" && t.Scope != HostWide {
+			l.problem(t.Place, "table %s has the scope %q: expected %s, or none", t.Name, t.Scope, HostWide)
+		}
+		for _, field := range t.Show {
+			if l.book.Facts.Field(t.Name, field) == nil {
+				l.problem(t.Place, "table %s shows the unknown field %q", t.Name, field)
+			}
+		}
 		if l.book.Facts.Field(t.Name, "name") == nil {
 			l.problem(t.Place, "table %s has no field \"name\"", t.Name)
 		}
@@ -229,6 +246,9 @@ func (l *loader) addFacts(file string, f *file) {
 func (l *loader) checkFact(d *FactDef, allowed ...Type) {
 	if !factName.MatchString(d.Name) {
 		l.problem(d.Place, "%q is not a fact's name: expected letters, digits and points", d.Name)
+	}
+	if d.Scope != "" && d.Scope != HostWide {
+		l.problem(d.Place, "fact %s has the scope %q: expected %s, or none", d.Name, d.Scope, HostWide)
 	}
 	if d.Holds != "" && (d.Type != String || !slices.Contains(HoldsWhat, d.Holds)) {
 		l.problem(d.Place, "fact %s holds %q: expected one of %v, of a text", d.Name, d.Holds, HoldsWhat)

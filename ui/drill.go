@@ -48,21 +48,27 @@ type drillModel struct {
 	desk
 	options DrillOptions
 
-	phase    drillPhase
+	phase  drillPhase
+	of     int // cards that were to be asked at the beginning
+	asked  time.Time
+	unkept error // why the last answer is not on disk
+	body   scroll
+	drillAnswer
+	before drillAnswer // to the card before
+
+	now func() time.Time
+}
+
+// drillAnswer is a card and what was done with it.
+type drillAnswer struct {
 	shown    drill.Shown
 	fresh    bool // the card was never answered before
-	of       int  // cards that were to be asked at the beginning
-	asked    time.Time
 	took     time.Duration
 	cursor   int
 	picked   []int // of an order: the places of the steps so far
 	unsure   bool  // "don't know" was pressed
 	verdict  drill.Verdict
 	proposed drill.Grade
-	unkept   error // why the last answer is not on disk
-	body     scroll
-
-	now func() time.Time
 }
 
 // RunDrill asks the cards of a session on the screen until all were answered, the
@@ -89,9 +95,8 @@ func (m *drillModel) Init() tea.Cmd {
 // deal takes the next card.
 func (m *drillModel) deal() {
 	shown, more := m.options.Session.Card()
-	m.phase, m.shown, m.fresh = cardAsked, shown, m.options.Session.New()
-	m.cursor, m.picked, m.unsure, m.body = 0, nil, false, scroll{}
-	m.asked = m.now()
+	m.phase, m.body, m.asked = cardAsked, scroll{}, m.now()
+	m.drillAnswer = drillAnswer{shown: shown, fresh: m.options.Session.New()}
 	if !more {
 		m.phase = drillOver
 	}
@@ -104,6 +109,7 @@ func (m *drillModel) Update(msg tea.Msg) (_ tea.Model, cmd tea.Cmd) {
 	case drillKept:
 		m.unkept = msg.err
 		m.options.Session.Next(msg.entry, msg.entries, msg.err == nil)
+		m.before = m.drillAnswer
 		m.deal()
 	case tea.KeyPressMsg:
 		return m, m.key(meant(msg))
@@ -136,6 +142,8 @@ func (m *drillModel) key(k tea.KeyPressMsg) tea.Cmd {
 		return m.grade(k.String(), a)
 	case m.phase == drillOver && a == actEnter:
 		return tea.Quit
+	case m.phase == drillOver && a == actPrevious:
+		m.regrade()
 	}
 	return nil
 }
@@ -165,8 +173,10 @@ func (m *drillModel) answer(key string, a action) {
 	case a == actDontKnow:
 		m.unsure = true
 		m.judge(drill.Wrong)
-	case m.shown.Form == drill.Order && (a == actPrevious || a == actBack || key == "backspace"):
-		m.picked = m.picked[:max(0, len(m.picked)-1)]
+	case len(m.picked) > 0 && (a == actPrevious || a == actBack || key == "backspace"):
+		m.picked = m.picked[:len(m.picked)-1]
+	case a == actPrevious:
+		m.regrade()
 	case a == actEnter, a == actTick:
 		m.choose()
 	}
@@ -237,6 +247,14 @@ func (m *drillModel) grade(key string, a action) tea.Cmd {
 		m.body.turn(a, m.room())
 	}
 	return nil
+}
+
+// regrade goes back to the grade of the card before.
+func (m *drillModel) regrade() {
+	if e, ok := m.options.Session.Back(); ok {
+		m.phase, m.body, m.drillAnswer = cardJudged, scroll{}, m.before
+		m.proposed = drill.Grade(e.Grade)
+	}
 }
 
 // keep has a grade written beside the screen; the next card comes when it is.

@@ -214,7 +214,11 @@ func (m *drillModel) overLines(w int) []string {
 	if all == 0 {
 		return append(wrap("Nothing is to be asked.", w, ""), wrap(m.options.Ahead(), w, "")...)
 	}
-	lines := styled(wrap(fmt.Sprintf("Done: %d cards, %d known at once, %d new.", all, right, fresh), w, ""), t.bold.Render)
+	cards := "cards"
+	if all == 1 {
+		cards = "card"
+	}
+	lines := styled(wrap(fmt.Sprintf("Done: %d %s, %d known at once, %d new.", all, cards, right, fresh), w, ""), t.bold.Render)
 	lines = append(lines, wrap(m.options.Ahead(), w, "")...)
 	if missed := s.Missed(); len(missed) > 0 {
 		lines = append(lines, "", "Not known at once:")
@@ -242,7 +246,7 @@ func (m *drillModel) foot(w int) string {
 	case m.phase == cardJudged:
 		return m.gradeLine(w)
 	case m.phase == drillOver:
-		return m.hintLine(w, []drillHint{{m.keys.key(actEnter), "ends"}})
+		return m.hintLine(w, append([]drillHint{{m.keys.key(actEnter), "ends"}}, m.backHint()...))
 	}
 	enter := drillHint{m.keys.key(actEnter), "show the answer"}
 	hints := []drillHint{enter, {m.keys.key(actDontKnow), "don't know"}}
@@ -251,7 +255,15 @@ func (m *drillModel) foot(w int) string {
 		hints = slices.Insert(hints, 0, drillHint{fmt.Sprintf("1-%d", n), "choose"})
 		hints[1] = drillHint{m.keys.key(actUp) + "/" + m.keys.key(actDown), "move"}
 	}
-	return m.hintLine(w, append(hints, drillHint{m.keys.key(actLeave), "quit"}))
+	return m.hintLine(w, append(append(hints, drillHint{m.keys.key(actLeave), "quit"}), m.backHint()...))
+}
+
+// backHint says how to grade the card before anew, if there is one.
+func (m *drillModel) backHint() []drillHint {
+	if m.before.shown.Card == nil {
+		return nil
+	}
+	return []drillHint{{m.keys.key(actPrevious), "grade the last anew"}}
 }
 
 // drillHint is a key and what it does.
@@ -311,6 +323,7 @@ func (m *drillModel) helpLines(w int) []string {
 		{"1 2 3 4", "choose that answer; of an order, pick that step next"},
 		{key(actUp) + " " + key(actDown) + " " + key(actEnter), "the same with the cursor"},
 		{"backspace", "of an order: take the last step back"},
+		{key(actPrevious), "grade the card before anew, if the grade was mistyped"},
 		{key(actEnter), "of a card to be said in one's own words: show the answer"},
 		{key(actDontKnow), "don't know: show the answer, it comes again"},
 		{head: "When the answer is shown"},

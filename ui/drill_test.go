@@ -137,6 +137,42 @@ func TestDrillOverrule(t *testing.T) {
 	}
 }
 
+// TestDrillBack grades the card before anew, on the next card, after a few steps of an
+// order and at the end.
+func TestDrillBack(t *testing.T) {
+	p := sitAtDrill(t, 80, 24)
+	p.press("b")
+	if p.m.phase != cardAsked || strings.Contains(p.screen(), "grade the last anew") {
+		t.Errorf("before the first answer:\n%s", p.screen())
+	}
+	first := p.m.shown.ID
+	p.press("d", "4")
+	next := p.m.shown.ID
+	if !strings.Contains(p.screen(), "b grade the last anew") {
+		t.Errorf("the key is not told:\n%s", p.screen())
+	}
+	p.press("b")
+	if p.m.phase != cardJudged || p.m.shown.ID != first || p.m.proposed != drill.Easy || !p.m.unsure {
+		t.Fatalf("back at %s:\n%s", p.m.shown.ID, p.screen())
+	}
+	p.press("1")
+	if last := p.log[len(p.log)-1]; last.Grade != int(drill.Again) || last.Session != p.log[0].Session || p.m.shown.ID != next {
+		t.Errorf("%+v, then %s: expected card %s", last, p.m.shown.ID, next)
+	}
+	p.onto(drill.Order).press("1", "b")
+	if p.m.phase != cardAsked || len(p.m.picked) != 0 {
+		t.Errorf("b takes the last step back first: picked %v", p.m.picked)
+	}
+	for p.m.phase != drillOver {
+		p.press("d", "3")
+	}
+	n := len(p.log)
+	p.press("b", "2")
+	if len(p.log) != n+1 || p.log[n].Session != p.log[n-1].Session || p.m.phase != drillOver {
+		t.Errorf("at the end: %+v", p.log[n-1:])
+	}
+}
+
 // TestDrillOrder picks, takes back and checks an order.
 func TestDrillOrder(t *testing.T) {
 	p := sitAtDrill(t, 80, 24).onto(drill.Order)

@@ -51,7 +51,10 @@ type interviewModel struct {
 	search  *finder // what is being looked for
 	note    *line   // what is being typed
 	about   interview.Key
-	naming  bool // the line is the candidate's name
+	half    bool   // the note is a half-typed one about another line, and only offered
+	said    string // what was looked for last
+	asked   string // in which words the line at the cursor was asked for
+	naming  bool   // the line is the candidate's name
 	leaving bool
 	notice  string
 }
@@ -105,7 +108,7 @@ func (m *interviewModel) Init() tea.Cmd {
 	m.tell(m.n.Begin())
 	m.tick()
 	if _, text := m.n.Drafted(); text != "" {
-		m.notice = "a note was being typed: " + m.keys.key(actNote) + " goes on with it"
+		m.notice = "a note was half typed: " + m.keys.key(actNote) + " offers it"
 	}
 	return nil
 }
@@ -155,6 +158,7 @@ func (m *interviewModel) paste(text string) {
 		m.search.line.Insert(text)
 		m.search.look()
 	case m.note != nil:
+		m.otherNote()
 		m.note.Insert(text)
 		m.typed()
 	}
@@ -204,7 +208,7 @@ func (m *interviewModel) obey(key string, a action) {
 	case a == actNote:
 		m.startNote()
 	case key == "N":
-		m.naming = true
+		m.naming, m.half = true, false
 		l := newLine(m.n.Candidate())
 		m.note = &l
 	case key == "r":
@@ -262,7 +266,7 @@ func (m *interviewModel) move(a action) {
 func (m *interviewModel) putAt(at int) {
 	at = max(0, min(at, len(m.entries())-1))
 	if at != m.cursors[m.page] {
-		m.detail = scroll{}
+		m.detail, m.asked = scroll{}, ""
 	}
 	m.cursors[m.page] = at
 }
@@ -278,7 +282,7 @@ func nextHead(lines []*interview.Entry, at int) int {
 }
 
 func (m *interviewModel) turnTo(page int) {
-	m.page, m.detail, m.zoomed = page, scroll{}, false
+	m.page, m.detail, m.zoomed, m.asked = page, scroll{}, false, ""
 }
 
 // entries are the lines of the page.

@@ -148,6 +148,9 @@ func (m *interviewModel) drawList(w, h int) []string {
 		}
 	}
 	var lines []string
+	if m.search != nil && !m.search.sure {
+		lines, cursor = append(lines, m.theme.dim.Render(m.theme.clip("Which of these? Enter marks the first, arrows choose.", w))), -1
+	}
 	first, last := 0, 0
 	for i, e := range entries {
 		if m.search == nil && (i == 0 || entries[i-1].Head != e.Head) {
@@ -166,7 +169,7 @@ func (m *interviewModel) drawList(w, h int) []string {
 
 func (m *interviewModel) nothingFound() string {
 	if strings.TrimSpace(m.search.line.String()) == "" {
-		return "Type what they said: \"what changed\", \"ethtool -S\", \"retransmits\". Enter ticks it and shows what to say."
+		return "Type what they said: \"what changed\", \"ethtool -S\", \"I'd restart it\". Enter ticks it and shows what to say."
 	}
 	return "The script has nothing like it. Say that nobody knows, or ask what they expect to see; esc leaves."
 }
@@ -179,9 +182,9 @@ func (m *interviewModel) tickMark(e *interview.Entry) string {
 		return ""
 	case kind == interview.Story:
 		return "    "
-	case kind == "cause":
+	case kind == interview.Cause:
 		v := m.n.Verdict()
-		if is = v != nil && (slices.Contains(v.Causes, e.Key.ID()) || v.Healthy && e.Key.ID() == healthy); !is {
+		if is = v != nil && (slices.Contains(v.Causes, e.Key.ID()) || v.Healthy && e.Key == interview.Healthy); !is {
 			return "    "
 		}
 	}
@@ -221,7 +224,11 @@ func (m *interviewModel) levelWords(section string) string {
 	if level := m.n.Decided(section); level != "" {
 		return m.n.LevelTitle(level)
 	}
-	return "(" + m.n.LevelTitle(m.suggested(section).Level) + "?)"
+	suggested := m.suggested(section).Level
+	if suggested == interview.Unjudged {
+		return strings.ToLower(m.n.LevelTitle(suggested))
+	}
+	return "(" + m.n.LevelTitle(suggested) + "?)"
 }
 
 func (m *interviewModel) suggested(section string) interview.Suggestion {
@@ -254,13 +261,19 @@ func (m *interviewModel) detailLines(w int) []string {
 	if e.Key.Kind() == interview.Hint {
 		say("Say: ", m.n.HintText(e.Key.ID()))
 	}
+	if e.Reading != nil {
+		lines = append(lines, m.textLines(m.n.ReadOut(e, m.words()), w)...)
+	}
 	for _, shows := range e.Shows {
 		lines = append(lines, styled(wrap(content.Show(shows), w, "  "), t.bold.Render)...)
 	}
 	if e.Key.Kind() != interview.Remark && e.Key.Kind() != interview.Story {
 		lines = append(lines, wrap(content.Show(e.Title), w, "")...)
 	}
-	lines = append(lines, m.readingLines(e, w)...)
+	if e.Reading != nil {
+		lines = append(lines, styled(wrap("All that was measured:", w, ""), t.bold.Render)...)
+		lines = append(lines, m.textLines(e.Reading.Lines(m.all), w)...)
+	}
 	for _, know := range e.Know {
 		lines = append(lines, wrap(content.Show(know), w, "  ")...)
 	}
@@ -272,13 +285,18 @@ func (m *interviewModel) detailLines(w int) []string {
 	return lines
 }
 
-// readingLines are the figures to read out, below what decides.
-func (m *interviewModel) readingLines(e *interview.Entry, w int) []string {
-	if e.Reading == nil {
-		return nil
+// words are those in which the line at the cursor was asked for.
+func (m *interviewModel) words() string {
+	if m.search != nil {
+		return m.search.line.String()
 	}
+	return m.asked
+}
+
+// textLines are figures to read out.
+func (m *interviewModel) textLines(figures []train.TextLine, w int) []string {
 	var lines []string
-	for _, l := range e.Reading.Lines(m.all) {
+	for _, l := range figures {
 		switch l.Kind {
 		case train.Heading:
 			lines = append(lines, styled(wrap(content.Show(l.Text), w, ""), m.theme.bold.Render)...)
@@ -330,7 +348,7 @@ func (m *interviewModel) foot(w int) string {
 	case m.search != nil:
 		return (&prompt{label: m.search.label, short: "find", line: m.search.line}).draw(t, w)
 	case m.note != nil:
-		return (&prompt{label: m.noteLabel(), short: "note", line: *m.note}).draw(t, w)
+		return (&prompt{label: m.noteLabel(), short: "note", line: *m.note, offered: m.half}).draw(t, w)
 	case m.leaving:
 		return t.bold.Render(t.clip(fmt.Sprintf("Leave? All is kept. %s leaves, any other key stays.", m.keys.key(actLeave)), w))
 	case m.notice != "":
@@ -358,9 +376,9 @@ func (m *interviewModel) helpRows() []helpRow {
 	k := m.keys.key
 	return []helpRow{
 		{head: "While they speak"},
-		{k(actSearch), "find what they asked or proposed by a word of it; enter ticks it and shows what to say"},
+		{k(actSearch), "find what they asked, proposed or concluded, in their words; enter ticks it and shows what to say, where it may be something else only at the second time"},
 		{k(actTick), "tick the line at the cursor, again takes it back; of a hint: it is given, with what it costs"},
-		{k(actNote), "a note about the line at the cursor; kept at every letter"},
+		{k(actNote), "a note about the line at the cursor; kept at every letter. A half-typed one about another line is offered: enter keeps it, typing begins a new one"},
 		{"r", "the remark that is to be dropped in was"},
 		{"c", "what they conclude: find the cause; enter names it, once more takes it back"},
 		{"i", "to the hints"},
@@ -378,6 +396,6 @@ func (m *interviewModel) helpRows() []helpRow {
 		{k(actLeave), "leave; all is kept, also after a crash"},
 		{head: "Marks"},
 		{ticked, "it happened; items of the rubric tick themselves by what was asked, measured or concluded"},
-		{"(Senior?)", "a level that the ticks come to, not decided yet"},
+		{"(Senior?)", "a level that the ticks come to, not decided yet; not judged: nothing was heard of it"},
 	}
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -131,7 +132,7 @@ func TestInterviewNote(t *testing.T) {
 	if last := p.events[len(p.events)-1]; last.Kind != interview.Drafted || last.Text != "good" {
 		t.Errorf("the last event is %+v", last)
 	}
-	p.press("1", "n", "!", "enter")
+	p.press("n", "!", "enter")
 	notes := p.m.n.Notes()
 	if len(notes) != 1 || notes[0].Text != "good!" || notes[0].About != "question:Q1b" {
 		t.Errorf("the notes are %+v", notes)
@@ -139,6 +140,51 @@ func TestInterviewNote(t *testing.T) {
 	p.press("N", "A. B.", "enter")
 	if p.m.n.Candidate() != "A. B." {
 		t.Errorf("the candidate is %q", p.m.n.Candidate())
+	}
+}
+
+// TestInterviewHalfNote offers a half-typed note about another line: enter keeps it where
+// it belongs, typing begins one about this line and loses nothing.
+func TestInterviewHalfNote(t *testing.T) {
+	for _, tt := range []struct {
+		keys []string
+		want []string
+	}{
+		{[]string{"n", "enter"}, []string{"question:Q1b asks w"}},
+		{[]string{"n", "left", "x", "enter"}, []string{"question:Q1b asks xw"}},
+		{[]string{"n", "new", "enter"}, []string{"question:Q1b asks w", "question:Q4a new"}},
+		{[]string{"n", "esc"}, nil},
+	} {
+		p := sitOpposite(t, 80, 24).press("/", "since when", "enter", "n", "asks w", "esc", "/", "what changed", "enter")
+		p.press(tt.keys[0])
+		if s := p.screen(); !strings.Contains(s, "note (Q1b), half typed: asks w") {
+			t.Errorf("the note is not offered:\n%s", s)
+		}
+		var notes []string
+		for _, note := range p.press(tt.keys[1:]...).m.n.Notes() {
+			notes = append(notes, string(note.About)+" "+note.Text)
+		}
+		if !slices.Equal(notes, tt.want) {
+			t.Errorf("%q: the notes are %q, want %q", tt.keys, notes, tt.want)
+		}
+	}
+}
+
+// TestInterviewAsksAgain ticks nothing at the first enter where words may mean something
+// else, and nobody concludes by the way.
+func TestInterviewAsksAgain(t *testing.T) {
+	p := sitOpposite(t, 80, 24)
+	before := len(p.events)
+	p.press("/", "false alarm", "enter")
+	if len(p.events) != before || p.m.n.Verdict() != nil {
+		t.Errorf("the first enter did something: %+v", p.events[before:])
+	}
+	if p.press("enter"); p.m.n.Verdict() == nil || !p.m.n.Verdict().Healthy {
+		t.Errorf("the second did not conclude: %+v", p.m.n.Verdict())
+	}
+	p.press("/", "the red door", "enter")
+	if last := p.events[len(p.events)-1]; last.Kind == interview.Ticked {
+		t.Errorf("enter ticked what was hardly said: %+v", last)
 	}
 }
 
@@ -152,7 +198,7 @@ func TestInterviewConcludes(t *testing.T) {
 	if v := p.m.n.Verdict(); v != nil {
 		t.Errorf("taken back it is %+v", v)
 	}
-	p.press("c", "enter")
+	p.press("c", "enter", "enter")
 	if v := p.m.n.Verdict(); v == nil || !v.Healthy {
 		t.Errorf("the conclusion is %+v", v)
 	}

@@ -14,24 +14,34 @@ import (
 type finder struct {
 	label  string
 	line   line
-	find   func(text string) []*interview.Entry
+	find   func(text string) interview.Found
 	take   func(e *interview.Entry)
 	found  []*interview.Entry
 	cursor int
+	sure   bool // enter takes what is at the cursor
 	scroll scroll
 }
 
 // look finds what fits by now.
 func (f *finder) look() {
-	f.found, f.cursor, f.scroll = f.find(f.line.String()), 0, scroll{}
+	found := f.find(f.line.String())
+	f.found, f.sure, f.cursor, f.scroll = found.Entries, found.Sure, 0, scroll{}
 }
 
-// current is what is chosen, nil if nothing fits.
+// current is what is at the cursor, nil if nothing fits.
 func (f *finder) current() *interview.Entry {
 	if f.cursor < len(f.found) {
 		return f.found[f.cursor]
 	}
 	return nil
+}
+
+// move moves the cursor. What is moved to is what is meant.
+func (f *finder) move(step int) {
+	if !f.sure {
+		step = 0
+	}
+	f.cursor, f.sure = max(0, min(f.cursor+step, len(f.found)-1)), true
 }
 
 // startSearch looks for what the candidate just said: enter ticks it and shows it.
@@ -40,7 +50,12 @@ func (m *interviewModel) startSearch() {
 		label: "they said:", line: newLine(""),
 		find: m.n.Search,
 		take: func(e *interview.Entry) {
+			if e.Key.Kind() == interview.Cause {
+				m.conclude(e)
+				return
+			}
 			m.goTo(e.Key)
+			m.asked = m.said
 			if m.tell(m.n.Tick(e.Key)) && m.notice == "" && e.Key.Kind() == interview.Hint {
 				m.notice = "given: " + m.n.Hints()[len(m.n.Hints())-1].Says
 			}
@@ -48,9 +63,6 @@ func (m *interviewModel) startSearch() {
 	}
 	m.detail, m.zoomed = scroll{}, false
 }
-
-// healthy is the line that says that nothing is wrong.
-const healthy = "healthy"
 
 // startCauses looks for the cause that the candidate concludes: enter adds it, or takes
 // it back.
@@ -60,26 +72,9 @@ func (m *interviewModel) startCauses() {
 	m.detail, m.zoomed = scroll{}, false
 }
 
-// causes are the causes that fit words, as lines; first that nothing is wrong.
-func (m *interviewModel) causes(words string) []*interview.Entry {
-	var all []*interview.Entry
-	if nothing := "nothing is wrong on this host, healthy"; strings.Contains(nothing, strings.ToLower(strings.TrimSpace(words))) {
-		all = append(all, &interview.Entry{Key: interview.KeyOf("cause", healthy), Title: "Nothing is wrong on this host", Label: m.truthMark(m.n.Scenario().Healthy())})
-	}
-	for _, c := range m.n.SearchCauses(words) {
-		all = append(all, &interview.Entry{
-			Key: interview.KeyOf("cause", c.ID), Title: c.Title, Label: m.truthMark(m.n.Scenario().Right(c.ID)), Know: []string{c.Happens},
-		})
-	}
-	return all
-}
-
-// truthMark says beside a cause whether it is right.
-func (m *interviewModel) truthMark(right bool) string {
-	if right {
-		return "right"
-	}
-	return ""
+// causes are what they may conclude, by words.
+func (m *interviewModel) causes(words string) interview.Found {
+	return interview.Found{Entries: m.n.Conclusions(words), Sure: words != ""}
 }
 
 func (m *interviewModel) conclude(e *interview.Entry) {
@@ -89,7 +84,7 @@ func (m *interviewModel) conclude(e *interview.Entry) {
 	}
 	id := e.Key.ID()
 	switch at := slices.Index(v.Causes, id); {
-	case id == healthy:
+	case e.Key == interview.Healthy:
 		v = interview.Verdict{Healthy: !v.Healthy}
 	case at >= 0:
 		v.Causes = slices.Delete(v.Causes, at, at+1)
@@ -125,16 +120,20 @@ func (m *interviewModel) inSearch(k tea.KeyPressMsg) {
 	case "esc":
 		m.search = nil
 	case "enter":
-		m.search = nil
-		if e := f.current(); e != nil {
+		switch e := f.current(); {
+		case e == nil:
+			m.search = nil
+		case !f.sure: // nothing is ticked that may not be what was meant
+			f.sure = true
+		default:
+			m.search, m.said = nil, f.line.String()
 			f.take(e)
 		}
-	case "up", "down":
-		step := 1
-		if k.String() == "up" {
-			step = -1
-		}
-		f.cursor = max(0, min(f.cursor+step, len(f.found)-1))
+	case "up":
+		f.move(-1)
+		m.detail = scroll{}
+	case "down":
+		f.move(1)
 		m.detail = scroll{}
 	case "pgup", "pgdown":
 		m.detail.turn(m.keys.of(k.String()), m.detailRoom())
@@ -148,22 +147,29 @@ func (m *interviewModel) inSearch(k tea.KeyPressMsg) {
 	}
 }
 
-// startNote begins a note about the line at the cursor, or goes on with the one that
-// was being typed.
+// startNote begins a note about the line at the cursor, or goes on with the one about it
+// that was being typed. One about another line is offered.
 func (m *interviewModel) startNote() {
-	m.about = ""
-	if e := m.current(); e != nil {
-		m.about = e.Key
-	}
-	if m.about == verdictKey {
-		m.about = interview.KeyOf(interview.Section, "conclusion")
-	}
 	about, text := m.n.Drafted()
-	if text != "" {
-		m.about = about
+	m.half = text != "" && about != m.noteAbout()
+	m.about = about
+	if text == "" {
+		m.about = m.noteAbout()
 	}
 	l := newLine(text)
 	m.note = &l
+}
+
+// noteAbout is what a note at the cursor is about.
+func (m *interviewModel) noteAbout() interview.Key {
+	switch e := m.current(); {
+	case e == nil:
+		return ""
+	case e.Key == verdictKey:
+		return interview.KeyOf(interview.Section, "conclusion")
+	default:
+		return e.Key
+	}
 }
 
 // inNote passes a key to the note, or to the candidate's name.
@@ -184,10 +190,26 @@ func (m *interviewModel) inNote(k tea.KeyPressMsg) {
 		}
 		return
 	}
+	if k.Text != "" {
+		m.otherNote()
+	}
+	m.half = false
 	m.note.key(k)
 	if m.note.String() != text {
 		m.typed()
 	}
+}
+
+// otherNote begins another note where the half-typed one was only offered: that is kept
+// as it is.
+func (m *interviewModel) otherNote() {
+	if !m.half {
+		return
+	}
+	m.tell(m.n.Note(m.about, m.note.String()))
+	m.half, m.about = false, m.noteAbout()
+	l := newLine("")
+	m.note = &l
 }
 
 // typed keeps what is being typed.
@@ -202,8 +224,12 @@ func (m *interviewModel) noteLabel() string {
 	if m.naming {
 		return "candidate:"
 	}
+	label := "note"
 	if e := m.n.Entry(m.about); e != nil && e.Label != "" {
-		return "note (" + content.Show(e.Label) + "):"
+		label += " (" + content.Show(e.Label) + ")"
 	}
-	return "note:"
+	if m.half {
+		label += ", half typed"
+	}
+	return label + ":"
 }

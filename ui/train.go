@@ -49,6 +49,8 @@ type TrainSeat struct {
 	Draft TrainDraft
 	// KeepDraft keeps it, at every key; nil keeps nothing.
 	KeepDraft func(TrainDraft) error
+	// Kept says whether there is something on disk to go on with; nil: there is not.
+	Kept func() bool
 	// Scorecard writes the scorecard and returns where.
 	Scorecard func(*train.Session) (string, error)
 	// Learned takes note of how it went, and returns what to do next. A later call for
@@ -116,17 +118,18 @@ type trainModel struct {
 	// session was not free.
 	looking  bool
 	unjudged *trainLooked
-	// left is the session that was open when the screen was left, not over yet.
-	left *train.Session
+	// left says that an interview was open when the screen was left, with something to
+	// go on with.
+	left bool
 }
 
-// RunTrain seats the candidate before the screen until they leave or ctx ends. It
-// returns the session that they left before its end, nil if there is none. The
-// terminal is left as it was found.
-func RunTrain(ctx context.Context, o TrainOptions) (*train.Session, error) {
+// RunTrain seats the candidate before the screen until they leave or ctx ends. It says
+// whether they left an interview that they can go on with. The terminal is left as it
+// was found.
+func RunTrain(ctx context.Context, o TrainOptions) (left bool, err error) {
 	m, err := newTrain(o)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	err = m.run(ctx, m, func() { m.leave() }) // where a signal ended it
 	return m.left, err
@@ -175,6 +178,9 @@ func (m *trainModel) update(msg tea.Msg) tea.Cmd {
 		return m.opened(msg)
 	case trainTick:
 		m.tick()
+		if m.phase == trainTalking || m.phase == trainConcluding { // else the session may not be free
+			m.done(m.seat.Session.Beat())
+		}
 	case trainFind:
 		if msg.in == m.picker && msg.in.stale {
 			msg.in.find()
@@ -288,7 +294,15 @@ func (m *trainModel) obey(key string, a action) tea.Cmd {
 // confirmation is a question that is answered with a key before anything happens.
 type confirmation struct {
 	asks string
+	keys string                    // what each key does, in short
 	by   map[string]func() tea.Cmd // any other key: nothing
+}
+
+// draw is the question, of which the keys are always to be seen.
+func (c *confirmation) draw(t theme, w, h int) []string {
+	keys := wrap(c.keys, w, "")
+	asks := t.atMost(max(1, h-len(keys)), wrap(c.asks, w, ""), w)
+	return styled(append(asks, keys...), t.warn.Render)
 }
 
 func (m *trainModel) decide(key string) tea.Cmd {
@@ -307,12 +321,15 @@ func (m *trainModel) leave() tea.Cmd {
 	case m.phase == trainReviewing:
 		m.learn()
 	default:
-		m.left = m.seat.Session
+		m.left = m.kept()
 	}
 	m.close()
 	m.phase = trainGone
 	return tea.Quit
 }
+
+// kept says whether there is something to go on with.
+func (m *trainModel) kept() bool { return m.seat.Kept != nil && m.seat.Kept() }
 
 // close ends the incident that is open.
 func (m *trainModel) close() {

@@ -1,7 +1,7 @@
 package ui
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -31,11 +31,11 @@ func (f *conclusionForm) fields() []formField {
 	c := &f.conclusion
 	return []formField{
 		{label: "Cause", asks: "choose it, or several, or that nothing is wrong", open: (*trainModel).causePicker},
-		{label: "Place", asks: "where on the packet's way", open: (*trainModel).hopPicker},
+		{label: "Place", asks: "where on the packet's way; of several causes, the place of one", open: (*trainModel).hopPicker},
 		{label: "Plan", asks: "what you do about it, once cause and place are final; a wrong step costs", open: (*trainModel).planPicker},
-		{label: "What happens, and why", short: "what", asks: "explain it in your own words", text: &c.Explanation},
+		{label: "What happens, and why", short: "what happens", asks: "explain it in your own words", text: &c.Explanation},
 		{label: "What can go wrong with your plan", short: "risk", asks: "in your own words", text: &c.Risk},
-		{label: "How you take it back", short: "back", asks: "in your own words", text: &c.Rollback},
+		{label: "How you take it back", short: "way back", asks: "in your own words", text: &c.Rollback},
 		{label: "How you see that it worked", short: "check", asks: "in your own words", text: &c.Verify},
 	}
 }
@@ -43,7 +43,7 @@ func (f *conclusionForm) fields() []formField {
 // inForm obeys a key while the conclusion is filled in.
 func (m *trainModel) inForm(key string, a action) tea.Cmd {
 	f := &m.form
-	last := len(f.fields())
+	last := f.last()
 	switch {
 	case a == actUp:
 		f.cursor = max(0, f.cursor-1)
@@ -67,12 +67,15 @@ func (m *trainModel) inForm(key string, a action) tea.Cmd {
 	return nil
 }
 
+// last is the line that hands the form in.
+func (f *conclusionForm) last() int { return len(f.fields()) }
+
 // fill has a field of the form filled in.
 func (m *trainModel) fill(field formField) {
 	named := m.seat.Session.Named() != nil
 	switch {
 	case named && m.form.cursor <= place:
-		m.notice = "Cause and place are final."
+		m.notice = "Cause and place are final. What is below them is still to be filled in."
 		return
 	case !named && m.form.cursor == place+1:
 		m.settle()
@@ -95,17 +98,28 @@ func (m *trainModel) fill(field formField) {
 // settle asks whether cause and place are final. The steps to choose from are shown only
 // then: they would tell much.
 func (m *trainModel) settle() {
-	if c := m.form.conclusion; !c.Healthy && len(c.Causes) == 0 {
+	c := m.form.conclusion
+	switch {
+	case !c.Healthy && len(c.Causes) == 0:
 		m.form.cursor = 0
 		m.notice = "Name a cause first, or say that nothing is wrong on this host."
 		return
+	case !c.Healthy && c.Hop == "":
+		m.form.cursor = place
+		m.notice = "Name the place, too: where on the packet's way it is."
+		return
 	}
-	m.confirm = &confirmation{asks: "Cause and place are final then, and nothing can be asked any more. Go on to the plan? y yes, n no", by: map[string]func() tea.Cmd{"y": func() tea.Cmd {
-		if m.done(m.seat.Session.Conclude(m.form.conclusion)) {
-			m.picker = m.planPicker()
-		}
-		return nil
-	}}}
+	m.confirm = &confirmation{
+		asks: "Cause and place are final then: nothing can be asked or measured any more. Go on to the plan?",
+		keys: "y go on, n not yet",
+		by: map[string]func() tea.Cmd{"y": func() tea.Cmd {
+			if m.done(m.seat.Session.Conclude(m.form.conclusion)) {
+				m.form.cursor = place + 1
+				m.picker = m.planPicker()
+			}
+			return nil
+		}},
+	}
 }
 
 // keepForm keeps the form as it stands.
@@ -113,9 +127,6 @@ func (m *trainModel) keepForm() {
 	m.seat.Draft.Conclusion = m.form.conclusion
 	m.keepDraft()
 }
-
-// nothingWrong stands for a healthy host in the list of causes.
-const nothingWrong = "nothing-wrong"
 
 // causePicker ticks the causes.
 func (m *trainModel) causePicker() *picker {
@@ -129,15 +140,14 @@ func (m *trainModel) causePicker() *picker {
 	return m.formPicker(&picker{
 		title: "Cause:", nothing: "No cause has these words.",
 		list: func(words string) []pickItem {
-			items := m.causeItems(words, "You named or suspect", c.Causes, first)
-			if strings.TrimSpace(words) == "" || len(items) == 0 {
-				healthy := pickItem{id: nothingWrong, mark: tick(c.Healthy), label: "Nothing is wrong on this host", about: "The alarm was wrong, or what people feel has another reason than lost packets here."}
-				items = append([]pickItem{healthy}, items...)
+			on := c.Causes
+			if c.Healthy {
+				on = []string{train.NothingWrong}
 			}
-			return items
+			return m.causeItems(words, "You named or suspect", on, first)
 		},
 		choose: func(id string) tea.Cmd {
-			if id == nothingWrong {
+			if id == train.NothingWrong {
 				c.Healthy, c.Causes, c.Hop = !c.Healthy, nil, ""
 			} else {
 				c.Healthy, c.Causes = false, toggled(c.Causes, id)
@@ -224,7 +234,7 @@ func (m *trainModel) said(n int, field formField) []string {
 	case field.text != nil && *field.text != "":
 		return []string{*field.text}
 	case n == 0 && c.Healthy:
-		return []string{"Nothing is wrong on this host"}
+		return []string{m.seat.Session.Cause(train.NothingWrong).Title}
 	case n == place && c.Healthy:
 		return []string{"none: nothing is wrong"}
 	case n == place && hop != nil:
@@ -259,20 +269,27 @@ func (m *trainModel) drawForm(w, h int) []string {
 	lines := styled(wrap(m.pickSaying("conclude"), w, ""), t.bold.Render)
 	lines = append(lines, "")
 	first, last := 0, 0
-	fields := f.fields()
+	fields, final := f.fields(), m.seat.Session.Named() != nil
 	for n, field := range fields {
 		begin := len(lines)
 		mark, style := "  ", t.bold
 		if n == f.cursor {
 			mark, style = t.pointer+" ", t.cursor
 		}
-		lines = append(lines, mark+style.Render(t.clip(field.label, w-2)))
+		label := field.label
+		if final && n <= place {
+			label += " (final)"
+		}
+		lines = append(lines, mark+style.Render(t.clip(label, w-2)))
 		said := m.said(n, field)
 		for _, text := range said {
 			lines = append(lines, wrap("    "+content.Show(text), w, "    ")...)
 		}
 		if len(said) == 0 {
 			lines = append(lines, styled(wrap("    ("+field.asks+")", w, "    "), t.dim.Render)...)
+		}
+		if n == f.cursor && field.text != nil && len(said) == 0 {
+			lines = append(lines, styled(wrap("    "+train.OwnWordsRule, w, "    "), t.dim.Render)...)
 		}
 		if n == f.cursor {
 			first, last = begin, len(lines)-1
@@ -286,25 +303,37 @@ func (m *trainModel) drawForm(w, h int) []string {
 	return f.scroll.keep(lines, first, last, h)
 }
 
-// handIn asks whether the conclusion is final.
+// formHints are the keys while the form is filled in.
+func (m *trainModel) formHints() []trainHint {
+	key, f := m.keys.key, &m.form
+	hints := []trainHint{{key(actBack), "back"}, {key(actUp) + "/" + key(actDown), "move"}, {key(actLeave), "quit"}}
+	enter := "fill it in"
+	switch {
+	case f.cursor == f.last():
+		enter = "hand it in"
+	case f.cursor <= place && m.seat.Session.Named() != nil:
+		return hints
+	}
+	return append([]trainHint{{key(actEnter), enter}}, hints...)
+}
+
+// handIn asks whether the conclusion is final: first cause and place, then the rest.
 func (m *trainModel) handIn() {
-	c := m.form.conclusion
-	if !c.Healthy && len(c.Causes) == 0 {
-		m.form.cursor = 0
-		m.notice = "Name a cause first, or say that nothing is wrong on this host."
+	if m.seat.Session.Named() == nil {
+		m.settle()
 		return
 	}
-	open := 0
+	var empty []string
 	for n, field := range m.form.fields() {
 		if len(m.said(n, field)) == 0 {
-			open++
+			empty = append(empty, cmp.Or(field.short, strings.ToLower(field.label)))
 		}
 	}
-	asks := "Hand it in? Then nothing can be asked any more. y yes, n no"
-	if open > 0 {
-		asks = fmt.Sprintf("%d of %d parts are empty. Hand it in? y yes, n no", open, len(m.form.fields()))
+	asks := "Hand it in? Nothing can be changed then."
+	if len(empty) > 0 {
+		asks = "Still empty: " + strings.Join(empty, ", ") + ". " + asks
 	}
-	m.confirm = &confirmation{asks: asks, by: map[string]func() tea.Cmd{"y": m.commit}}
+	m.confirm = &confirmation{asks: asks, keys: "y hand it in, n not yet", by: map[string]func() tea.Cmd{"y": m.commit}}
 }
 
 func (m *trainModel) commit() tea.Cmd {

@@ -65,11 +65,11 @@ func (m *trainModel) foot(w int) []string {
 	t := m.theme
 	switch {
 	case m.confirm != nil:
-		return []string{t.warn.Render(t.clip(m.confirm.asks, w))}
+		return m.confirm.draw(t, w, m.size.Height/2)
 	case m.prompt != nil:
 		return []string{m.prompt.draw(t, w)}
 	case m.notice != "":
-		return styled(t.atMost(max(1, min(3, m.size.Height/4)), wrap(content.Show(m.notice), w, ""), w), t.warn.Render)
+		return styled(t.atMost(max(1, min(3, m.size.Height/3)), wrap(content.Show(m.notice), w, ""), w), t.warn.Render)
 	}
 	return []string{m.hintLine(w)}
 }
@@ -86,11 +86,11 @@ func (m *trainModel) hints() []trainHint {
 	case m.help:
 		return []trainHint{{back, "closes this"}, {move, "scroll"}}
 	case m.picker != nil:
-		leave := "leave it"
+		leave := "back"
 		if m.picker.stays {
 			leave = "done"
 		}
-		return []trainHint{{"enter", m.picker.does}, {"esc", leave}, {"up/down", "move"}, {"type", "to search"}}
+		return []trainHint{{"enter", m.picker.does}, {"esc", leave}, {"type", "to search"}, {"up/down", "move"}}
 	}
 	switch m.phase {
 	case trainListing:
@@ -101,19 +101,34 @@ func (m *trainModel) hints() []trainHint {
 	case trainOpening:
 		return []trainHint{{quit, "quit"}}
 	case trainConcluding:
-		return []trainHint{{enter, "change"}, {move, "move"}, {back, "back to the interview"}}
+		return m.formHints()
 	case trainReviewing:
 		return m.reviewHints()
 	}
+	return m.talkHints()
+}
+
+// talkHints are the keys during the interview.
+func (m *trainModel) talkHints() []trainHint {
+	key := m.keys.key
 	hints := []trainHint{{"a", "ask"}, {"m", "measure"}, {"h", "suspect"}, {"c", "conclude"}}
-	if m.talk.below(m.room()) > 0 {
-		hints = append(hints, trainHint{key(actDown), "more"})
-	}
-	if m.talk.shown(m.room()) != nil {
-		hints = append(hints, trainHint{"f", "meaning"}, trainHint{"v", "all"})
+	last := []trainHint{{"/", "search"}, {"n", "note"}, {"i", "hint"}, {key(actLeave), "quit"}}
+	if m.seat.Session.Named() != nil {
+		hints, last = []trainHint{{"c", "go on concluding"}}, []trainHint{{"n", "note"}, {key(actLeave), "quit"}}
 	}
 	hints = append(hints, m.liveHints()...)
-	return append(hints, trainHint{"/", "search"}, trainHint{"n", "note"}, trainHint{"i", "hint"}, trainHint{quit, "quit"})
+	if m.talk.below(m.room()) > 0 { // what was said is to be read first
+		hints = append([]trainHint{{key(actDown), "more"}}, hints...)
+	}
+	if e := m.talk.shown(m.room()); e != nil {
+		if e.cut && !e.all {
+			hints = append(hints, trainHint{"v", "all of it"})
+		} else if e.cut {
+			hints = append(hints, trainHint{"v", "the first"})
+		}
+		hints = append(hints, trainHint{"f", "meaning"})
+	}
+	return append(hints, last...)
 }
 
 func (m *trainModel) hintLine(w int) string {
@@ -142,8 +157,8 @@ func (m *trainModel) helpRows() []helpRow {
 		{"/", "search questions and measurements together"},
 		{"h", "your hypotheses: tick a cause, untick it to take it back"},
 		{"n", "a note for yourself; it lands in the scorecard"},
-		{"i", "a hint where to look next; it costs, and asks first"},
-		{"c", "conclude: the cause, the place, the plan, in your own words"},
+		{"i", "a hint where to look next; it costs up to 1.5 of 24 points, and asks first"},
+		{"c", "conclude: the cause, the place, the plan; it asks before anything is final"},
 		{"v", "of the measurement on the screen: all figures, or the first"},
 		{"f", "of the measurement on the screen: what each figure means"},
 		{key(actUp) + " " + key(actDown) + " " + key(actPageDown), "scroll"},

@@ -36,7 +36,13 @@ var levelSays = map[int]string{1: "a single clear fault", 2: "look-alikes", 3: "
 func (m *trainModel) inList(key string, a action) tea.Cmd {
 	l := &m.list
 	if key == "b" && len(l.all) > 0 && l.all[l.cursor].Begun {
-		return m.open(l.all[l.cursor].ID, true)
+		i := l.all[l.cursor]
+		m.confirm = &confirmation{
+			asks: fmt.Sprintf("Begin it anew? The interview that was begun, %s, is not gone on with then.", stepsTaken(i.Steps)),
+			keys: "y begin anew, n not",
+			by:   map[string]func() tea.Cmd{"y": func() tea.Cmd { return m.open(i.ID, true) }},
+		}
+		return nil
 	}
 	switch a {
 	case actLeave:

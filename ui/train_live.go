@@ -8,7 +8,6 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"whydrop/checklist/train"
-	"whydrop/probes/fact"
 )
 
 // TrainLive is what the candidate can do on a host that is there. Its functions are
@@ -16,8 +15,8 @@ import (
 type TrainLive struct {
 	// Shell opens a shell on the host, on the terminal, until it ends.
 	Shell func() error
-	// Look observes the host from now on, for as long as Takes.
-	Look  func() (*fact.Facts, error)
+	// Look looks at the host from now on, for as long as Takes.
+	Look  func() (*train.Seen, error)
 	Takes time.Duration
 }
 
@@ -25,9 +24,9 @@ type TrainLive struct {
 type (
 	trainShell  struct{ err error }
 	trainLooked struct {
-		seat  *TrainSeat
-		facts *fact.Facts
-		err   error
+		seat *TrainSeat
+		seen *train.Seen
+		err  error
 	}
 )
 
@@ -58,8 +57,8 @@ func (m *trainModel) inLive(key string) tea.Cmd {
 	m.looking = true
 	m.notice = fmt.Sprintf("looking for %v whether the host is mended; go on meanwhile", live.Takes)
 	return m.background(func() tea.Msg {
-		f, err := live.Look()
-		return trainLooked{seat, f, err}
+		seen, err := live.Look()
+		return trainLooked{seat, seen, err}
 	})
 }
 
@@ -79,7 +78,7 @@ func (m *trainModel) looked(msg trainLooked) {
 	}
 	m.looking, m.unjudged, m.notice = false, nil, ""
 	s := m.seat.Session
-	look, err := s.Verify(msg.facts)
+	look, err := s.Verify(msg.seen)
 	if !m.done(err) {
 		return
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"whydrop/checklist/train"
-	"whydrop/probes/fact"
 	"whydrop/ui/tty"
 )
 
@@ -44,7 +43,7 @@ func sitAtLive(t *testing.T, wrong *error) *candidate {
 	s.Keep = func(e train.Event) error { c.events = append(c.events, e); return nil }
 	c.send(trainOpened{seat: &TrainSeat{Session: s, Live: &TrainLive{
 		Shell: func() error { return *wrong },
-		Look:  func() (*fact.Facts, error) { return f, *wrong },
+		Look:  func() (*train.Seen, error) { return &train.Seen{Facts: f}, *wrong },
 		Takes: time.Second,
 	}}})
 	return c

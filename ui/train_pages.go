@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -123,12 +124,19 @@ func (p *reviewPage) marks() {
 		}
 		p.loud(head, sentence(title+": "+c.Why), bad)
 	}
-	p.heading(fmt.Sprintf("Together %s of %s points", content.Show(p.f.Total), content.Show(p.f.Of)))
+	well := ""
+	if p.f.Well {
+		well = ": done well"
+	}
+	p.heading(fmt.Sprintf("Together %s of %s points%s", train.Points(p.f.Total), train.Points(p.f.Of), well))
+	if p.f.Repeat {
+		p.say("A repeat: you had seen the end of this incident before. It is practice, and says little about how the next one goes.")
+	}
 	if !p.f.Checked {
 		p.say(fmt.Sprintf("Your own words count nothing yet: judge them on page %d.", wordsPage+1))
 	}
 	for _, a := range p.f.Marks {
-		head := fmt.Sprintf("%-12s %4s of %d  %s", a.Area.Title(), content.Show(a.Points), train.MostPoints, p.theme.meter(a.Points/train.MostPoints, 8))
+		head := fmt.Sprintf("%-12s %4s of %d  %s", a.Area.Title(), train.Points(a.Points), train.MostPoints, p.theme.meter(a.Points/train.MostPoints, 8))
 		p.blank()
 		p.lines = append(p.lines, p.theme.bold.Render(p.theme.clip(head, p.w)))
 		for _, r := range a.Reasons {
@@ -136,17 +144,9 @@ func (p *reviewPage) marks() {
 			if r.SelfAssessed {
 				own = " (your own judgement)"
 			}
-			p.lines = append(p.lines, wrap(fmt.Sprintf("  %5s  %s", points(r.Points), content.Show(r.Says)+own), p.w, "         ")...)
+			p.lines = append(p.lines, wrap(fmt.Sprintf("  %5s  %s", train.Signed(r.Points), content.Show(r.Says)+own), p.w, "         ")...)
 		}
 	}
-}
-
-// points are points with their sign.
-func points(v float64) string {
-	if v > 0 {
-		return "+" + content.Show(v)
-	}
-	return content.Show(v)
 }
 
 // steps are what each step was worth.
@@ -299,7 +299,9 @@ func (p *reviewPage) ideal() {
 		}
 		p.blank()
 		p.lines = append(p.lines, styled(wrap(fmt.Sprintf("%d. %s%s", i+1, verb, content.Show(p.model.short(s.Step))), p.w, "   "), p.theme.bold.Render)...)
-		p.lines = append(p.lines, wrap("   "+content.Show(sentence(s.Says)), p.w, "   ")...)
+		for _, part := range append([]string{s.Says}, s.Parts()...) {
+			p.lines = append(p.lines, wrap("   "+content.Show(sentence(part)), p.w, "     ")...)
+		}
 	}
 	if len(p.d.Scenario.Herrings) > 0 {
 		p.heading("What it was not")
@@ -357,21 +359,23 @@ func (p *reviewPage) next() {
 func (m *trainModel) wordsLines(w int) (lines []string, first, last int) {
 	t := m.theme
 	lines = wrap("Be strict: tick what your words really said. It counts for the plan and the explanation, and is marked as your own judgement.", w, "")
-	for n, word := range m.ownWords() {
+	words, unjudged := m.ownWords()
+	for n, word := range words {
 		if word.head != "" {
-			said := word.said
-			if said == "" {
-				said = "nothing"
+			said := cmp.Or(word.said, "nothing")
+			if word.said != "" && word.idle {
+				said += " (no word of this incident is in it: it counts as not said)"
 			}
 			lines = append(lines, "")
 			lines = append(lines, styled(wrap(word.head+":", w, ""), t.bold.Render)...)
 			lines = append(lines, wrap("  "+content.Show(said), w, "  ")...)
-			if word.said == "" {
-				continue
-			}
 			lines = append(lines, styled(wrap("It should say:", w, ""), t.bold.Render)...)
 		}
-		mark, rows := "  ", wrap(tick(word.on)+" "+content.Show(word.model), w-2, "    ")
+		box := tick(word.on)
+		if word.idle {
+			box = "  -"
+		}
+		mark, rows := "  ", wrap(box+" "+content.Show(word.model), w-2, "    ")
 		if n == m.review.cursor {
 			mark, first, last = t.pointer+" ", len(lines), len(lines)+len(rows)-1
 			rows = styled(rows, t.cursor.Render)
@@ -379,6 +383,9 @@ func (m *trainModel) wordsLines(w int) (lines []string, first, last int) {
 		for _, row := range rows {
 			lines, mark = append(lines, mark+row), "  "
 		}
+	}
+	if len(unjudged) > 0 {
+		lines = append(append(lines, ""), wrap("Not judged, for the right plan has nothing to say on it: "+strings.Join(unjudged, "; ")+".", w, "")...)
 	}
 	return lines, first, last
 }

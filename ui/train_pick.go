@@ -320,21 +320,25 @@ func (m *trainModel) suspectPicker() *picker {
 }
 
 // causeItems are the causes that fit some words, those that are ticked marked. For no
-// words: the first ones under their heading before all others, which are in the order
-// of the packet's way.
+// words: that nothing is wrong, the first ones under their heading, then all others in
+// the order of the packet's way.
 func (m *trainModel) causeItems(words, heading string, on, first []string) []pickItem {
 	var items []pickItem
 	item := func(c *content.Cause, group string) {
 		items = append(items, pickItem{id: c.ID, group: group, mark: tick(slices.Contains(on, c.ID)), label: c.Title, about: c.Happens})
 	}
+	s := m.seat.Session
 	if strings.TrimSpace(words) != "" {
-		for _, c := range m.seat.Session.SearchCauses(words) {
+		for _, c := range s.Hypotheses(words) {
 			item(c, "")
 		}
 		return items
 	}
+	item(s.Cause(train.NothingWrong), "")
 	for _, id := range first {
-		item(m.options.Book.Cause(id), heading)
+		if id != train.NothingWrong {
+			item(s.Cause(id), heading)
+		}
 	}
 	for _, h := range m.options.Book.Hops {
 		for _, c := range m.options.Book.Causes {

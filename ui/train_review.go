@@ -2,6 +2,7 @@ package ui
 
 import (
 	"slices"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -127,15 +128,17 @@ type ownWord struct {
 	model string // what it should say
 	on    bool
 	flip  func()
+	idle  bool // what was said has nothing in it to judge
 }
 
-// ownWords are what there is to judge.
-func (m *trainModel) ownWords() []ownWord {
+// ownWords are what there is to judge, and the parts in which something was said that
+// is not judged: the right plan has nothing to say on them.
+func (m *trainModel) ownWords() (all []ownWord, unjudged []string) {
 	s, c := m.seat.Session, &m.review.check
 	own := s.Concluded()
-	var all []ownWord
+	idle := !s.Said(own.Explanation)
 	for i, k := range s.Scenario().KeyPoints {
-		w := ownWord{model: k, on: slices.Contains(c.KeyPoints, i), flip: func() {
+		w := ownWord{model: k, idle: idle, on: slices.Contains(c.KeyPoints, i), flip: func() {
 			if at := slices.Index(c.KeyPoints, i); at >= 0 {
 				c.KeyPoints = slices.Delete(slices.Clone(c.KeyPoints), at, at+1)
 			} else {
@@ -145,48 +148,47 @@ func (m *trainModel) ownWords() []ownWord {
 		if i == 0 {
 			w.head, w.said = "What happens, and why. You said", own.Explanation
 		}
-		if own.Explanation != "" || i == 0 {
-			all = append(all, w)
-		}
+		all = append(all, w)
 	}
 	step := m.review.debrief.ModelStep()
 	for _, part := range []struct {
 		head, said, model string
 		on                *bool
 	}{
-		{"What can go wrong. You said", own.Risk, step.Risk, &c.Risk},
-		{"The way back. You said", own.Rollback, step.Rollback, &c.Rollback},
-		{"How to see that it worked. You said", own.Verify, step.Verify, &c.Verify},
+		{"What can go wrong", own.Risk, step.Risk, &c.Risk},
+		{"The way back", own.Rollback, step.Rollback, &c.Rollback},
+		{"How to see that it worked", own.Verify, step.Verify, &c.Verify},
 	} {
-		if part.said != "" && part.model != "" {
-			all = append(all, ownWord{head: part.head, said: part.said, model: part.model, on: *part.on, flip: func() { *part.on = !*part.on }})
+		if part.model != "" {
+			all = append(all, ownWord{head: part.head + ". You said", said: part.said, model: part.model, on: *part.on, flip: func() { *part.on = !*part.on }, idle: !s.Said(part.said)})
+		} else if part.said != "" {
+			unjudged = append(unjudged, strings.ToLower(part.head))
 		}
 	}
-	return all
+	return all, unjudged
 }
 
 // inWords obeys a key while the own words are judged. Each tick is on disk before the
 // next key.
 func (m *trainModel) inWords(a action) tea.Cmd {
 	r := &m.review
-	words := m.ownWords()
+	words, _ := m.ownWords()
 	switch a {
 	case actUp:
 		r.cursor = max(0, r.cursor-1)
 	case actDown:
 		r.cursor = max(0, min(len(words)-1, r.cursor+1))
 	case actTick:
-		if r.cursor < len(words) && words[r.cursor].tickable() {
+		switch {
+		case r.cursor >= len(words):
+		case words[r.cursor].idle:
+			m.notice = "There is nothing to judge here: it counts as not said."
+		default:
 			words[r.cursor].flip()
 			m.recheck()
 		}
 	}
 	return nil
-}
-
-// tickable says whether there is anything to judge: who said nothing has not said it.
-func (o ownWord) tickable() bool {
-	return o.head == "" || o.said != ""
 }
 
 func (m *trainModel) writeScorecard() tea.Cmd {
@@ -214,7 +216,7 @@ func (m *trainModel) reviewHints() []trainHint {
 	case nextPage:
 		hints[0].does = "the list of incidents"
 	case wordsPage:
-		hints = slices.Insert(hints, 0, trainHint{key(actTick), "tick what you said"})
+		hints = slices.Insert(hints, 0, trainHint{key(actTick), "tick"})
 	default:
 		hints = append(hints, trainHint{key(actDown), "scroll"})
 	}

@@ -20,6 +20,7 @@ type spoken struct {
 	// with what each figure means, or without.
 	reading    *train.Reading
 	all, means bool
+	cut        bool     // the first is not all
 	more       []spoken // what came of it: the answer, remarks
 
 	width int // that the lines below were drawn for
@@ -56,6 +57,9 @@ func (tr *transcript) begin(m *trainModel) {
 		opening = all[len(sc.ID)%len(all)] // the same after a break
 	}
 	tr.add(spoken{who: "Interviewer", text: strings.TrimSpace(opening + " " + sc.Opening)})
+	if about := s.AboutFigures(); about != "" {
+		tr.add(spoken{who: "Interviewer", text: about})
+	}
 	for _, n := range m.seat.Notes {
 		tr.add(spoken{text: n})
 	}
@@ -114,7 +118,7 @@ func remarksAt(s *train.Session, step int) []*content.Remark {
 
 // aside adds what is no step: a hypothesis, a note, a hint.
 func (tr *transcript) aside(m *trainModel, e train.Event) {
-	title := func() string { return m.options.Book.Cause(e.ID).Title }
+	title := func() string { return m.seat.Session.Cause(e.ID).Title }
 	switch e.Kind {
 	case train.Suspected:
 		tr.add(spoken{text: "You suspect: " + title()})
@@ -180,6 +184,7 @@ func (m *trainModel) measured(probe string, r *train.Reading, step int) spoken {
 		e.more = []spoken{{text: "You measured it again later."}}
 		return e
 	}
+	e.cut = !slices.Equal(r.Lines(false), r.Lines(true))
 	if r.Seconds > 0 {
 		e.text += fmt.Sprintf(", %s s", content.Show(r.Seconds))
 	}
@@ -276,6 +281,9 @@ func (m *trainModel) readingLines(e *spoken, w int, indent string) []string {
 			}
 		}
 	}
+	if e.cut && !e.all {
+		lines = append(lines, styled(wrap(indent+"There is more of it: v shows all.", w, indent+"  "), t.bold.Render)...)
+	}
 	if by := e.reading.ByHand; e.means && len(by) > 0 {
 		lines = append(lines, styled(wrap(indent+"by hand: "+content.Show(strings.Join(by, "; ")), w, indent+"  "), t.dim.Render)...)
 	}
@@ -314,6 +322,10 @@ func (tr *transcript) shown(h int) *spoken {
 
 // inTalk obeys a key during the interview.
 func (m *trainModel) inTalk(key string, a action) tea.Cmd {
+	if m.seat.Session.Named() != nil && slices.Contains([]string{"a", "m", "h", "/", "i"}, key) {
+		m.notice = "Cause and place are final: only the plan is left, c goes on with it."
+		return nil
+	}
 	switch key {
 	case "a":
 		m.picker = m.askPicker()
@@ -326,7 +338,7 @@ func (m *trainModel) inTalk(key string, a action) tea.Cmd {
 	case "n":
 		m.startNote()
 	case "i":
-		m.confirm = &confirmation{asks: "A hint costs points. y take it, n no", by: map[string]func() tea.Cmd{"y": m.hint}}
+		m.confirm = &confirmation{asks: "A hint costs up to 1.5 of 24 points, the same one again nothing.", keys: "y take it, n no", by: map[string]func() tea.Cmd{"y": m.hint}}
 	case "c":
 		m.phase = trainConcluding
 	case "v", "f":
@@ -344,11 +356,11 @@ func (m *trainModel) inTalk(key string, a action) tea.Cmd {
 
 // leaving asks whether to leave an interview that is not over.
 func (m *trainModel) leaving() *confirmation {
-	asks := "Leave? It is kept. y leave, l to the list, n stay"
-	if m.size.Width < 60 {
-		asks = "Leave? y yes, l list, n no"
+	asks := "Leave? There is nothing of it to go on with later."
+	if m.kept() {
+		asks = "Leave? The interview is kept: whydrop train --resume goes on with it."
 	}
-	return &confirmation{asks: asks, by: map[string]func() tea.Cmd{
+	return &confirmation{asks: asks, keys: "y leave, l to the list, n stay", by: map[string]func() tea.Cmd{
 		"y": m.leave,
 		"l": func() tea.Cmd { m.toList(); return nil },
 	}}

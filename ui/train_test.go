@@ -82,6 +82,7 @@ func (c *candidate) open(id string, anew bool) (*TrainSeat, error) {
 	return &TrainSeat{
 		Session: s, Notes: notes, Draft: c.draft,
 		KeepDraft: func(d TrainDraft) error { c.draft = d; return nil },
+		Kept:      func() bool { return len(c.events) > 1 || c.draft.Note != "" },
 		Scorecard: func(s *train.Session) (string, error) { return "/tmp/card.md", nil },
 		Learned: func(s *train.Session, f *train.Feedback) ([]TrainAdvice, error) {
 			c.learned = append(c.learned, f.Checked)
@@ -136,7 +137,7 @@ func TestGoldenTrain(t *testing.T) {
 		{"hypotheses", slices.Concat(trainSuspected, []string{"h"}), nil},
 		{"conclusion", trainConcluded, [][2]int{small}},
 		{"writing", slices.Concat(trainConcluded, []string{"enter", "restart it"}), nil},
-		{"plan", slices.Concat(trainSuspected, []string{"c", "enter", "down", "enter", "esc", "down", "enter", "y", "down"}), nil},
+		{"plan", slices.Concat(trainSuspected, []string{"c", "enter", "down", "enter", "esc", "enter", "listen", "enter", "enter", "y", "down"}), nil},
 		{"marks", trainHandedIn, [][2]int{small, large}},
 		{"steps", slices.Concat(trainHandedIn, []string{"2"}), [][2]int{large}},
 		{"words", slices.Concat(trainHandedIn, []string{"4", "space", "down"}), [][2]int{small}},
@@ -274,15 +275,16 @@ func TestTrainLeaves(t *testing.T) {
 	}{
 		{[]string{"q"}, true, false},
 		{[]string{"enter", "q"}, false, false},
-		{[]string{"enter", "q", "y"}, true, true},
-		{[]string{"enter", "q", "n"}, false, false},
-		{[]string{"enter", "a", "ctrl+c"}, true, true},
+		{[]string{"enter", "q", "y"}, true, false}, // nothing was done
+		{slices.Concat(trainAsked, []string{"q", "y"}), true, true},
+		{slices.Concat(trainAsked, []string{"q", "n"}), false, false},
+		{slices.Concat(trainAsked, []string{"a", "ctrl+c"}), true, true},
 		{[]string{"enter", "n", "some", "ctrl+c"}, true, true},
 		{slices.Concat(trainHandedIn, []string{"q"}), true, false},
 	} {
 		c := sitAtTraining(t, 80, 24).press(tt.keys...)
-		if c.left != tt.left || (c.m.left != nil) != tt.open || c.left && len(tt.keys) > 1 && !c.closed {
-			t.Errorf("%v: left %v, a session is open: %v, closed %v", tt.keys, c.left, c.m.left != nil, c.closed)
+		if c.left != tt.left || c.m.left != tt.open || c.left && len(tt.keys) > 1 && !c.closed {
+			t.Errorf("%v: left %v, a session is open: %v, closed %v", tt.keys, c.left, c.m.left, c.closed)
 		}
 	}
 }

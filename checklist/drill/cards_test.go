@@ -2,6 +2,7 @@ package drill
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -172,6 +173,241 @@ func BenchmarkCards(b *testing.B) {
 	for b.Loop() {
 		if _, err := Cards(book); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// guess is the share of cards that a rule of the form of the wording alone answers:
+// of each value of a feature the answer that is right more often.
+func guess(cards []*Card, feature func(*Card) string) float64 {
+	count := map[string]map[string]int{}
+	for _, c := range cards {
+		f := feature(c)
+		if count[f] == nil {
+			count[f] = map[string]int{}
+		}
+		count[f][c.Choices[0]]++
+	}
+	best := 0
+	for _, answers := range count {
+		best += slices.Max(slices.Collect(maps.Values(answers)))
+	}
+	return float64(best) / float64(len(cards))
+}
+
+// TestWordingTellsNothing answers proposals and statements by how they are said.
+func TestWordingTellsNothing(t *testing.T) {
+	of := map[Kind][]*Card{}
+	for _, c := range allCards(t) {
+		if c.twofold() {
+			of[c.Kind] = append(of[c.Kind], c)
+		}
+	}
+	has := func(parts string) func(*Card) string {
+		r := regexp.MustCompile(parts)
+		return func(c *Card) string { return fmt.Sprint(r.MatchString(c.What)) }
+	}
+	for _, tt := range []struct {
+		name                  string
+		feature               func(*Card) string
+		proposals, statements float64
+	}{
+		{"nothing", func(*Card) string { return "" }, 0.6, 0.6},
+		{"first word", func(c *Card) string { return strings.Fields(c.What)[0] }, 0.7, 1},
+		{"verb and a reason", func(c *Card) string {
+			return strings.Fields(c.What)[0] + fmt.Sprint(strings.Contains(c.What, "so that"))
+		}, 0.75, 1},
+		{"sysctl", has(`net\.|tcp_`), 0.7, 0.7},
+		{"digit", has(`[0-9]`), 0.7, 0.7},
+		{"an equals sign", has(`=`), 0.6, 0.7},
+		{"a reason", has(`so that|which|because`), 0.7, 0.7},
+		{"two clauses", has(`[;:,]`), 0.7, 0.7},
+		{"off, no, none, all", has(`\b(off|no|none|not|neither|all|only|always|alone|any)\b`), 0.75, 0.75},
+		{"the value 0 or 1", has(`\b(to|at) [01]\b`), 0.75, 0.7},
+		{"length", func(c *Card) string { return fmt.Sprint(len(strings.Fields(c.What)) / 4) }, 0.75, 0.75},
+	} {
+		for kind, most := range map[Kind]float64{Folklore: tt.proposals, Belief: tt.statements} {
+			share := guess(of[kind], tt.feature)
+			t.Logf("%s by %s: %.0f %%", kind, tt.name, 100*share)
+			if share > most {
+				t.Errorf("%s tells the answer of %.0f %% of the cards of kind %s: expected at most %.0f %%", tt.name, 100*share, kind, 100*most)
+			}
+		}
+	}
+}
+
+// TestPlaceTellsNothing takes the longest, the shortest or one fixed choice of each
+// card, and the answer of the card before.
+func TestPlaceTellsNothing(t *testing.T) {
+	of := map[Kind][]*Card{}
+	for _, c := range allCards(t) {
+		if c.Form == Choice {
+			of[c.Kind] = append(of[c.Kind], c)
+		}
+	}
+	for kind, cards := range of {
+		hits := map[string]int{}
+		for i, c := range cards {
+			if c.twofold() {
+				if i > 0 && c.Choices[0] == cards[i-1].Choices[0] {
+					hits["the answer of the card before"]++
+				}
+				continue
+			}
+			byLength := slices.Clone(c.Choices)
+			slices.SortStableFunc(byLength, func(a, b string) int { return len(a) - len(b) })
+			for name, choice := range map[string]string{"the shortest": byLength[0], "the longest": byLength[choices-1]} {
+				if choice == c.Choices[0] {
+					hits[name]++
+				}
+			}
+			hits[fmt.Sprint("choice ", c.Show(0).Right()+1)]++
+		}
+		for name, n := range hits {
+			most := 0.5
+			if len(cards[0].Choices) == 2 {
+				most = 0.65
+			}
+			if share := float64(n) / float64(len(cards)); share > most {
+				t.Errorf("%s is right on %.0f %% of the cards of kind %s", name, 100*share, kind)
+			}
+		}
+		t.Log(kind, len(cards), hits)
+	}
+}
+
+// TestRuns: no long row of new cards of one kind has the same answer.
+func TestRuns(t *testing.T) {
+	last, run := map[Kind]string{}, map[Kind]int{}
+	for _, c := range allCards(t) {
+		if !c.twofold() {
+			continue
+		}
+		if run[c.Kind]++; c.Choices[0] != last[c.Kind] {
+			last[c.Kind], run[c.Kind] = c.Choices[0], 1
+		}
+		if run[c.Kind] > 8 {
+			t.Errorf("%s is the %d. of kind %s in a row with the answer %s", c.ID, run[c.Kind], c.Kind, c.Choices[0])
+		}
+	}
+}
+
+// TestOneRightAnswer: no wrong choice is a counter that the cause or the explanation of
+// the card names.
+func TestOneRightAnswer(t *testing.T) {
+	book, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := book.Drill()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counters := map[string][]string{}
+	for _, s := range d.Signals {
+		for _, fact := range append([]string{s.Fact}, s.Or...) {
+			_, name, _ := strings.Cut(fact, ".")
+			counters[s.Shows] = append(counters[s.Shows], name)
+		}
+	}
+	for _, c := range allCards(t) {
+		if c.Kind != Signals {
+			continue
+		}
+		told := book.Cause(c.Subject).Happens + strings.Join(c.Explain, " ")
+		for _, wrong := range c.Choices[1:] {
+			for _, name := range counters[wrong] {
+				if name != strings.ToLower(name) && strings.Contains(told, name) {
+					t.Errorf("%s: %s is wrong, and is told of: %s", c.ID, wrong, told)
+				}
+			}
+		}
+	}
+	for id, wrong := range map[string]string{
+		"signal:host.memory-pressure": "rx_missed_errors of the interface", "signal:neigh.table-full": "neighbours in state FAILED (ip neigh)",
+		"cause:listen.syn-queue-full": book.Cause("path.loss").Title,
+	} {
+		c := card(t, id)
+		if slices.Contains(c.Choices, wrong) {
+			t.Errorf("%s offers %q, which is as right", id, wrong)
+		}
+	}
+}
+
+// card is the one with an id.
+func card(t *testing.T, id string) *Card {
+	t.Helper()
+	all := allCards(t)
+	i := slices.IndexFunc(all, func(c *Card) bool { return c.ID == id })
+	if i < 0 {
+		t.Fatalf("there is no card %s", id)
+	}
+	return all[i]
+}
+
+// TestNoWordTellsTheKnob: what a sysctl brings about does not have a word of its name
+// that the other choices don't have; the same of commands.
+func TestNoWordTellsTheKnob(t *testing.T) {
+	for _, c := range allCards(t) {
+		name := c.What
+		switch {
+		case c.Form != Choice:
+			continue
+		case c.Kind == Knob:
+			name = strings.TrimPrefix(c.Subject, "knob:")
+			name = name[strings.LastIndex(name, ".")+1:]
+		case c.Kind != Command:
+			continue
+		}
+		for w := range stems(name) {
+			if stems(c.Choices[0])[w] && !slices.ContainsFunc(c.Choices[1:], func(o string) bool { return stems(o)[w] }) {
+				t.Errorf("%s: %q has %q of its name, and no other choice has", c.ID, c.Choices[0], w)
+			}
+		}
+	}
+}
+
+// TestFacts: sentences that were wrong once.
+func TestFacts(t *testing.T) {
+	for id, want := range map[string]string{
+		"scope:net.ipv4.tcp_wmem":            "existing autotuned sockets",
+		"scope:net.ipv4.tcp_max_syn_backlog": "only while tcp_syncookies is 0",
+		"knob:net.ipv4.tcp_max_syn_backlog":  "only while cookies are off",
+		"cause:softnet.budget":               "together with rx_missed_errors",
+		"loses:XDP":                          "drops or aborts",
+	} {
+		c := card(t, id)
+		if text := c.Ask + c.Answer + strings.Join(append(c.Choices, c.Explain...), " "); !strings.Contains(text, want) {
+			t.Errorf("%s does not say %q: %s", id, want, text)
+		}
+	}
+}
+
+// compares finds that a text says of which of two causes it speaks: by here and there,
+// or by a sentence that is about both.
+var compares = regexp.MustCompile(`(?i)\b(there|here|not|both|below|while)\b|: |; |, `)
+
+// TestTellsTell: what tells two causes apart says of both, or of which it speaks.
+func TestTellsTell(t *testing.T) {
+	for _, c := range allCards(t) {
+		if strings.HasPrefix(c.ID, "tell:") && !compares.MatchString(c.Answer) {
+			t.Errorf("%s is told by %q", c.ID, c.Answer)
+		}
+	}
+}
+
+// TestOrdersHaveOneOrder: IP counts and checks a packet before PREROUTING and routes it
+// after, so that the two steps have no order; the kernel cuts segments before the hooks
+// or after the qdisc; a name may be looked up before the socket is made or after.
+func TestOrdersHaveOneOrder(t *testing.T) {
+	for _, c := range allCards(t) {
+		if c.Form != Order {
+			continue
+		}
+		for _, pair := range [][]string{{"tcpdump, tc ingress and PREROUTING", "IP takes the packet"}, {"Segmentation", "The queueing discipline"}, {"The name is looked up", "The socket call"}} {
+			if slices.Contains(c.Choices, pair[0]) && slices.Contains(c.Choices, pair[1]) {
+				t.Errorf("%s puts %q in order", c.ID, pair)
+			}
 		}
 	}
 }

@@ -42,7 +42,7 @@ func givesItselfAway(name, text string, others []string) bool {
 var (
 	// humps are the borders between the words of TCPBacklogDrop.
 	humps = regexp.MustCompile(`([A-Z])([A-Z][a-z])|([a-z])([A-Z])`)
-	words = regexp.MustCompile(`[a-z]+`)
+	words = regexp.MustCompile(`[A-Za-z]+`)
 )
 
 // stems are the beginnings of the words of a text that tell something.
@@ -108,8 +108,18 @@ func (m *maker) pointsTo(fact string, c *content.Cause) bool {
 
 // moves says whether a signal may move for a cause.
 func (m *maker) moves(s *content.Signal, c *content.Cause) bool {
-	return s.Cause == c.ID || slices.Contains(s.Also, c.ID) || m.pointsTo(s.Fact, c) ||
-		slices.ContainsFunc(s.Or, func(fact string) bool { return m.pointsTo(fact, c) })
+	return s.Cause == c.ID || slices.Contains(s.Also, c.ID) || named(s, c) ||
+		slices.ContainsFunc(append([]string{s.Fact}, s.Or...), func(fact string) bool { return m.pointsTo(fact, c) })
+}
+
+// named says whether what is told of a cause names the counter that a signal is.
+func named(s *content.Signal, c *content.Cause) bool {
+	return slices.ContainsFunc(append([]string{s.Fact}, s.Or...), func(fact string) bool {
+		_, counter, _ := strings.Cut(fact, ".")
+		return counter != strings.ToLower(counter) && slices.ContainsFunc(words.FindAllString(c.Happens+" "+c.Notice, -1), func(w string) bool {
+			return strings.HasSuffix(w, counter)
+		})
+	})
 }
 
 // counts says whether a line of the ledger is made of a fact.
@@ -149,6 +159,9 @@ func (m *maker) signals() {
 
 // means says what a signal counts: of several counters, what each does.
 func (m *maker) means(s *content.Signal) string {
+	if s.Means != "" {
+		return s.Shows + ": " + sentence(s.Means)
+	}
 	said := m.meaning(s.Shows, s.Fact)
 	for i, fact := range s.Or {
 		_, name, _ := strings.Cut(fact, ".")

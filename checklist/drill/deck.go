@@ -49,9 +49,15 @@ type Deck struct {
 	state    map[string]fsrs.Card // of the cards that were answered, also those that are gone
 	schedule *fsrs.FSRS
 	clock    progress.Clock
-	applied  int // entries of the log
+	applied  int              // entries of the log
+	replaced int              // of them, by later ones
+	unkept   []progress.Entry // that the log did not take
 	now      func() time.Time
 }
+
+// soon is how long after a card was known another answer to it tells nothing: nobody
+// is asked so soon, but by two drills at once.
+const soon = time.Hour
 
 // NewDeck replays the log's answers on the cards. Answers to cards that do not exist
 // any more stay in the log and count for nothing.
@@ -61,22 +67,39 @@ func NewDeck(cards []*Card, entries []progress.Entry, now func() time.Time) *Dec
 	return d
 }
 
-// follow applies what the log has more than before.
+// follow applies what the log has more than before, or all of it where an answer was
+// graded anew.
 func (d *Deck) follow(entries []progress.Entry) {
-	now := d.now()
-	for _, e := range entries[min(d.applied, len(entries)):] {
-		d.apply(e, d.clock.Of(e, now))
+	now, all := d.now(), slices.Concat(entries, d.unkept)
+	replaced := progress.Replaced(all)
+	if len(d.unkept) > 0 || count(replaced[:min(d.applied, len(all))]) != d.replaced {
+		d.applied, d.state, d.clock = 0, map[string]fsrs.Card{}, progress.Clock{}
 	}
-	d.applied = len(entries)
+	for i := d.applied; i < len(all); i++ {
+		if at := d.clock.Of(all[i], now); all[i].Kind == progress.Drill && !replaced[i] {
+			d.apply(all[i], at)
+		}
+	}
+	d.applied, d.replaced = len(all), count(replaced)
+}
+
+// count is how many are true.
+func count(all []bool) (n int) {
+	for _, is := range all {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *Deck) apply(e progress.Entry, at time.Time) {
-	if e.Kind != progress.Drill {
-		return
-	}
 	have, known := d.state[e.Card]
-	if !known {
+	switch {
+	case !known:
 		have = fsrs.NewCard(at)
+	case have.State == fsrs.Review && at.Sub(have.LastReview) < soon:
+		return
 	}
 	if next, err := d.schedule.Next(have, at, fsrs.Rating(e.Grade)); err == nil { // its numbers come from itself
 		d.state[e.Card] = next.Card
@@ -196,10 +219,9 @@ func (d *Deck) fresh(o Options, chosen []*Card) []*Card {
 	return fresh[:max(0, min(room, len(fresh)))]
 }
 
-// in says in words when a card comes again if it is graded so.
-func (d *Deck) in(c *Card, g Grade) string {
+// in says in words when a card that stands so comes again if it is graded so.
+func (d *Deck) in(have fsrs.Card, known bool, g Grade) string {
 	now := d.clock.Now(d.now())
-	have, known := d.state[c.ID]
 	if !known {
 		have = fsrs.NewCard(now)
 	}

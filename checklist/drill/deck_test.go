@@ -199,6 +199,84 @@ func TestCardsComeAndGo(t *testing.T) {
 	}
 }
 
+// TestBack grades the answer before anew: it counts once, with the new grade, also for
+// the schedule of whoever reads the log later, and where the log takes nothing.
+func TestBack(t *testing.T) {
+	for _, kept := range []bool{true, false} {
+		cards := few(3)
+		b := sitDown(t, cards)
+		s := b.deck.Begin(Options{New: 3})
+		answer := func(g Grade) {
+			e := s.Entry(g, time.Second)
+			if kept {
+				if _, err := b.log.Add(e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.Next(e, b.log.Entries(), kept)
+		}
+		if _, ok := s.Back(); ok {
+			t.Error("back before the first answer")
+		}
+		first, _ := s.Card()
+		answer(Easy)
+		next, _ := s.Card()
+		e, ok := s.Back()
+		if now, _ := s.Card(); !ok || e.Grade != int(Easy) || now.ID != first.ID || !s.New() || !slices.Equal(now.Order, first.Order) {
+			t.Errorf("back at %s with %+v: expected %s as it was", now.ID, e, first.ID)
+		}
+		answer(Again)
+		if now, _ := s.Card(); now.ID != next.ID {
+			t.Errorf("after that came %s, expected %s", now.ID, next.ID)
+		}
+		if all, right, fresh := s.Answered(); all != 1 || right != 0 || fresh != 1 || len(s.Missed()) != 1 || s.Left() != 3 {
+			t.Errorf("%d answered, %d right, %d new, missed %v, %d left", all, right, fresh, s.Missed(), s.Left())
+		}
+		want := NewDeck(cards, []progress.Entry{{At: b.clock.now, Kind: progress.Drill, Card: first.ID, Grade: int(Again)}}, b.clock.Now).state[first.ID]
+		if got := b.deck.state[first.ID]; got != want {
+			t.Errorf("the card stands at %+v, expected %+v", got, want)
+		}
+		if kept {
+			b.reopen(cards)
+			if got := b.deck.state[first.ID]; got.Reps != 1 || got.Due.Sub(want.Due).Abs() > time.Second {
+				t.Errorf("read again: %+v, expected %+v", got, want)
+			}
+		}
+	}
+}
+
+// TestTwoDrills asks in two at the same time: what one asked the other does not ask,
+// and the card that both show counts once.
+func TestTwoDrills(t *testing.T) {
+	cards := few(6)
+	b := sitDown(t, cards)
+	one := b.deck.Begin(Options{New: 6})
+	log, err := progress.Open(b.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := &table{t: t, path: b.path, clock: b.clock, log: log, deck: NewDeck(cards, nil, b.clock.Now)}
+	two := other.deck.Begin(Options{New: 6})
+	asked := map[string]int{}
+	for range 3 {
+		asked[b.answer(one, Good)]++
+	}
+	shown, _ := two.Card()
+	b.clock.now = b.clock.now.Add(time.Minute)
+	for two.Left() > 0 {
+		asked[other.answer(two, Good)]++
+	}
+	if len(asked) != 6 || asked[shown.ID] != 2 {
+		t.Errorf("asked: %v: expected each once, but for %s, which both showed", asked, shown.ID)
+	}
+	b.reopen(cards)
+	for id, s := range b.deck.state {
+		if s.Reps != 1 {
+			t.Errorf("%s counts %d times", id, s.Reps)
+		}
+	}
+}
+
 // TestUnkept goes on where the log takes nothing.
 func TestUnkept(t *testing.T) {
 	b := sitDown(t, few(2))

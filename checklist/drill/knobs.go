@@ -41,27 +41,37 @@ func (m *maker) outline(t *content.Text, r *content.Remedy) string {
 	return t.Outline(m.book.Facts, r.Each)
 }
 
-// knobs ask what a setting is good for, and what a change of it reaches.
+// effect is what the right change of a setting brings about, as it is offered.
+func (m *maker) effect(k *knob) string {
+	if says := m.drill.Knobs[k.setting]; says != "" {
+		return says
+	}
+	return m.outline(k.remedy.Effect, k.remedy)
+}
+
+// knobs ask what a setting is good for, and what a change of it reaches. Of settings
+// that are twins, such as those of IPv4 and IPv6, only the first is asked.
 func (m *maker) knobs() {
 	all := m.sysctls()
+	asked := map[string]bool{}
 	for _, k := range all {
-		r := k.remedy
-		effect := m.outline(r.Effect, r)
-		scope := []string{
-			part("Scope", m.outline(r.Scope, r)), part("Risk", m.outline(r.Risk, r)),
-		}
+		r, effect := k.remedy, m.effect(k)
+		reach := strings.TrimSpace(part("Scope", m.outline(r.Scope, r)) + " " + part("Risk", m.outline(r.Risk, r)))
+		explain := []string{part("For", k.cause.Title), part("Effect", m.outline(r.Effect, r))}
 		c := &Card{
 			ID: "knob:" + k.setting, Kind: Knob, Hops: []string{k.cause.Hop}, Subject: "knob:" + k.setting,
-			Ask: m.ask("knob", k.setting), Explain: []string{part("For", k.cause.Title), scope[0], scope[1]}, Sources: k.cause.Sources,
+			Ask: m.ask("knob", k.setting), Explain: append(slices.Clone(explain), reach), Sources: k.cause.Sources,
 		}
-		if offer(c, option{effect, k.setting}, m.otherEffects(k, all)) {
+		if !asked[effect] && offer(c, option{effect, k.setting}, m.otherEffects(k, all)) {
 			m.add(c)
 		}
-		m.add(&Card{
-			ID: "scope:" + k.setting, Kind: Knob, Form: Recall, Hops: []string{k.cause.Hop}, Subject: "knob:" + k.setting,
-			Ask: m.ask("scope", k.setting), Answer: strings.TrimSpace(strings.Join(scope, " ")),
-			Explain: []string{part("For", k.cause.Title), part("Effect", effect)}, Sources: k.cause.Sources,
-		})
+		if !asked[reach] {
+			m.add(&Card{
+				ID: "scope:" + k.setting, Kind: Knob, Form: Recall, Hops: []string{k.cause.Hop}, Subject: "knob:" + k.setting,
+				Ask: m.ask("scope", k.setting), Answer: reach, Explain: explain, Sources: k.cause.Sources,
+			})
+		}
+		asked[effect], asked[reach] = true, true
 	}
 }
 
@@ -75,7 +85,7 @@ func (m *maker) otherEffects(k *knob, all []*knob) []option {
 			if o.cause != c || c.Hop == k.cause.Hop || slices.ContainsFunc(o.causes, func(id string) bool { return slices.Contains(k.causes, id) }) {
 				continue
 			}
-			if effect := m.outline(o.remedy.Effect, o.remedy); !m.speaksFor(effect, k.causes) {
+			if effect := m.effect(o); !m.speaksFor(effect, k.causes) {
 				others = append(others, option{effect, o.setting})
 			}
 		}
@@ -118,12 +128,12 @@ func (m *maker) plain(t *content.Text) string {
 // refused, a remedy of the cause is not.
 func (m *maker) proposals() {
 	for _, id := range slices.Sorted(maps.Keys(m.drill.Proposals.Refuse)) {
-		f, cause := m.book.FolkloreOf(id), m.book.Cause(m.drill.Proposals.Refuse[id])
-		m.propose("refuse:"+id, cause, f.Title, refuse, doIt, []string{f.InGeneral(m.book.Facts), part("Instead", f.Instead)}, f.Sources)
+		f, p := m.book.FolkloreOf(id), m.drill.Proposals.Refuse[id]
+		m.propose("refuse:"+id, m.book.Cause(p.Against), p.Says, refuse, doIt, []string{f.InGeneral(m.book.Facts), part("Instead", f.Instead)}, f.Sources)
 	}
-	for _, id := range m.drill.Proposals.Accept {
+	for _, id := range slices.Sorted(maps.Keys(m.drill.Proposals.Accept)) {
 		cause, r := m.book.Remedy(id)
-		m.propose("accept:"+id, cause, r.Title, doIt, refuse, []string{
+		m.propose("accept:"+id, cause, m.drill.Proposals.Accept[id], doIt, refuse, []string{
 			upper(sentence(firstSentence(m.plain(r.Change)))), part("Effect", m.plain(r.Effect)), part("Risk", m.plain(r.Risk)), part("Verify", m.plain(r.Verify)),
 		}, cause.Sources)
 	}
@@ -136,36 +146,38 @@ func (m *maker) propose(id string, cause *content.Cause, what, right, wrong stri
 	})
 }
 
-// commands ask what a command is for: one of each program in each step of the
-// investigation.
+// commands ask what a command is for. The others are what commands of other steps are
+// for: neither of those of which its step is a part, nor of the same program.
 func (m *maker) commands() {
-	steps := flatten(m.book.Investigation, "")
-	asked := map[string]bool{} // one command has one card
-	for _, s := range steps {
-		seen := map[string]bool{}
-		for _, command := range s.Commands {
-			p := program(command)
-			if seen[p] || asked[command] || len(command) > longestCommand || len(s.Sources) == 0 {
-				continue
+	steps := map[string]step{}
+	for _, s := range flatten(m.book.Investigation, "") {
+		steps[s.Number] = s
+	}
+	for _, p := range m.drill.Commands {
+		s := steps[p.Step]
+		var others []option
+		for _, o := range m.drill.Commands {
+			if far(p, o) {
+				others = append(others, option{o.For, o.Run})
 			}
-			seen[p], asked[command] = true, true
-			var others []option
-			for _, o := range farSteps(s, steps, p) {
-				others = append(others, option{o.title, firstSentence(o.Do)})
-			}
-			c := &Card{
-				ID: "command:" + s.Number + "/" + p, Kind: Command, Hops: m.hopsAt(s), Subject: "step:" + s.Number,
-				Ask: m.ask("command", ""), What: command, Explain: []string{s.Do, part("Look for", s.LookFor)}, Sources: s.Sources,
-			}
-			if offer(c, option{s.title, firstSentence(s.Do)}, others) {
-				m.add(c)
-			}
+		}
+		slices.SortFunc(others, func(a, b option) int { return strings.Compare(mixed(p.Run+a.why), mixed(p.Run+b.why)) })
+		c := &Card{
+			ID: "command:" + p.Step + "/" + program(p.Run), Kind: Command, Hops: m.hopsAt(s), Subject: "step:" + p.Step,
+			Ask: m.ask("command", ""), What: p.Run, Explain: []string{part("Look for", p.Look), part("Step of the investigation", s.title)}, Sources: s.Sources,
+		}
+		if offer(c, option{p.For, p.Run}, others) {
+			m.add(c)
 		}
 	}
 }
 
-// longestCommand is how long a command may be that somebody is to recognise.
-const longestCommand = 120
+// far says whether what one command is for is no answer to what another is for. AWS is
+// asked among AWS.
+func far(p, o *content.Purpose) bool {
+	return !strings.HasPrefix(o.Step, p.Step) && !strings.HasPrefix(p.Step, o.Step) &&
+		strings.HasPrefix(o.Step, aws) == strings.HasPrefix(p.Step, aws) && program(o.Run) != program(p.Run)
+}
 
 // aws begins the numbers of what is about AWS.
 const aws = "A"
@@ -186,26 +198,6 @@ func (m *maker) hopsAt(s step) []string {
 type step struct {
 	*content.InvestigationStep
 	title string
-}
-
-// farSteps are the steps that are neither a part of one nor what it is a part of, of
-// the same kind (AWS or not), mixed. A step in which the same program runs is none.
-func farSteps(s step, all []step, program string) []step {
-	var far []step
-	for _, o := range all {
-		if !strings.HasPrefix(o.Number, s.Number) && !strings.HasPrefix(s.Number, o.Number) &&
-			strings.HasPrefix(o.Number, aws) == strings.HasPrefix(s.Number, aws) && !runs(o.InvestigationStep, program) {
-			far = append(far, o)
-		}
-	}
-	slices.SortFunc(far, func(a, b step) int { return strings.Compare(mixed(s.Number+a.Number), mixed(s.Number+b.Number)) })
-	return far
-}
-
-// runs says whether a program is in a command of a step or its parts.
-func runs(s *content.InvestigationStep, p string) bool {
-	return slices.ContainsFunc(s.Commands, func(c string) bool { return program(c) == p || slices.Contains(strings.Fields(c), p) }) ||
-		slices.ContainsFunc(s.Parts, func(part *content.InvestigationStep) bool { return runs(part, p) })
 }
 
 // flatten is a list of steps with their parts.

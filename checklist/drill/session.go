@@ -1,8 +1,13 @@
 package drill
 
 import (
+	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"time"
+
+	"github.com/open-spaced-repetition/go-fsrs/v4"
 
 	"whydrop/checklist/progress"
 )
@@ -13,7 +18,18 @@ const mostAgain = 2
 // Session asks some cards. It waits for nobody and writes nothing: what was graded is
 // an entry for the log, which somebody adds and hands back with Next.
 type Session struct {
-	deck  *Deck
+	deck    *Deck
+	name    string            // of its answers
+	reps    map[string]uint64 // how often a card was answered when it was chosen
+	entries int               // that it gave
+
+	course
+	last *given // the answer before, which can be graded anew
+	redo *given // the answer that is
+}
+
+// course is what an answer changes.
+type course struct {
 	queue []*Card
 	again map[string]int // how often a card came again
 
@@ -21,14 +37,30 @@ type Session struct {
 	missed                 []*Card // that were not known at first
 }
 
+// given is an answer, with what was before it and how the card stood then.
+type given struct {
+	entry  progress.Entry
+	before course
+	shown  Shown
+	state  fsrs.Card
+	known  bool
+}
+
 // Begin chooses the cards of a session.
 func (d *Deck) Begin(o Options) *Session {
-	return &Session{deck: d, queue: d.choose(o), again: map[string]int{}}
+	s := &Session{deck: d, name: strconv.FormatInt(d.now().UnixNano(), 36), reps: map[string]uint64{}, course: course{queue: d.choose(o), again: map[string]int{}}}
+	for _, c := range s.queue {
+		s.reps[c.ID] = d.state[c.ID].Reps
+	}
+	return s
 }
 
 // Card is the one that is asked; false if the session is over.
 func (s *Session) Card() (Shown, bool) {
-	if len(s.queue) == 0 {
+	switch {
+	case s.redo != nil:
+		return s.redo.shown, true
+	case len(s.queue) == 0:
 		return Shown{}, false
 	}
 	c := s.queue[0]
@@ -37,6 +69,9 @@ func (s *Session) Card() (Shown, bool) {
 
 // New says whether the card that is asked was never answered.
 func (s *Session) New() bool {
+	if s.redo != nil {
+		return !s.redo.known
+	}
 	if len(s.queue) == 0 {
 		return false
 	}
@@ -45,41 +80,70 @@ func (s *Session) New() bool {
 }
 
 // Entry is what is to be kept of an answer to the card that is asked. took is how
-// long somebody thought.
+// long somebody thought. An answer that is graded anew replaces the one before.
 func (s *Session) Entry(g Grade, took time.Duration) progress.Entry {
-	c := s.queue[0]
-	return progress.Entry{
-		At: s.deck.now(), Kind: progress.Drill, Card: c.ID, Hops: c.Hops, Grade: int(g),
+	shown, _ := s.Card()
+	s.entries++
+	e := progress.Entry{
+		At: s.deck.now(), Kind: progress.Drill, Session: fmt.Sprintf("%s-%d", s.name, s.entries), Card: shown.ID, Hops: shown.Hops, Grade: int(g),
 		Seconds: min(took, away).Round(100 * time.Millisecond).Seconds(),
 	}
+	if s.redo != nil {
+		e.Session = s.redo.entry.Session
+	}
+	return e
+}
+
+// Back asks for the grade of the answer before once more, until the next one is kept:
+// the card is the one before until then. It returns that answer; false if there is
+// none.
+func (s *Session) Back() (progress.Entry, bool) {
+	if s.last == nil {
+		return progress.Entry{}, false
+	}
+	s.redo, s.last = s.last, nil
+	return s.redo.entry, true
 }
 
 // Next goes on to the next card, after an entry was added to the log, whose entries
 // are handed over. Where it could not be added the session goes on all the same:
-// kept is false then.
+// kept is false then. What another drill asked meanwhile is not asked again.
 func (s *Session) Next(e progress.Entry, entries []progress.Entry, kept bool) {
-	c := s.queue[0]
-	s.queue = s.queue[1:]
-	_, known := s.deck.state[c.ID]
-	s.deck.follow(entries)
+	a := s.redo
+	if a == nil {
+		shown, _ := s.Card()
+		a = &given{before: s.course, shown: shown}
+		a.state, a.known = s.deck.state[shown.ID]
+	}
+	a.entry, s.last, s.redo = e, a, nil
 	if !kept {
-		s.deck.apply(e, s.deck.clock.Of(e, s.deck.now()))
+		s.deck.unkept = append(s.deck.unkept, e)
 	}
-	if s.again[c.ID] == 0 {
-		s.answered++
+	s.deck.follow(entries)
+	s.course = a.before.after(a.shown.Card, Grade(e.Grade), a.known)
+	s.queue = slices.DeleteFunc(s.queue, func(c *Card) bool { return s.again[c.ID] == 0 && s.deck.state[c.ID].Reps != s.reps[c.ID] })
+}
+
+// after is the course after an answer to its first card.
+func (before course) after(c *Card, g Grade, known bool) course {
+	k := before
+	k.queue, k.again, k.missed = slices.Clone(before.queue[1:]), maps.Clone(before.again), slices.Clone(before.missed)
+	if k.again[c.ID] == 0 {
+		k.answered++
 		if !known {
-			s.fresh++
+			k.fresh++
 		}
-		if Grade(e.Grade) == Again {
-			s.missed = append(s.missed, c)
+		if g == Again {
+			k.missed = append(k.missed, c)
 		} else {
-			s.right++
+			k.right++
 		}
 	}
-	if Grade(e.Grade) == Again && s.again[c.ID] < mostAgain {
-		s.again[c.ID]++
-		s.queue = append(s.queue, c)
+	if g == Again && k.again[c.ID] < mostAgain {
+		k.again[c.ID]++
+		k.queue = append(k.queue, c)
 	}
+	return k
 }
 
 // Left is how many cards are still to be asked, those that come again too.
@@ -94,10 +158,14 @@ func (s *Session) Missed() []*Card { return s.missed }
 
 // In says in words when the card that is asked comes again if it is graded so.
 func (s *Session) In(g Grade) string {
+	if s.redo != nil {
+		return s.deck.in(s.redo.state, s.redo.known, g)
+	}
 	if len(s.queue) == 0 {
 		return ""
 	}
-	return s.deck.in(s.queue[0], g)
+	have, known := s.deck.state[s.queue[0].ID]
+	return s.deck.in(have, known, g)
 }
 
 // Status is where the deck stands now.

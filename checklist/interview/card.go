@@ -27,8 +27,10 @@ type Card struct {
 	Rule      string    `json:"rule"`
 	Whole     CardLevel `json:"whole"`
 	// Sections are the groups of the checklist, then the areas.
-	Sections   []CardSection   `json:"sections"`
-	Path       []CardStep      `json:"path"`
+	Sections []CardSection `json:"sections"`
+	Path     []CardStep    `json:"path"`
+	// Timeline is all that was heard and done, in its order.
+	Timeline   []CardMoment    `json:"timeline"`
 	Hints      []CardHint      `json:"hints"`
 	Conclusion *CardConclusion `json:"conclusion,omitempty"`
 	Points     []CardLine      `json:"key_points"`
@@ -98,11 +100,22 @@ type CardConclusion struct {
 	Causes  []CardCause `json:"causes"`
 }
 
+// CardMoment is something that was heard or done.
+type CardMoment struct {
+	Seconds float64 `json:"seconds"`
+	What    string  `json:"what"` // in words: "asked", "named", "took back"
+	Says    string  `json:"says"`
+	ID      string  `json:"id,omitempty"` // of the line or cause
+	// Ticked is when the tick was made that is taken back.
+	Ticked *float64 `json:"ticked,omitempty"`
+	after  time.Duration
+}
+
 // CardCause is one cause of the conclusion, or one that is missing from it.
 type CardCause struct {
 	ID      string `json:"id,omitempty"` // "" for: nothing is wrong
 	Says    string `json:"says"`
-	Named   bool   `json:"named"`
+	Named   bool   `json:"named"` // false: it was at work, and they did not name it
 	Right   bool   `json:"right"`
 	Founded bool   `json:"founded"`
 	Why     string `json:"why,omitempty"`
@@ -121,7 +134,7 @@ func (n *Interview) Card() *Card {
 	c := &Card{
 		Schema: Schema, Candidate: n.candidate, Scenario: sc.ID, Title: sc.Title, Level: sc.Level, Truth: []string{},
 		Begun: n.begun.UTC(), Seconds: seconds(n.Elapsed()), Rule: Rule, Whole: n.cardLevel(content.Whole, n.SuggestWhole()),
-		Hints: []CardHint{}, Path: n.cardPath(),
+		Hints: []CardHint{}, Path: n.cardPath(), Timeline: n.cardTimeline(),
 		Points: n.cardLines(Point), RuledOut: n.cardLines(Herring), Plan: n.cardLines(Step), Remarks: n.cardLines(Remark), Asides: n.cardLines(Aside),
 		Notes: n.cardNotes(func(Note) bool { return true }),
 	}
@@ -237,7 +250,7 @@ func (n *Interview) cardConclusion() *CardConclusion {
 		}
 		switch {
 		case !r.Named:
-			v.Why = "missed"
+			v.Why = "not named"
 		case r.Right && !r.Founded:
 			v.Why = "right, but what was asked and measured does not show it"
 		case r.Right:
@@ -248,6 +261,52 @@ func (n *Interview) cardConclusion() *CardConclusion {
 		c.Causes = append(c.Causes, v)
 	}
 	return c
+}
+
+// moments are the kinds of lines that a timeline has, in words; items of the rubric are
+// told with their sections.
+var moments = map[string]string{
+	Question: "asked", Probe: "measured", Aside: "wanted", Remark: "remark dropped in", Hint: "hint given",
+	Herring: "ruled out", Point: "explained", Step: "proposed", Item: "heard",
+}
+
+// cardTimeline is all that was heard and done, in its order: what was named and taken
+// back, too, and ticks that the interviewer took back as corrections.
+func (n *Interview) cardTimeline() []CardMoment {
+	all := []CardMoment{}
+	add := func(after time.Duration, what, says, id string) {
+		all = append(all, CardMoment{Seconds: seconds(after), What: what, Says: says, ID: id, after: after})
+	}
+	for _, e := range n.script {
+		t, ticked := n.ticks[e.Key]
+		if what := moments[e.Key.Kind()]; ticked && what != "" {
+			add(t.After, what, e.Title, e.Key.ID())
+		}
+	}
+	for _, h := range n.hints {
+		add(h.After, moments[Hint], h.Says, h.ID)
+	}
+	for _, s := range n.said {
+		what, says := "named", n.healthy.Title
+		if s.Taken {
+			what = "took back"
+		}
+		if s.Cause != "" {
+			says = n.book.Cause(s.Cause).Title
+		}
+		add(s.After, what, says, s.Cause)
+	}
+	for _, note := range n.notes {
+		add(note.After, "note", note.Text, "")
+	}
+	for _, c := range n.corrected {
+		if e := n.entries[c.Key]; e != nil {
+			at := seconds(c.Ticked)
+			all = append(all, CardMoment{Seconds: seconds(c.Taken), What: "tick taken back", Says: e.Title, ID: c.Key.ID(), Ticked: &at, after: c.Taken})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b CardMoment) int { return cmp.Compare(a.after, b.after) })
+	return all
 }
 
 func (n *Interview) cardNotes(wanted func(Note) bool) []CardNote {

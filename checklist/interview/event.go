@@ -43,6 +43,7 @@ const (
 	Step     = "step"     // of the plan, by its id in the menu
 	Item     = "item"     // of the rubric
 	Section  = "section"  // of the rubric, or the whole: to be put at a level
+	Cause    = "cause"    // that somebody concludes, or "healthy"; Conclude takes it
 )
 
 // KeyOf names a line.

@@ -35,6 +35,8 @@ type Interview struct {
 	script   []*Entry
 	entries  map[Key]*Entry
 	ideal    []train.IdealStep
+	ear      *ear
+	healthy  *Entry // the line by which somebody concludes that nothing is wrong
 
 	number    int
 	sitting   bool // Begin was called
@@ -49,7 +51,9 @@ type Interview struct {
 	hints     []GivenHint    // in their order
 	notes     []Note         // in their order
 	draft     Note           // that is being typed
-	verdict   *Verdict       // nil before the conclusion
+	verdict   *Verdict       // nil before the conclusion, or when it was taken back
+	said      []Said         // what they named and took back, in order
+	corrected []Correction   // ticks that were taken back, in order
 	decided   map[Key]string // levels by section
 	candidate string
 
@@ -86,6 +90,19 @@ type Verdict struct {
 	After   time.Duration
 }
 
+// Said is something that the candidate named as what it is, or took back.
+type Said struct {
+	Cause string // "" for: nothing is wrong
+	Taken bool   // back
+	After time.Duration
+}
+
+// Correction is a tick that was taken back.
+type Correction struct {
+	Key           Key
+	Ticked, Taken time.Duration
+}
+
 // NotKeptError says that an event counts but could not be kept.
 type NotKeptError struct{ Err error }
 
@@ -117,6 +134,15 @@ func New(book *content.Book, rubric *content.Rubric, s *content.Scenario) (*Inte
 		Now: time.Now, book: book, rubric: rubric, scenario: s, host: still{recorded.Probes(), f},
 		ticks: map[Key]Tick{}, off: map[Key]bool{}, decided: map[Key]string{},
 	}
+	speech, err := book.Speech()
+	if err != nil {
+		return nil, err
+	}
+	n.ear = newEar(book, speech, rubric)
+	n.healthy = &Entry{Key: Healthy, Title: "Nothing is wrong on this host"}
+	if s.Healthy() {
+		n.healthy.Label = "right"
+	}
 	if err := n.write(); err != nil {
 		return nil, fmt.Errorf("the script of %s: %w", s.ID, err)
 	}
@@ -127,7 +153,7 @@ func New(book *content.Book, rubric *content.Rubric, s *content.Scenario) (*Inte
 // It shares the script.
 func (n *Interview) Anew() *Interview {
 	return &Interview{
-		Now: n.Now, book: n.book, rubric: n.rubric, scenario: n.scenario, host: n.host, script: n.script, entries: n.entries, ideal: n.ideal,
+		Now: n.Now, book: n.book, rubric: n.rubric, scenario: n.scenario, host: n.host, script: n.script, entries: n.entries, ideal: n.ideal, ear: n.ear, healthy: n.healthy,
 		ticks: map[Key]Tick{}, off: map[Key]bool{}, decided: map[Key]string{},
 	}
 }
@@ -234,7 +260,7 @@ func (n *Interview) Draft(about Key, text string) error {
 	return n.do(Event{Kind: Drafted, Key: about, Text: text})
 }
 
-// Drafted is what was being typed, nothing once it was kept as a note.
+// Drafted is what was being typed, nothing once a note about the same was kept.
 func (n *Interview) Drafted() (about Key, text string) { return n.draft.About, n.draft.Text }
 
 // Conclude notes what the candidate concluded; a later one replaces an earlier one. No
@@ -319,20 +345,50 @@ func (n *Interview) apply(e Event) {
 		n.hints = append(n.hints, GivenHint{e.Key.ID(), e.Text, n.elapsed})
 	case Noted:
 		n.notes = append(n.notes, Note{e.Key, e.Text, n.elapsed})
-		n.draft = Note{}
+		if n.draft.About == e.Key {
+			n.draft = Note{}
+		}
 	case Drafted:
 		n.draft = Note{e.Key, e.Text, n.elapsed}
 	case Concluded:
-		n.verdict = &Verdict{e.Healthy, e.Causes, n.elapsed}
-		if !e.Healthy && len(e.Causes) == 0 {
-			n.verdict = nil
-		}
+		n.conclude(e)
 	case Decided:
 		n.decided[e.Key] = e.Text
 	case Named:
 		n.candidate = e.Text
 	}
 }
+
+// conclude notes what was named and what was taken back.
+func (n *Interview) conclude(e Event) {
+	named := func(v *Verdict) []string {
+		switch {
+		case v == nil:
+			return nil
+		case v.Healthy:
+			return []string{""}
+		}
+		return v.Causes
+	}
+	before := named(n.verdict)
+	n.verdict = &Verdict{e.Healthy, e.Causes, n.elapsed}
+	if !e.Healthy && len(e.Causes) == 0 {
+		n.verdict = nil
+	}
+	for _, id := range before {
+		if !slices.Contains(named(n.verdict), id) {
+			n.said = append(n.said, Said{id, true, n.elapsed})
+		}
+	}
+	for _, id := range named(n.verdict) {
+		if !slices.Contains(before, id) {
+			n.said = append(n.said, Said{id, false, n.elapsed})
+		}
+	}
+}
+
+// Said is what the candidate named as what it is and took back, in order.
+func (n *Interview) Said() []Said { return slices.Clone(n.said) }
 
 func (n *Interview) tick(k Key) {
 	n.ticks[k] = Tick{n.elapsed}
@@ -350,6 +406,9 @@ func (n *Interview) tick(k Key) {
 }
 
 func (n *Interview) untick(k Key) {
+	if at, had := n.when(k); had {
+		n.corrected = append(n.corrected, Correction{k, at, n.elapsed})
+	}
 	delete(n.ticks, k)
 	is := func(have Key) bool { return have == k }
 	switch k.Kind() {

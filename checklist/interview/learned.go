@@ -2,14 +2,15 @@ package interview
 
 import (
 	"slices"
+	"time"
 
 	"whydrop/checklist/progress"
 	"whydrop/content"
 )
 
 // Learned is the interview for the log of what was trained, under the name of the
-// session: levels as marks, 0 below the lowest, 1 for the highest. A group of which
-// nothing was heard and on which nothing was decided is left out.
+// session: levels as marks, 0 below the lowest, 1 for the highest. A section that is
+// not judged is left out.
 func (n *Interview) Learned(session string) progress.Entry {
 	e := progress.Entry{
 		Kind: progress.Interview, Session: session, Scenario: n.scenario.ID, Level: n.scenario.Level, Truths: n.scenario.Truth,
@@ -21,21 +22,34 @@ func (n *Interview) Learned(session string) progress.Entry {
 		}
 	}
 	for _, s := range n.rubric.Sections {
-		heard := slices.ContainsFunc(s.Items, func(i *content.RubricItem) bool { _, is := n.Heard(i.ID); return is })
-		switch {
-		case !heard && n.Decided(s.ID) == "":
+		switch level, judged := n.standing(s.ID); {
+		case !judged:
 		case s.Group > 0:
-			e.Groups[s.Group] = n.mark(n.standing(s.ID))
+			e.Groups[s.Group] = n.mark(level)
 		default:
-			e.Areas[s.ID] = n.mark(n.standing(s.ID))
+			e.Areas[s.ID] = n.mark(level)
 		}
 	}
-	whole := n.rubric.Level(n.SuggestWhole().Level)
-	if level := n.Decided(content.Whole); level != "" {
-		whole = n.rubric.Level(level)
-	}
-	e.Total = n.mark(whole)
+	e.Total = n.mark(n.rubric.Level(n.whole()))
 	return e
+}
+
+// whole is the level of the whole: the one that was decided, else the suggested one.
+func (n *Interview) whole() string {
+	if level := n.Decided(content.Whole); level != "" {
+		return level
+	}
+	return n.SuggestWhole().Level
+}
+
+// leastHeld is how long an interview without a conclusion takes at least.
+const leastHeld = 10 * time.Minute
+
+// WasHeld says whether this was an interview that tells something of the candidate, and
+// not a look at the script: it can be judged as a whole, and there is a conclusion, or
+// it took ten minutes.
+func (n *Interview) WasHeld() bool {
+	return n.Steps() > 0 && (n.verdict != nil || n.Elapsed() >= leastHeld) && n.whole() != Unjudged
 }
 
 // mark is a level as a mark from 0 to 1.

@@ -2,18 +2,22 @@ package interview
 
 import (
 	"fmt"
-	"slices"
+	"math"
 	"strings"
 
 	"whydrop/content"
 )
 
-// Below is the level of who does not reach the lowest.
-const Below = "below"
+// Below is the level of who does not reach the lowest, Unjudged that of what nobody
+// can judge: nothing was heard of it.
+const (
+	Below    = "below"
+	Unjudged = "not-judged"
+)
 
 // Suggestion is a level that the ticks come to, and why.
 type Suggestion struct {
-	Level string `json:"level"` // of the rubric, or Below
+	Level string `json:"level"` // of the rubric, Below or Unjudged
 	Why   string `json:"why"`
 }
 
@@ -22,6 +26,8 @@ func (n *Interview) LevelTitle(id string) string {
 	switch at := n.rubric.Level(id); {
 	case at >= 0:
 		return n.rubric.Levels[at].Title
+	case id == Unjudged:
+		return "Not judged"
 	case id == Below:
 		return "Below " + strings.ToLower(n.rubric.Levels[0].Title)
 	}
@@ -33,30 +39,44 @@ func (n *Interview) LevelTitle(id string) string {
 func (n *Interview) Decided(section string) string { return n.decided[KeyOf(Section, section)] }
 
 // Rule says how levels are suggested.
-const Rule = "A section is at a level if half of what is typical of that level and of each level below it was heard; more of a higher level stands in for a lower one, and each counts once."
+const Rule = "A section is at a level if half of what is typical of that level and of each level below it was heard; more of a higher level stands in for a lower one, and each counts once. A section of which nothing was heard is not judged, unless the interview has passed it. " +
+	"The whole is at a level if enough of the judged areas are, and those that the level needs; the groups of the checklist show where the questions were good, and neither lift nor lower the whole."
 
 // Suggest is the level that the ticks in a section come to.
 func (n *Interview) Suggest(section string) Suggestion {
 	s := n.rubric.Section(section)
 	if s == nil {
-		return Suggestion{Level: Below}
+		return Suggestion{Level: Unjudged}
 	}
-	of, heard := make([]int, len(n.rubric.Levels)), make([]int, len(n.rubric.Levels))
+	of, heard, all := make([]int, len(n.rubric.Levels)), make([]int, len(n.rubric.Levels)), 0
 	for _, i := range s.Items {
 		at := n.rubric.Level(i.Level)
 		of[at]++
 		if _, is := n.Heard(i.ID); is {
 			heard[at]++
+			all++
 		}
 	}
-	reached := reach(of, heard)
+	if all == 0 {
+		return n.unheard(s)
+	}
 	var parts []string
 	for i, l := range n.rubric.Levels {
 		if of[i] > 0 {
 			parts = append(parts, fmt.Sprintf("%d of %d %s", heard[i], of[i], strings.ToLower(l.Title)))
 		}
 	}
-	return n.capped(section, reached, "heard "+strings.Join(parts, ", "))
+	return n.capped(section, reach(of, heard), "heard "+strings.Join(parts, ", "))
+}
+
+// unheard is what is suggested where nothing was heard.
+func (n *Interview) unheard(s *content.RubricSection) Suggestion {
+	for _, by := range s.Due {
+		if _, is := n.cameAbout(by); is {
+			return Suggestion{Below, "nothing was heard, and " + ByWords(by)}
+		}
+	}
+	return Suggestion{Unjudged, "nothing was heard of it"}
 }
 
 // reach is the highest level that is reached, -1 for none: from it down to the lowest,
@@ -82,21 +102,24 @@ func reach(of, heard []int) int {
 	return -1
 }
 
-// capped is a level after what the hints cost.
+// capped is a level after what came about, and after what the hints cost.
 func (n *Interview) capped(section string, reached int, why string) Suggestion {
-	var by []string
-	for _, given := range n.hints {
-		h := n.rubric.Hint(given.ID)
-		if h == nil {
-			continue
-		}
-		if level, caps := h.Caps[section]; caps && n.rubric.Level(level) < reached {
+	capAt := func(caps map[string]string, by string) {
+		if level, is := caps[section]; is && n.rubric.Level(level) < reached {
 			reached = n.rubric.Level(level)
-			by = append(by, fmt.Sprintf("the hint \"%s\" caps it at %s", h.Title, n.LevelTitle(level)))
+			why += fmt.Sprintf("; no higher than %s: %s", strings.ToLower(n.LevelTitle(level)), by)
 		}
 	}
-	if len(by) > 0 {
-		why += "; " + strings.Join(by, "; ")
+	for _, c := range n.rubric.Caps {
+		_, off := n.Heard(c.Unless)
+		if _, is := n.cameAbout(c.By); is && !off {
+			capAt(c.Caps, c.Says)
+		}
+	}
+	for _, given := range n.hints {
+		if h := n.rubric.Hint(given.ID); h != nil {
+			capAt(h.Caps, "the hint \""+h.Title+"\" was given")
+		}
 	}
 	if reached < 0 {
 		return Suggestion{Below, why}
@@ -105,75 +128,101 @@ func (n *Interview) capped(section string, reached int, why string) Suggestion {
 }
 
 // standing is the level of a section: the one that was decided, else the suggested
-// one; -1 for below.
-func (n *Interview) standing(section string) int {
-	if level := n.Decided(section); level != "" {
-		return n.rubric.Level(level)
+// one; -1 for below. A section that is not judged has none.
+func (n *Interview) standing(section string) (level int, judged bool) {
+	at := n.Decided(section)
+	if at == "" {
+		at = n.Suggest(section).Level
 	}
-	return n.rubric.Level(n.Suggest(section).Level)
+	return n.rubric.Level(at), at != Unjudged
 }
 
-// SuggestWhole is the level that all sections come to: of each section the decided
-// level counts, else the suggested one.
-func (n *Interview) SuggestWhole() Suggestion {
-	standing := map[string]int{}
+// deciding are the sections that count for the whole: the areas, all where a rubric has
+// none.
+func (n *Interview) deciding() []*content.RubricSection {
+	var areas []*content.RubricSection
 	for _, s := range n.rubric.Sections {
-		standing[s.ID] = n.standing(s.ID)
+		if s.Group == 0 {
+			areas = append(areas, s)
+		}
 	}
-	reached, why, lacks := -1, "", ""
+	if len(areas) == 0 {
+		return n.rubric.Sections
+	}
+	return areas
+}
+
+// SuggestWhole is the level that the areas come to: of each the decided level counts,
+// else the suggested one.
+func (n *Interview) SuggestWhole() Suggestion {
+	standing := map[string]int{} // of those that are judged
+	deciding := n.deciding()
+	var names []string
+	for _, s := range deciding {
+		if level, judged := n.standing(s.ID); judged {
+			standing[s.ID] = level
+		} else {
+			names = append(names, strings.ToLower(n.SectionTitle(s)))
+		}
+	}
+	if len(standing) < min(n.rubric.Judged, len(deciding)) || len(standing) == 0 {
+		return Suggestion{Unjudged, fmt.Sprintf("%s judged so far, %d are needed", someAreas(len(standing), len(deciding)), max(1, min(n.rubric.Judged, len(deciding))))}
+	}
+	reached, why := -1, ""
 	for at := range n.rubric.Levels {
-		has, missing := n.reaches(at, standing)
-		if missing != "" {
-			lacks = missing
+		says, enough := n.reaches(at, standing)
+		if !enough {
+			if why != "" {
+				why += "; "
+			}
+			why += says
 			break
 		}
-		reached, why = at, has
+		reached, why = at, says
 	}
-	var all []string
-	for _, part := range []string{why, lacks} {
-		if part != "" {
-			all = append(all, part)
-		}
+	if len(names) > 0 {
+		why += "; not judged: " + strings.Join(names, ", ")
 	}
-	return n.capped(content.Whole, reached, strings.Join(all, "; "))
+	return n.capped(content.Whole, reached, why)
 }
 
-// reaches says by what the sections reach a level, or what is missing for it.
-func (n *Interview) reaches(at int, standing map[string]int) (has, missing string) {
+// someAreas counts some areas of all.
+func someAreas(n, of int) string {
+	if n == 1 {
+		return fmt.Sprintf("1 of %d areas is", of)
+	}
+	return fmt.Sprintf("%d of %d areas are", n, of)
+}
+
+// reaches says by what the judged areas reach a level, or what is missing for it.
+func (n *Interview) reaches(at int, standing map[string]int) (says string, enough bool) {
 	l := n.rubric.Levels[at]
-	groups, areas := 0, 0
-	for _, s := range n.rubric.Sections {
-		switch {
-		case standing[s.ID] < at:
-		case s.Group > 0:
-			groups++
-		default:
-			areas++
+	reached := 0
+	for _, level := range standing {
+		reached += rank(level >= at)
+	}
+	need := max(1, int(math.Ceil(l.Areas*float64(len(standing))-1e-9)))
+	var must, lack []string
+	if reached < need {
+		lack = append(lack, fmt.Sprintf("%d of %d judged areas reach it, %d are needed", reached, len(standing), need))
+	}
+	for _, id := range l.Must {
+		name := strings.ToLower(n.SectionTitle(n.rubric.Section(id)))
+		must = append(must, name)
+		switch level, judged := standing[id]; {
+		case !judged:
+			lack = append(lack, name+" is not judged")
+		case level < at:
+			lack = append(lack, name+" does not reach it")
 		}
 	}
 	title := strings.ToLower(l.Title)
-	var lack []string
-	if groups < l.Sections.Groups {
-		lack = append(lack, fmt.Sprintf("groups at it: %d of %d needed", groups, l.Sections.Groups))
-	}
-	if areas < l.Sections.Areas {
-		lack = append(lack, fmt.Sprintf("areas at it: %d of %d needed", areas, l.Sections.Areas))
-	}
-	for _, id := range l.Must {
-		if standing[id] < at {
-			lack = append(lack, strings.ToLower(n.SectionTitle(n.rubric.Section(id)))+" is not at it")
-		}
-	}
 	if len(lack) > 0 {
-		return "", fmt.Sprintf("not %s: %s", title, strings.Join(lack, ", "))
+		return fmt.Sprintf("not %s: %s", title, strings.Join(lack, ", ")), false
 	}
-	has = fmt.Sprintf("%s: %d groups (%d are enough) and %d areas (%d are enough) are at it", title, groups, l.Sections.Groups, areas, l.Sections.Areas)
-	if len(l.Must) > 0 {
-		var must []string
-		for _, id := range l.Must {
-			must = append(must, strings.ToLower(n.SectionTitle(n.rubric.Section(id))))
-		}
-		has += ", among them " + strings.Join(slices.Compact(must), ", ")
+	says = fmt.Sprintf("%s: %d of %d judged areas reach it, %d are needed", title, reached, len(standing), need)
+	if len(must) > 0 {
+		says += ", and " + strings.Join(must, ", ")
 	}
-	return has, ""
+	return says, true
 }

@@ -42,7 +42,7 @@ func (n *Interview) Scorecard() string {
 	}
 	p.line("- Scenario: %s, level %d", md(c.Scenario), c.Level)
 	if !n.begun.IsZero() {
-		p.line("- Begun: %s; %s on the clock, %d questions and measurements", c.Begun.Format("2006-01-02 15:04 UTC"), clockOf(c.Seconds), len(c.Path))
+		p.line("- Begun: %s; %s on the clock, %s", c.Begun.Format("2006-01-02 15:04 UTC"), clockOf(c.Seconds), StepsTaken(len(c.Path)))
 	}
 	n.cardLevels(p, c)
 	for _, s := range c.Sections {
@@ -50,6 +50,7 @@ func (n *Interview) Scorecard() string {
 	}
 	conclusionPart(p, c)
 	pathPart(p, c)
+	timelinePart(p, c)
 	if len(c.Notes) > 0 {
 		p.heading("All notes")
 		for _, note := range c.Notes {
@@ -65,6 +66,14 @@ func noteText(note CardNote) string {
 		about = " (" + md(note.About) + ")"
 	}
 	return clockOf(note.Seconds) + " " + md(note.Text) + about
+}
+
+// StepsTaken counts questions and measurements in words.
+func StepsTaken(n int) string {
+	if n == 1 {
+		return "1 question or measurement"
+	}
+	return fmt.Sprintf("%d questions and measurements", n)
 }
 
 // cardLevels writes the level of the whole and of each section.
@@ -90,15 +99,15 @@ func (n *Interview) cardLevels(p *page, c *Card) {
 func cell(text string) string { return strings.ReplaceAll(md(text), "|", "\\|") }
 
 func (n *Interview) sectionPart(p *page, s CardSection) {
-	if len(s.Heard)+len(s.Notes) == 0 {
-		p.line("\n### %s: %s\n\nNothing was heard.", md(s.Title), md(strings.ToLower(n.LevelTitle(s.Suggested))))
-		return
-	}
 	level := n.LevelTitle(s.Suggested)
 	if s.Decided != "" {
 		level = n.LevelTitle(s.Decided) + ", decided"
 	}
 	p.line("\n### %s: %s\n", md(s.Title), md(strings.ToLower(level)))
+	if len(s.Heard)+len(s.Notes) == 0 {
+		p.line("Nothing was heard.")
+		return
+	}
 	for _, l := range s.Heard {
 		by := ""
 		if l.By != "" {
@@ -123,10 +132,14 @@ func conclusionPart(p *page, c *Card) {
 		p.line("- What it was: %s", md(t))
 	}
 	if c.Conclusion == nil {
-		p.line("- No conclusion was noted")
+		p.line("- In the end there was no conclusion")
 	} else {
 		for _, v := range c.Conclusion.Causes {
-			p.line("- %s They named: %s: %s", clockOf(c.Conclusion.Seconds), md(v.Says), md(v.Why))
+			if v.Named {
+				p.line("- In the end they named: %s: %s", md(v.Says), md(v.Why))
+			} else {
+				p.line("- They did not name: %s", md(v.Says))
+			}
 		}
 	}
 	for _, l := range c.RuledOut {
@@ -157,11 +170,23 @@ func pathPart(p *page, c *Card) {
 	for _, l := range c.Asides {
 		p.line("- %s Also wanted: %s", clockOf(*l.Seconds), md(l.Says))
 	}
-	for _, l := range c.Remarks {
-		p.line("- %s Dropped in: %s", clockOf(*l.Seconds), md(l.Says))
-	}
 	for _, h := range c.Hints {
 		p.line("- %s Hint given: %s (costs: %s)", clockOf(h.Seconds), md(h.Says), md(h.Costs))
+	}
+}
+
+// timelinePart writes all that was heard and done, in its order.
+func timelinePart(p *page, c *Card) {
+	p.heading("What was heard, and when")
+	if len(c.Timeline) == 0 {
+		p.line("Nothing.")
+	}
+	for _, m := range c.Timeline {
+		at := ""
+		if m.Ticked != nil {
+			at = " (ticked at " + clockOf(*m.Ticked) + ")"
+		}
+		p.line("- %s %s: %s%s", clockOf(m.Seconds), md(strings.ToUpper(m.What[:1])+m.What[1:]), md(m.Says), at)
 	}
 }
 
@@ -205,9 +230,6 @@ func (n *Interview) paperHead(p *page, e *Entry) {
 	p.line("Weak: %s\n", md(s.Weak))
 }
 
-// onPaper are words for what depends on the moment.
-var onPaper = strings.NewReplacer("{next}", "(the next step of the good way.)", "{evidence}", "(what it shows.)")
-
 func (n *Interview) paperLine(p *page, e *Entry) {
 	box := "- [ ] "
 	if !e.Tickable() {
@@ -234,6 +256,9 @@ func (n *Interview) paperLine(p *page, e *Entry) {
 			p.line("  - Say%s: \"%s\"", from, md(say))
 		}
 	}
+	if e.Reading != nil {
+		paperFigures(p, n.ReadOut(e, ""))
+	}
 	for _, shows := range e.Shows {
 		p.line("  - **%s**", md(shows))
 	}
@@ -241,15 +266,34 @@ func (n *Interview) paperLine(p *page, e *Entry) {
 		p.line("  - %s", md(know))
 	}
 	if e.Reading != nil {
-		for _, l := range e.Reading.Lines(false) {
-			indent := "    - "
-			if l.Kind == train.Heading {
-				indent = "  - "
-			}
-			p.line("%s%s", indent, md(l.Text))
-		}
+		p.line("  - All that was measured:")
+		paperFigures(p, e.Reading.Lines(false))
 	}
 	if e.Key.Kind() == Hint {
-		p.line("  - Say: \"%s\"", md(onPaper.Replace(n.rubric.Hint(e.Key.ID()).Says)))
+		n.paperHint(p, n.rubric.Hint(e.Key.ID()))
+	}
+}
+
+func paperFigures(p *page, figures []train.TextLine) {
+	for _, l := range figures {
+		indent := "    - "
+		if l.Kind == train.Heading {
+			indent = "  - "
+		}
+		p.line("%s%s", indent, md(l.Text))
+	}
+}
+
+// paperHint writes a hint, for each step of the good way what depends on it.
+func (n *Interview) paperHint(p *page, h *content.RubricHint) {
+	if !strings.Contains(h.Says, "{") {
+		p.line("  - Say: \"%s\"", md(h.Says))
+		return
+	}
+	p.line("  - Say, of the first of these that they have not asked or measured:")
+	for _, s := range n.ideal {
+		if e := n.idealEntry(s); e != nil {
+			p.line("    - \"%s\"", md(hintText(h, e, s.Says)))
+		}
 	}
 }

@@ -55,32 +55,36 @@ func (n *Interview) cameAbout(by string) (time.Duration, bool) {
 	return after, is
 }
 
-// clarified is how many questions before the first measurement are enough.
-const clarified = 4
+// clarified is how many questions before the first measurement are enough, wholeList the
+// share of all questions that is as good as all.
+const (
+	clarified = 2
+	wholeList = 0.75
+)
 
 // outcomes are those of content.Outcomes that came about, and when.
 func (n *Interview) outcomes() map[string]time.Duration {
 	out := map[string]time.Duration{}
-	groups, asked := map[int]bool{}, 0
-	measured := false
+	once := func(outcome string, is bool, after time.Duration) {
+		if _, had := out[outcome]; is && !had {
+			out[outcome] = after
+		}
+	}
+	groups, asked, measured := map[int]bool{}, 0, false
 	for _, k := range n.order {
 		after := n.ticks[k].After
 		if k.Kind() == Probe {
+			once("measured-first", asked == 0, after)
+			once("measured", true, after)
 			measured = true
 			continue
 		}
 		asked++
-		if asked == clarified && !measured {
-			out["clarified-first"] = after
-		}
-		before := len(groups)
 		groups[n.entries[k].group] = true
-		if len(groups) == 5 && before == 4 {
-			out["five-groups"] = after
-		}
-		if _, had := out["general-groups"]; !had && groups[1] && groups[2] && groups[3] && groups[4] && !n.concludedBy(after) {
-			out["general-groups"] = after
-		}
+		once("clarified-first", asked >= clarified && !measured, after)
+		once("whole-list", float64(asked) >= wholeList*float64(n.questions()), after)
+		once("three-groups", len(groups) >= 3, after)
+		once("general-groups", groups[1] && groups[2] && groups[3] && groups[4] && !n.concludedBy(after), after)
 	}
 	n.explained(out)
 	n.planned(out)
@@ -107,14 +111,24 @@ func (n *Interview) explained(out map[string]time.Duration) {
 	}
 }
 
-// planned notes when a right step came into the plan.
+// planned notes when a right step came into the plan, and one that nobody should take.
 func (n *Interview) planned(out map[string]time.Duration) {
-	for _, k := range n.steps {
-		if n.entries[k].choice.Right {
+	for _, k := range slices.Backward(n.steps) { // the first of each remains
+		switch c := n.entries[k].choice; {
+		case c.Right:
 			out["right-fix"] = n.ticks[k].After
-			return
+		case c.Kind == train.AFolklore:
+			out["folklore"] = n.ticks[k].After
 		}
 	}
+}
+
+// questions is how many questions the script has.
+func (n *Interview) questions() (all int) {
+	for _, e := range n.script {
+		all += rank(e.Key.Kind() == Question)
+	}
+	return all
 }
 
 // judged notes whether the conclusion is right and founded.
@@ -123,16 +137,19 @@ func (n *Interview) judged(out map[string]time.Duration) {
 	if v == nil {
 		return
 	}
+	out["concluded"] = v.After
 	right, founded := true, true
 	for _, r := range n.reviewed().Causes {
 		right = right && r.Named && r.Right
 		founded = founded && r.Named && r.Founded
 	}
-	if right {
-		out["right"] = v.After
-		if founded {
-			out["founded"] = v.After
-		}
+	switch {
+	case !right:
+		out["wrong"] = v.After
+	case founded:
+		out["right"], out["founded"] = v.After, v.After
+	default:
+		out["right"], out["guessed"] = v.After, v.After
 	}
 }
 

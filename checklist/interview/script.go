@@ -44,10 +44,10 @@ type Entry struct {
 	// Reading is what a probe shows; nil for anything else.
 	Reading *train.Reading
 
-	group  int // of a question
-	aside  *content.Aside
-	item   *content.RubricItem
-	choice train.Choice
+	group   int // of a question
+	item    *content.RubricItem
+	choice  train.Choice
+	outputs []output // of a probe: what its commands show
 }
 
 // Tickable says whether it can be ticked.
@@ -100,7 +100,7 @@ func (n *Interview) write() error {
 		w.why[v.Choice.ID] = strings.TrimPrefix(strings.TrimPrefix(v.Why, "right: "), "folklore: ")
 	}
 	n.ideal = s.Debrief().Ideal
-	w.story()
+	w.story(s.AboutFigures())
 	w.questions(train.New(n.book, n.scenario, n.host))
 	w.probes(s)
 	w.asides()
@@ -127,9 +127,13 @@ func (w *writer) causeTitle(id string) string {
 	return id
 }
 
-func (w *writer) story() {
+func (w *writer) story(figures string) {
 	sc := w.n.scenario
-	w.tell("opening", "Read this out", []string{sc.Opening}, []string{"They sit at the " + sc.Seat + ". " + sc.Company + ". " + sc.Service + "."})
+	know := []string{"They sit at the " + sc.Seat + ". " + sc.Company + ". " + sc.Service + "."}
+	if figures != "" {
+		know = append(know, "Before the first figure say: \""+figures+"\"")
+	}
+	w.tell("opening", "Read this out", []string{sc.Opening}, know)
 	truth := []string{"Nothing is wrong on this host: the alarm is."}
 	if !sc.Healthy() {
 		truth = nil
@@ -168,7 +172,7 @@ func (w *writer) story() {
 	for i, r := range sc.Remarks {
 		e := &Entry{
 			Key: KeyOf(Remark, strconv.Itoa(i)), Page: PageStory, Head: "Remarks to drop in unasked", Label: fmt.Sprintf("after %d", r.After),
-			Title: r.Says, From: r.From, Say: []string{r.Says}, Know: []string{fmt.Sprintf("After %d questions and measurements.", r.After)},
+			Title: r.Says, From: r.From, Say: []string{r.Says}, Know: []string{"After " + StepsTaken(r.After) + "."},
 		}
 		if r.Misleading {
 			e.Know = append(e.Know, "Honest, and leads away from the truth.")
@@ -222,6 +226,7 @@ func (w *writer) probes(s *train.Session) {
 	c := checklist.NewCase(w.n.book, time.Time{})
 	c.Facts = w.n.host.facts
 	d := c.Diagnose()
+	t := newTeller(w.n.host.facts)
 	for _, i := range s.Instruments() {
 		e := &Entry{Key: KeyOf(Probe, i.Probe), Page: PageMeasure, Head: "Figures of the host", Label: i.Probe, Title: i.Title, Reading: s.Reading(i.Probe)}
 		if e.Reading.Status != "ok" {
@@ -233,6 +238,12 @@ func (w *writer) probes(s *train.Session) {
 		if len(i.Words) > 0 {
 			e.Know = append(e.Know, "Also asked for as: "+strings.Join(i.Words, ", "))
 		}
+		t.reading = e.Reading
+		for _, command := range w.n.ear.speech.Commands {
+			if command.Probe == i.Probe && e.Reading.Status == "ok" {
+				e.outputs = append(e.outputs, t.tell(command))
+			}
+		}
 		e.Shows = w.shows(d, i.Probe)
 		w.add(e)
 	}
@@ -241,7 +252,7 @@ func (w *writer) probes(s *train.Session) {
 // asides adds what candidates ask for and no recording shows.
 func (w *writer) asides() {
 	for _, a := range w.n.rubric.Asides {
-		e := &Entry{Key: KeyOf(Aside, a.ID), Page: PageMeasure, Head: "What no recording shows", Title: a.Title, Say: []string{a.Says}, aside: a}
+		e := &Entry{Key: KeyOf(Aside, a.ID), Page: PageMeasure, Head: "What no recording shows", Title: a.Title, Say: []string{a.Says}}
 		if a.Know != "" {
 			e.Know = []string{a.Know}
 		}
@@ -395,23 +406,34 @@ func (n *Interview) HintText(id string) string {
 	if h == nil {
 		return ""
 	}
-	next, evidence := n.next()
-	return strings.NewReplacer("{next}", next, "{evidence}", evidence).Replace(h.Says)
-}
-
-// next is where most is to be learned, and what is found there.
-func (n *Interview) next() (next, evidence string) {
 	for _, s := range n.ideal {
-		k := KeyOf(Question, s.ID)
-		if s.Kind == train.Measured {
-			k = KeyOf(Probe, s.ID)
-		}
-		if e := n.entries[k]; e != nil && !n.Has(k) {
-			if s.Kind == train.Measured {
-				return "Measure: " + e.Title + ".", s.Says
-			}
-			return "Ask about " + strings.TrimLeft(e.Head, "0123456789 ") + ".", s.Says
+		if e := n.idealEntry(s); e != nil && !n.Has(e.Key) {
+			return hintText(h, e, s.Says)
 		}
 	}
-	return "You have seen enough to conclude.", "what you have names it."
+	return strings.NewReplacer("{next}", "You have seen enough to conclude.", "{evidence}", "what you have names it.").Replace(h.Says)
+}
+
+// idealEntry is the line of the script of a step of the good way, nil if there is none.
+func (n *Interview) idealEntry(s train.IdealStep) *Entry {
+	if s.Kind == train.Measured {
+		return n.entries[KeyOf(Probe, s.ID)]
+	}
+	return n.entries[KeyOf(Question, s.ID)]
+}
+
+// hintText is a hint towards a step of the good way.
+func hintText(h *content.RubricHint, e *Entry, evidence string) string {
+	next := "You could still ask me this: " + e.Title
+	if e.Key.Kind() == Probe {
+		next = "You could still look at this: " + strings.ToLower(e.Title[:1]) + e.Title[1:]
+		if strings.ToUpper(e.Title[1:3]) == e.Title[1:3] { // an abbreviation: TCP, CPU
+			next = "You could still look at this: " + e.Title
+		}
+		if len(e.outputs) > 0 {
+			next += ", such as " + e.outputs[0].command.Title
+		}
+		next += "."
+	}
+	return strings.NewReplacer("{next}", next, "{evidence}", evidence).Replace(h.Says)
 }

@@ -9,15 +9,13 @@ import (
 type Scenario struct {
 	ID    string
 	Level int
-	Hops  []string // of its truths; they are never told
 }
 
 // Outlook is what there is to train.
 type Outlook struct {
-	Due       int            // cards that are due
-	New       int            // cards that were never shown
-	DueAt     map[string]int // cards that are due by hop
-	Scenarios []Scenario     // in the order in which they are best trained
+	Due       int        // cards that are due
+	New       int        // cards that were never shown
+	Scenarios []Scenario // in the order in which they are best trained
 }
 
 // Advice is one thing to do next.
@@ -28,16 +26,24 @@ type Advice struct {
 }
 
 const (
-	// masteredMark is the mark from which a scenario needs no second time.
-	masteredMark = 0.7
 	// levelSessions is how many scenarios of a level, done well, lead to the next.
 	levelSessions = 3
 	// maxLevel is the highest level of a scenario.
 	maxLevel = 3
 )
 
-// Next says what to do next, the most useful first. A scenario is never said to be
-// about a hop: that would give it away.
+// practice is what helps in an area that sessions mark, by its name.
+var practice = map[string]Advice{
+	"clarifying": {"ask more before you measure and conclude", "whydrop explain Q1a", "each of the twenty questions has a page that says why it is asked"},
+	"measuring":  {"practise what each measurement is for", "whydrop drill --kind command,signal", "who knows where a cause shows measures there"},
+	"reasoning":  {"practise telling look-alikes apart", "whydrop drill --kind tell", "a suspicion is worth what would refute it"},
+	"conclusion": {"practise what a signal points at", "whydrop drill --kind cause", "the cause follows from what moved"},
+	"plan":       {"practise what to do, and what to refuse", "whydrop drill --kind folklore,knob", "a plan needs the right fix, its risk and its check, and no folklore"},
+	"economy":    {"practise where on the way to look first", "whydrop drill --kind journey", "a step is worth what it can rule out"},
+}
+
+// Next says what to do next, the most useful first. A scenario is neither chosen nor
+// said to be about a weak place: that would give it away.
 func (s *Summary) Next(o Outlook) []Advice {
 	var all []Advice
 	if o.Due > 0 {
@@ -47,6 +53,19 @@ func (s *Summary) Next(o Outlook) []Advice {
 		all = append(all, Advice{
 			"drill the weakest place", "whydrop drill --hop " + hop.Name,
 			fmt.Sprintf("%s: %s", hop.Name, hop.says()),
+		})
+	}
+	for _, area := range s.Areas {
+		if a, known := practice[area.Name]; known && area.Judgement == Weak {
+			a.Why = fmt.Sprintf("%s: %s; %s", area.Name, area.says(), a.Why)
+			all = append(all, a)
+		}
+	}
+	if i := slices.IndexFunc(s.Groups, func(g Strand) bool { return g.Judgement == Weak }); i >= 0 {
+		g := s.Groups[i]
+		all = append(all, Advice{
+			"read what the weakest group of questions is for", "whydrop explain Q" + g.Name + "a",
+			fmt.Sprintf("group %s of the checklist: %s", g.Name, g.says()),
 		})
 	}
 	if a, ok := s.nextScenario(o); ok {
@@ -83,8 +102,8 @@ func (s Strand) says() string {
 	return text
 }
 
-// nextScenario chooses one of the level that one is at: one that was not done and
-// is about a weak place, then any that was not done, then the worst.
+// nextScenario chooses one of the level that one is at: one that was not done, then
+// the first that was not done well.
 func (s *Summary) nextScenario(o Outlook) (Advice, bool) {
 	level, why := s.level(o)
 	best := func(of func(Scenario) bool) (Scenario, bool) {
@@ -95,21 +114,15 @@ func (s *Summary) nextScenario(o Outlook) (Advice, bool) {
 		return o.Scenarios[i], true
 	}
 	fresh := func(sc Scenario) bool { return s.done(sc.ID) == nil }
-	sc, ok := best(func(sc Scenario) bool { return fresh(sc) && s.weakAt(sc.Hops) })
-	if ok {
-		why += "; it is about one of your weaker places"
-	} else if sc, ok = best(fresh); !ok {
-		sc, ok = best(func(sc Scenario) bool { return s.done(sc.ID).Best < masteredMark })
+	sc, ok := best(fresh)
+	if !ok {
+		sc, ok = best(func(sc Scenario) bool { return !s.done(sc.ID).Well && s.done(sc.ID).Times == 1 })
 		if ok {
-			why = fmt.Sprintf("the best of %s was %.0f %%", count(s.done(sc.ID).Times, "time", "times"), 100*s.done(sc.ID).Best)
+			why = fmt.Sprintf("it was not done well the first time: %.0f %%", 100*s.done(sc.ID).First)
 		}
 	}
 	if !ok {
 		return Advice{}, false
-	}
-	if i := slices.IndexFunc(s.Groups, func(g Strand) bool { return g.Judgement == Weak }); i >= 0 {
-		g := s.Groups[i]
-		why += fmt.Sprintf("; mind group %s of the checklist: %.0f %% in %s", g.Name, 100*g.Mark, count(g.Sessions, "session", "sessions"))
 	}
 	return Advice{fmt.Sprintf("train a scenario of level %d", level), "whydrop train " + sc.ID, why}, true
 }
@@ -129,7 +142,7 @@ func (s *Summary) level(o Outlook) (level int, why string) {
 			case sc.Level != level:
 			case d == nil:
 				left++
-			case d.Best >= masteredMark:
+			case d.Well:
 				well++
 			}
 		}
@@ -147,10 +160,6 @@ func (s *Summary) done(id string) *Done {
 		return nil
 	}
 	return &s.Done[i]
-}
-
-func (s *Summary) weakAt(hops []string) bool {
-	return slices.ContainsFunc(s.Hops, func(h Strand) bool { return h.Judgement == Weak && slices.Contains(hops, h.Name) })
 }
 
 // count is a number with what it counts.

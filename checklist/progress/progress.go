@@ -35,8 +35,9 @@ type Entry struct {
 	At   time.Time `json:"at"` // when it ended; now if Add finds it zero
 	Kind Kind      `json:"kind"`
 
-	// Session names the session. A later entry with the same name replaces the
-	// earlier one, so that a session that is gone on with counts once.
+	// Session names the session, or the answer of a drill. A later entry with the same
+	// name replaces the earlier one, so that a session that is gone on with counts once,
+	// and an answer that is graded anew.
 	Session  string   `json:"session,omitempty"`
 	Scenario string   `json:"scenario,omitempty"` // its id
 	Level    int      `json:"level,omitempty"`    // of the scenario, 1 to 3
@@ -83,6 +84,22 @@ func (e Entry) Check() error {
 		return fmt.Errorf("it took %v seconds: expected 0 or more", e.Seconds)
 	}
 	return nil
+}
+
+// Replaced says of each entry whether a later one of the same name replaces it.
+func Replaced(entries []Entry) []bool {
+	last := map[string]int{}
+	replaced := make([]bool, len(entries))
+	for i, e := range entries {
+		if e.Session == "" {
+			continue
+		}
+		if before, is := last[e.Session]; is {
+			replaced[before] = true
+		}
+		last[e.Session] = i
+	}
+	return replaced
 }
 
 // Clock tells when entries happened as far as can be believed: in the order in which

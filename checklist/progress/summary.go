@@ -18,6 +18,9 @@ const (
 	same = time.Hour
 	// later is after how long an answer tells what was kept in mind.
 	later = 20 * time.Hour
+	// shortest is how many seconds an interview takes that was held: a shorter one was
+	// looked at, or tried out.
+	shortest = 60
 	// weak and strong bound what is told as a weakness and as a strength.
 	weak, strong = 0.65, 0.85
 	// recent is how much an older mark weighs against the one after it.
@@ -57,9 +60,11 @@ type Done struct {
 	ID    string    `json:"id"`
 	Level int       `json:"level"`
 	Times int       `json:"times"`
-	Best  float64   `json:"best"` // mark, 0 to 1
+	First float64   `json:"first"` // mark, 0 to 1, before anybody had told what it was
+	Best  float64   `json:"best"`
 	Last  float64   `json:"last"`
-	At    time.Time `json:"at"` // when it was trained last
+	Well  bool      `json:"well"` // it was done well the first time
+	At    time.Time `json:"at"`   // when it was trained last
 }
 
 // Summary is what the log comes to.
@@ -91,17 +96,12 @@ type Tally struct {
 func Summarize(entries []Entry, now time.Time) *Summary {
 	s := &summing{
 		Summary: &Summary{}, hops: strands{}, groups: strands{}, areas: strands{},
-		days: map[string]bool{}, answered: map[string]time.Time{}, done: map[string]*Done{},
+		days: map[string]bool{}, answered: map[string]answered{}, done: map[string]*Done{},
 	}
-	last := map[string]int{}
-	for i, e := range entries {
-		if e.Session != "" {
-			last[e.Session] = i
-		}
-	}
+	replaced := Replaced(entries)
 	var clock Clock
 	for i, e := range entries {
-		if at := clock.Of(e, now); e.Session == "" || last[e.Session] == i {
+		if at := clock.Of(e, now); !replaced[i] {
 			s.take(e, at)
 		}
 	}
@@ -118,8 +118,14 @@ type summing struct {
 	*Summary
 	hops, groups, areas strands
 	days                map[string]bool
-	answered            map[string]time.Time // when a card was answered last
+	answered            map[string]answered // how a card was answered last
 	done                map[string]*Done
+}
+
+// answered is an answer to a card.
+type answered struct {
+	at    time.Time
+	grade int
 }
 
 func (s *summing) take(e Entry, at time.Time) {
@@ -127,6 +133,9 @@ func (s *summing) take(e Entry, at time.Time) {
 	case Drill:
 		s.answer(e, at)
 	case Train, Interview:
+		if e.Kind == Interview && e.Seconds < shortest {
+			return
+		}
 		s.session(e, at)
 	default:
 		return
@@ -137,16 +146,20 @@ func (s *summing) take(e Entry, at time.Time) {
 
 func (s *summing) answer(e Entry, at time.Time) {
 	before, known := s.answered[e.Card]
-	s.answered[e.Card] = at
+	justNow := known && at.Sub(before.at) < same
+	if justNow && before.grade > 1 { // only another drill asks a card again that was known
+		return
+	}
+	s.answered[e.Card] = answered{at, e.Grade}
 	s.Answers++
-	if known && at.Sub(before) < same {
+	if justNow {
 		return
 	}
 	right := 0
 	if e.Grade > 1 {
 		right = 1
 	}
-	if known && at.Sub(before) >= later {
+	if known && at.Sub(before.at) >= later {
 		s.Kept.Of, s.Kept.Right = s.Kept.Of+1, s.Kept.Right+right
 	}
 	for _, hop := range e.Hops {
@@ -161,6 +174,9 @@ func (s *summing) session(e Entry, at time.Time) {
 	if e.Kind == Interview {
 		return // its marks are somebody else's: the candidate's
 	}
+	if s.again(e, at) {
+		return // who was told what it was shows nothing by doing it once more
+	}
 	s.Totals = append(s.Totals, e.Total)
 	for _, hop := range e.Hops {
 		s.hops.of(hop).mark(e.Total)
@@ -171,15 +187,37 @@ func (s *summing) session(e Entry, at time.Time) {
 	for area, mark := range e.Areas {
 		s.areas.of(area).mark(mark)
 	}
+}
+
+// again takes note of a scenario, and says whether it was done before.
+func (s *summing) again(e Entry, at time.Time) bool {
 	if e.Scenario == "" {
-		return
+		return false
 	}
-	d := s.done[e.Scenario]
-	if d == nil {
-		d = &Done{ID: e.Scenario}
+	d, again := s.done[e.Scenario]
+	if !again {
+		d = &Done{ID: e.Scenario, First: e.Total, Well: e.well()}
 		s.done[e.Scenario] = d
 	}
 	d.Level, d.Times, d.Last, d.At, d.Best = e.Level, d.Times+1, e.Total, at, max(d.Best, e.Total)
+	return again
+}
+
+const (
+	// wellTotal is the mark from which a scenario was done well, wellArea the mark that
+	// each area needs for it.
+	wellTotal = 0.7
+	wellArea  = 0.5
+)
+
+// well says whether a session was done well: as a whole, and in each area.
+func (e Entry) well() bool {
+	for _, mark := range e.Areas {
+		if mark < wellArea {
+			return false
+		}
+	}
+	return e.Total >= wellTotal
 }
 
 type strands map[string]*Strand

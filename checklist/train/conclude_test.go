@@ -37,15 +37,13 @@ func TestConcludeComesFirst(t *testing.T) {
 	}
 }
 
-// No cause has more lines of the menu than the decoys: counting them tells nothing.
+// Where several causes are at work, none has more lines of the menu than another one: who
+// has found one is not told the other by counting them. A single one is final by then.
 func TestMenuDoesNotTellTheCause(t *testing.T) {
-	plain := 0
 	for _, sc := range scenes(t) {
-		of := map[string]int{}
-		s := New(loadBook(t), sc.Scenario, sc.host())
-		mustDo(t, s.Conclude(Conclusion{Causes: []string{"link.duplex-mismatch"}}))
-		right, wrong := 0, 0
-		for _, c := range s.Menu() {
+		_, menu := menuOf(t, sc)
+		of, right, wrong := map[string]int{}, 0, 0
+		for _, c := range menu {
 			if c.Cause == nil {
 				continue
 			}
@@ -56,18 +54,14 @@ func TestMenuDoesNotTellTheCause(t *testing.T) {
 				wrong = max(wrong, of[c.Cause.ID])
 			}
 			for _, fix := range sc.Fix {
-				if _, r := s.book.Remedy(fix); !c.Right && sameEffect(r, c.Remedy) {
+				if _, r := loadBook(t).Remedy(fix); !c.Right && sameEffect(r, c.Remedy) {
 					t.Errorf("%s: %s is marked wrong and does what %s does", sc.ID, c.ID, fix)
 				}
 			}
 		}
-		if right > wrong {
-			plain++
-			t.Logf("%s: %d right steps of one cause, %d wrong ones", sc.ID, right, wrong)
+		if len(sc.Truth) > 1 && right > wrong {
+			t.Errorf("%s: %d right steps of one cause, %d wrong ones", sc.ID, right, wrong)
 		}
-	}
-	if plain > 2 {
-		t.Errorf("in %d menus the cause with the most lines is at work", plain)
 	}
 }
 
@@ -110,8 +104,9 @@ func TestIdealTells(t *testing.T) {
 	for _, sc := range scenes(t) {
 		path, _ := sc.ideal()
 		for _, p := range path {
-			if a := sc.Answers[p.ID]; p.Kind == Asked && (a == nil || a.Options[0] == content.DontKnow) {
-				t.Errorf("%s: the ideal way asks %s, which nobody can answer", sc.ID, p.ID)
+			s := New(loadBook(t), sc.Scenario, sc.host())
+			if p.Kind == Asked && !s.answerable(p.ID) && slices.ContainsFunc(s.group(p.ID).Questions, func(q *content.Question) bool { return s.answerable(q.ID) }) {
+				t.Errorf("%s: the ideal way asks %s, which nobody can answer, and not its neighbour", sc.ID, p.ID)
 			}
 			if strings.Contains(p.Says, "nobody looked") || strings.Contains(p.Says, "nobody could tell") {
 				t.Errorf("%s: %s told that %s", sc.ID, p.ID, p.Says)
@@ -130,7 +125,7 @@ func TestNothingAtHand(t *testing.T) {
 				continue
 			}
 			missing++
-			if _, err := s.Measure(i.Probe); err == nil || !strings.Contains(err.Error(), "costs nothing") || s.Steps() > 0 {
+			if _, err := s.Measure(i.Probe); err == nil || !strings.Contains(err.Error(), "nothing") && !strings.Contains(err.Error(), "free") || s.Steps() > 0 {
 				t.Errorf("%s: measuring %s, which nobody has: %v, %d steps", sc.ID, i.Probe, err, s.Steps())
 			}
 		}

@@ -7,16 +7,15 @@ import (
 
 	"whydrop/checklist"
 	"whydrop/content"
-	"whydrop/probes/fact"
 )
 
 // Debrief is what an incident was and how it is found.
 type Debrief struct {
 	Scenario *content.Scenario
 	Truth    []*content.Cause // none: nothing is wrong on the host
-	// Ideal is the way of an experienced engineer, until the truth is certain: a
-	// question of each of the first four groups, one on the network or the system, then
-	// what tells most at each step.
+	// Ideal is the way of an experienced engineer, told with hindsight: a question of
+	// each of the first four groups, one on the network or the system, then what tells
+	// most at each step until the truth is certain, then what else it rests on.
 	Ideal []IdealStep
 	// Founded says that the ideal way ends with the truth.
 	Founded bool
@@ -30,9 +29,16 @@ type Debrief struct {
 type IdealStep struct {
 	Step
 	Title string
+	// Why says why one takes it then.
+	Why string
 	// Says is the answer, or the weightiest evidence that the measurement adds.
-	Says          string
+	Says string
+	// Did says what it did to the causes that were likely.
+	Did           string
 	Before, After map[string]float64 // as in Event
+	// Suspect are the hypotheses to state after it, Drop those to take back: causes, or
+	// NothingWrong.
+	Suspect, Drop []*content.Cause
 }
 
 // Debrief returns what the incident was; nil before the commit. It takes the time of
@@ -53,29 +59,28 @@ func (s *Session) Debrief() *Debrief {
 
 // ModelStep is the step of the plan that the candidate's own words are laid beside: the
 // best right one; empty where the plan has none.
-func (d *Debrief) ModelStep() checklist.PlanStep {
-	for _, id := range d.Scenario.Fix {
-		for _, s := range d.Plan {
-			if s.Cause.ID+"/"+s.Remedy.ID == id {
-				return s
-			}
+func (d *Debrief) ModelStep() checklist.PlanStep { return modelStep(d.Scenario, d.Plan) }
+
+// Parts are why the step is taken then, what it did, and what one supposes after it: for
+// people, a sentence each.
+func (p IdealStep) Parts() []string {
+	titles := func(causes []*content.Cause) string {
+		var all []string
+		for _, c := range causes {
+			all = append(all, "\""+c.Title+"\"")
+		}
+		return listed(all)
+	}
+	var parts []string
+	for _, part := range []struct{ head, text string }{
+		{"Why: ", p.Why}, {"After it: ", p.Did}, {"Suspect now: ", titles(p.Suspect)}, {"Drop: ", titles(p.Drop)},
+	} {
+		if part.text != "" {
+			parts = append(parts, part.head+part.text)
 		}
 	}
-	if len(d.Plan) > 0 {
-		return d.Plan[0]
-	}
-	return checklist.PlanStep{}
+	return parts
 }
-
-// still is a host that shows the same observation again and again.
-type still struct {
-	probes []string
-	facts  *fact.Facts
-}
-
-func (h still) Probes() []string                      { return h.probes }
-func (h still) Look() (*fact.Facts, int, error)       { return h.facts, 0, nil }
-func (h still) Again(moment int) (*fact.Facts, error) { return h.facts, nil }
 
 // looked are the reasons of a cause that rest on something that was looked at: that a place
 // was not read is no evidence.
@@ -92,91 +97,6 @@ func looked(c *content.Cause, reasons []checklist.Reason) []checklist.Reason {
 
 // unread says of a fact whether it tells that a place was not looked at.
 func unread(name string) bool { return strings.HasSuffix(name, "_unread") }
-
-// ideal is the ideal path, worked out once.
-func (s *Session) ideal() (path []IdealStep, founded bool) {
-	if s.idealSteps == nil {
-		s.idealSteps, s.idealFounded = s.idealPath()
-	}
-	return s.idealSteps, s.idealFounded
-}
-
-// idealPath takes the wise step until there is none, and leaves out measurements that
-// tell nothing by which the truth is found. It is told by what the candidate saw, where
-// that shows the truth.
-func (s *Session) idealPath() (path []IdealStep, founded bool) {
-	for _, whole := range []*fact.Facts{s.wholeAsSeen(), s.wholeHost()} {
-		if whole == nil {
-			return nil, false
-		}
-		host := still{s.host.Probes(), whole}
-		ideal := New(s.book, s.scenario, host)
-		var steps []Step
-		for next := ideal.wise(); next != nil; next = ideal.wise() {
-			if ideal.take(*next) != nil {
-				break
-			}
-			steps = append(steps, *next)
-		}
-		if path, founded = s.walk(host, steps); founded {
-			return s.shortened(host, path), true
-		}
-	}
-	return path, false
-}
-
-// take asks or measures.
-func (s *Session) take(n Step) error {
-	if n.Kind == Asked {
-		return errOnly(s.Ask(n.ID))
-	}
-	return errOnly(s.Measure(n.ID))
-}
-
-func errOnly[T any](_ T, err error) error { return err }
-
-// walk takes steps on a host and tells what each gave, and whether the truth is founded in
-// the end.
-func (s *Session) walk(host still, steps []Step) (path []IdealStep, founded bool) {
-	ideal := New(s.book, s.scenario, host)
-	for _, next := range steps {
-		before := ideal.diagnosis()
-		step := IdealStep{Step: next, Title: s.titleOf(next)}
-		if ideal.take(next) != nil {
-			return path, false
-		}
-		if step.Kind == Asked {
-			step.Says = s.answer(step.ID).Says
-		} else {
-			step.Says = s.news(before, ideal.diagnosis())
-		}
-		e := ideal.events[len(ideal.events)-1]
-		step.Before, step.After = e.Before, e.After
-		path = append(path, step)
-	}
-	return path, ideal.solved(ideal.diagnosis())
-}
-
-// shortened is a path without the measurements that gave no news and the questions that
-// nobody could answer, as far as it leads to the truth without them.
-func (s *Session) shortened(host still, path []IdealStep) []IdealStep {
-	for i := len(path) - 1; i >= 0; i-- {
-		idle := path[i].Kind == Measured && path[i].Says == noNews || path[i].Kind == Asked && !s.answerable(path[i].ID)
-		if !idle {
-			continue
-		}
-		var steps []Step
-		for j, p := range path {
-			if j != i {
-				steps = append(steps, p.Step)
-			}
-		}
-		if without, founded := s.walk(host, steps); founded {
-			path = without
-		}
-	}
-	return path
-}
 
 // noNews is said of a measurement that changes nothing.
 const noNews = "nothing that speaks for or against any cause"

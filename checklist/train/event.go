@@ -15,6 +15,7 @@ type Kind string
 const (
 	Began     Kind = "begin"
 	Resumed   Kind = "resume" // after a break, which does not count as time
+	Waited    Kind = "wait"   // time goes on
 	Asked     Kind = "ask"
 	Measured  Kind = "measure"
 	Suspected Kind = "suspect"
@@ -28,7 +29,7 @@ const (
 )
 
 // Event is one thing that the candidate did. What they did (Kind, ID, Text, Moment,
-// Facts, Conclusion, Check, Mending) is enough to make the session again; the rest tells who
+// Facts, Conclusion, Check, Mending, Repeat) is enough to make the session again; the rest tells who
 // reads the log what it was worth.
 type Event struct {
 	Number int       `json:"n"` // from 1
@@ -43,18 +44,26 @@ type Event struct {
 	Conclusion *Conclusion `json:"conclusion,omitempty"`
 	Check      *Check      `json:"check,omitempty"`
 	Mending    *Mending    `json:"mending,omitempty"`
+	Repeat     bool        `json:"repeat,omitempty"` // of the beginning: see Session.Repeat
 
 	// Bits is the information that the step was expected to give at that moment, Best
 	// the step of its kind (question or measurement) that was expected to give most.
+	Bits float64 `json:"bits"`
+	Best *Step   `json:"best,omitempty"`
+
+	// What follows would tell the truth to who reads the log: it is not kept, but worked
+	// out again.
+
 	// Settled says that what was known named the truth already, beyond doubt.
-	Bits    float64 `json:"bits"`
-	Best    *Step   `json:"best,omitempty"`
-	Settled bool    `json:"settled,omitempty"`
+	Settled bool `json:"-"`
 	// Before and After are the probabilities of the causes at work, by id, as the engine
 	// saw them with what the candidate knew; of a healthy host, under "": how far it is
 	// shown that nothing is wrong.
-	Before map[string]float64 `json:"before,omitempty"`
-	After  map[string]float64 `json:"after,omitempty"`
+	Before map[string]float64 `json:"-"`
+	After  map[string]float64 `json:"-"`
+
+	effect effect   // of a step
+	stood  standing // of a hypothesis
 }
 
 // Step is a question to ask or a probe to measure.
@@ -105,7 +114,7 @@ func Replay(book *content.Book, sc *content.Scenario, host Host, events []Event)
 			f, err = host.Again(e.Moment)
 		}
 		if err == nil {
-			err = s.doWith(Event{Number: e.Number, At: e.At, Kind: e.Kind, ID: e.ID, Text: e.Text, Moment: e.Moment, Facts: e.Facts, Conclusion: e.Conclusion, Check: e.Check, Mending: e.Mending}, f)
+			err = s.doWith(Event{Number: e.Number, At: e.At, Kind: e.Kind, ID: e.ID, Text: e.Text, Moment: e.Moment, Facts: e.Facts, Conclusion: e.Conclusion, Check: e.Check, Mending: e.Mending, Repeat: e.Repeat}, f)
 		}
 		if err != nil {
 			notes = append(notes, fmt.Sprintf("step %d (%s %s) is left out: %v", e.Number, e.Kind, content.Show(e.ID), err))

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"strconv"
+
 	"whydrop/content"
 )
 
@@ -20,13 +22,34 @@ const (
 // MostPoints are those of one area.
 const MostPoints = 4
 
+// What makes an incident done well: a share of all points, and points in each area.
+const (
+	wellDone = 0.7
+	leastOf  = 2
+)
+
+// Points writes points as they are, in quarters; Signed does with their sign.
+func Points(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+// Signed is the other half of Points.
+func Signed(v float64) string {
+	if v > 0 {
+		return "+" + Points(v)
+	}
+	return Points(v)
+}
+
 // Feedback is how well a session went, and why.
 type Feedback struct {
 	Marks []Mark // of the six areas
 	// Total is the sum of the marks, Of what it could be.
 	Total, Of float64
-	Steps     []StepReview
-	Groups    []GroupReview // the ten groups of the checklist
+	// Well says that the incident was done well: enough in all, and no area neglected.
+	Well bool
+	// Repeat says that the candidate had seen the end of the incident before.
+	Repeat bool
+	Steps  []StepReview
+	Groups []GroupReview // the ten groups of the checklist
 	// BeforeSuspicion and BeforeCommit are in how many of the groups 1 to 4 something was
 	// asked before the first hypothesis (or the commit, if there was none) and before the
 	// commit.

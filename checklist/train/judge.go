@@ -131,10 +131,22 @@ func (s *Session) lookedFor(f *checklist.Finding) bool {
 	})
 }
 
-// lookedAt says whether a cause is refuted nearly as far as it can be.
-func lookedAt(now, all *checklist.Finding) bool {
-	const nearly content.Decibans = 10
-	return now != nil && all != nil && now.Evidence <= max(all.Evidence, now.Cause.Prior-nearly)+nearly
+// ruledOut says whether what was measured speaks against a cause clearly, or nearly as
+// clearly as all that can be measured.
+func ruledOut(now, all *checklist.Finding) bool {
+	if now == nil || all == nil {
+		return true // the content has no such cause any more
+	}
+	against := func(f *checklist.Finding) content.Decibans {
+		sum := -measured(f)
+		for _, r := range f.Against {
+			if !r.Answer {
+				sum += r.Weight
+			}
+		}
+		return sum
+	}
+	return !all.Named() && against(now) >= min(against(all), refuted)-moves
 }
 
 // solved says whether what is known names the truth and nothing else.
@@ -151,7 +163,7 @@ func (s *Session) keepWhole(e Event, f *fact.Facts) {
 	if s.told || f == nil || f == s.whole || f == e.Facts { // of a session that is made again only a part is known
 		return
 	}
-	s.whole, s.wholeJudged = f, nil
+	s.whole = f
 	c := checklist.NewCase(s.book, s.inquiry.Started)
 	c.Facts = f
 	s.told = tells(c.Diagnose(), s.scenario)
@@ -172,10 +184,14 @@ func (s *Session) wholeHost() *fact.Facts {
 // is said of it has the figures that they know.
 func (s *Session) wholeAsSeen() *fact.Facts {
 	whole := s.wholeHost()
-	if _, live := s.host.(*Watched); live || whole == nil || len(s.readings) == 0 {
-		return whole // a live host may be mended by now
+	switch s.host.(type) {
+	case *Watched, still: // it may be mended by now; it shows always the same
+		return whole
 	}
-	if s.asSeen != nil && s.named != nil {
+	if whole == nil || len(s.readings) == 0 {
+		return whole
+	}
+	if s.asSeen != nil {
 		return s.asSeen
 	}
 	all := newSight(s.book, s.host.Probes())
@@ -199,23 +215,37 @@ func (s *Session) wholeAsSeen() *fact.Facts {
 	return s.asSeen
 }
 
-// wholeCase is the case of somebody who has asked and measured everything.
+// insight is what somebody knows who has asked and measured everything.
+type insight struct {
+	kase    *checklist.Case
+	judged  *checklist.Diagnosis // by the engine
+	plan    []checklist.PlanStep // for the truth
+	planned bool
+}
+
+// wholeCase is the case of somebody who has asked and measured everything, to be changed
+// at will.
 func (s *Session) wholeCase() *checklist.Case {
+	c := *s.wholeKnown().kase
+	return &c
+}
+
+// wholeDiagnosis is what the engine makes of it.
+func (s *Session) wholeDiagnosis() *checklist.Diagnosis { return s.wholeKnown().judged }
+
+// wholeKnown is worked out once for the same facts.
+func (s *Session) wholeKnown() *insight {
+	facts := s.wholeAsSeen()
+	if s.insight != nil && s.insight.kase.Facts == facts {
+		return s.insight
+	}
 	c := checklist.NewCase(s.book, s.inquiry.Started)
-	c.Facts = s.wholeAsSeen()
+	c.Facts = facts
 	for id, t := range s.scenario.Answers {
 		_ = c.Answer(id, checklist.Answer{Options: t.Options}) // the content was checked
 	}
-	return c
-}
-
-// wholeDiagnosis is what the engine makes of it, worked out once.
-func (s *Session) wholeDiagnosis() *checklist.Diagnosis {
-	c := s.wholeCase()
-	if s.wholeJudged == nil || s.named == nil { // what was seen may be more by now
-		s.wholeJudged = c.Diagnose()
-	}
-	return s.wholeJudged
+	s.insight = &insight{kase: c, judged: c.Diagnose()}
+	return s.insight
 }
 
 // WrongTurn is a hypothesis that the evidence in hand spoke against already.
@@ -223,17 +253,6 @@ type WrongTurn struct {
 	Cause *content.Cause
 	Step  int    // after how many steps it was stated
 	Why   string // what was measured before and refutes it
-}
-
-// turn notes a hypothesis that was refuted before it was stated.
-func (s *Session) turn(e Event) {
-	if s.scenario.Right(e.ID) {
-		return
-	}
-	f := s.diagnosis().Finding(e.ID)
-	if why := refutation(f); why != "" {
-		s.turns = append(s.turns, WrongTurn{f.Cause, s.Steps(), why})
-	}
 }
 
 // refuted is from what weight on measured evidence against a cause refutes it, where
@@ -270,85 +289,6 @@ func refutation(f *checklist.Finding) string {
 // clarifying are the groups of the checklist that come before conclusions: scope,
 // symptoms, affected connections, what changed.
 const clarifying = 4
-
-// wise is the step that an experienced engineer takes next: in each of the first
-// groups the question that tells most, one on the network or the system, then whatever
-// tells most, until the truth is certain. It is nil where nothing is left to do.
-func (s *Session) wise() *Step {
-	d := s.diagnosis()
-	if s.certain(d) {
-		return nil
-	}
-	steps := slices.DeleteFunc(s.best(d), func(n Step) bool { return n.Kind == Asked && s.inVain(n.ID) })
-	if n := s.toClarify(steps); n != nil {
-		return n
-	}
-	steps = slices.DeleteFunc(steps, func(n Step) bool { return n.Kind == Asked && !s.answerable(n.ID) })
-	solved := s.solved(d)
-	for i, n := range steps {
-		if s.scenario.Healthy() && d.Verdict == checklist.Healthy && !s.wanted(d, n.ID) {
-			continue // only the herrings are left to refute
-		}
-		if !solved || n.Kind == Measured && n.Bits >= worthwhile && slices.ContainsFunc(n.separates, s.scenario.Right) {
-			return &steps[i]
-		}
-	}
-	return nil
-}
-
-// inVain says whether nobody can answer a question, and one may know it: another of its
-// group has an answer, or it is none of the first groups.
-func (s *Session) inVain(question string) bool {
-	return !s.answerable(question) && (s.group(question).Number > clarifying || slices.ContainsFunc(s.group(question).Questions, func(q *content.Question) bool { return s.answerable(q.ID) }))
-}
-
-// answerable says whether anybody in the story can answer a question.
-func (s *Session) answerable(question string) bool {
-	t := s.scenario.Answers[question]
-	return t != nil && !slices.Equal(t.Options, []string{content.DontKnow})
-}
-
-// toClarify is the question that is to be asked before anything is measured, nil if
-// enough was asked.
-func (s *Session) toClarify(steps []Step) *Step {
-	further := false
-	for _, g := range s.book.Groups {
-		further = further || g.Number > clarifying && s.askedAbout(g)
-	}
-	var late *Step
-	for i, n := range steps {
-		g := s.group(n.ID)
-		switch {
-		case g == nil || s.askedAbout(g):
-		case g.Number <= clarifying:
-			return &steps[i]
-		case late == nil && !further:
-			late = &steps[i]
-		}
-	}
-	return late
-}
-
-const (
-	// beyondDoubt is the probability from which a cause needs no more evidence.
-	beyondDoubt = 0.9
-	// worthwhile is the information, in bits, that a measurement has to promise, also
-	// about the truth, to be made although the truth is named.
-	worthwhile = 0.02
-)
-
-// certain says whether what is known names the truth, beyond doubt, and nothing else.
-func (s *Session) certain(d *checklist.Diagnosis) bool {
-	if !s.solved(d) {
-		return false
-	}
-	for _, p := range s.belief(d) {
-		if p < beyondDoubt {
-			return false
-		}
-	}
-	return true
-}
 
 // group is the group of a question, nil if it is none.
 func (s *Session) group(question string) *content.Group {
@@ -394,14 +334,19 @@ func (s *Session) titleOf(n Step) string {
 // saying is what the interviewer says where the scenario says nothing, the same
 // wording each time.
 func (s *Session) saying(question string) string {
-	says := s.book.Saying("not-known." + question)
-	if len(says) == 0 {
-		says = s.book.Saying("not-known")
+	if len(s.book.Saying("not-known."+question)) > 0 {
+		return s.sayingOf("not-known."+question, question)
 	}
+	return s.sayingOf("not-known", question)
+}
+
+// sayingOf is a wording of what the interviewer says on a matter.
+func (s *Session) sayingOf(id, matter string) string {
+	says := s.book.Saying(id)
 	if len(says) == 0 {
 		return "I don't know."
 	}
-	return says[chance(s.scenario.ID+" "+question)%uint64(len(says))]
+	return says[chance(s.scenario.ID+" "+matter)%uint64(len(says))]
 }
 
 // chance is a number that looks like chance and is the same for the same text.
@@ -412,4 +357,16 @@ func chance(text string) uint64 {
 	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd
 	return x ^ x>>33
+}
+
+// AboutFigures is what the interviewer says of the age of the figures before anything is
+// measured, "" where they are this moment's or nothing is to be said.
+func (s *Session) AboutFigures() string {
+	if _, live := s.host.(*Watched); live {
+		return ""
+	}
+	if s.scenario.Figures == "" && s.scenario.Lab != "" && len(s.book.Saying("figures")) > 0 {
+		return oneLine(s.sayingOf("figures", ""))
+	}
+	return oneLine(s.scenario.Figures)
 }

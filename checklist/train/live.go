@@ -14,9 +14,9 @@ import (
 // Watched is a host that is there now: the candidate measures it as it is at that
 // moment, and may mend it. Show and the rest may be called from several goroutines.
 type Watched struct {
-	// Amiss says in sentences what is amiss with the traffic that no observation shows;
-	// nil where nobody knows. It is set before the first Show.
-	Amiss func() []string
+	// Clients tells what the clients have counted for themselves since they began; nil
+	// where nobody knows. It is set before Await.
+	Clients func() ([]Client, error)
 
 	book     *content.Book
 	scenario *content.Scenario
@@ -25,9 +25,11 @@ type Watched struct {
 	newest *fact.Facts
 	probes []string
 	// sick is the observation in which the fault shows best so far, how says how well.
-	sick  *fact.Facts
-	how   shows
-	shown chan struct{} // has room for one; filled by each observation
+	sick *fact.Facts
+	how  shows
+	// suffered is how the clients fared while the fault was awaited.
+	suffered []Client
+	shown    chan struct{} // has room for one; filled by each observation
 }
 
 // shows says how well an observation shows the truth.
@@ -91,10 +93,20 @@ func (w *Watched) judge(f *fact.Facts) shows {
 }
 
 // Await waits until the truth shows, and nothing else, or until patience runs out: then
-// the host is taken as it is. The error is that of ctx, or that nothing was seen at all.
+// the host is taken as it is. How the clients fare meanwhile is how they suffer. The
+// error is that of ctx, or that nothing was seen at all.
 func (w *Watched) Await(ctx context.Context, patience time.Duration) error {
 	late := time.NewTimer(patience)
 	defer late.Stop()
+	began := w.count()
+	defer func() {
+		suffered := fared(began, w.count())
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.suffered == nil { // it is awaited again when it may be mended
+			w.suffered = suffered
+		}
+	}()
 	for w.best() != showsIt {
 		select {
 		case <-w.shown:
@@ -115,6 +127,13 @@ func (w *Watched) Sick() *fact.Facts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.sick
+}
+
+// sufferers is how the clients fared while the host was sick.
+func (w *Watched) sufferers() []Client {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.suffered
 }
 
 // Shows says whether the truth has shown by now, and nothing else.

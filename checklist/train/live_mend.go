@@ -17,10 +17,10 @@ type Mended string
 
 // What can have become of it.
 const (
-	Fixed    Mended = "fixed"      // what was wrong has stopped, and the traffic flows
-	NotFixed Mended = "not fixed"  // it goes on
+	Fixed    Mended = "fixed"      // what was wrong has stopped, and its clients are served
+	NotFixed Mended = "not fixed"  // it goes on, or they are not served
 	Untold   Mended = "can't tell" // too little happened to say
-	Worse    Mended = "worse"      // something is broken that was not, or the traffic has dried up
+	Worse    Mended = "worse"      // clients that were served are not, or are there no more
 )
 
 // Mending is one look whether a live host is mended.
@@ -32,8 +32,8 @@ type Mending struct {
 	Why []string `json:"why,omitempty"`
 	// Seconds is for how long the host was looked at.
 	Seconds float64 `json:"seconds"`
-	// Possible says that commands on this host can mend it: a fault of the path, the
-	// other end or the application is mended by those whose they are.
+	// Possible says that settings of this host's network can mend it: a fault of the path,
+	// the other end or the application is mended by those whose they are.
 	Possible bool `json:"possible,omitempty"`
 }
 
@@ -42,7 +42,7 @@ func (m *Mending) Tell(over bool) []string {
 	var says []string
 	switch m.Outcome {
 	case Fixed:
-		says = []string{"Fixed: what was wrong has stopped, and the traffic flows."}
+		says = []string{"Fixed: what was wrong has stopped, and those who complained are served."}
 	case NotFixed:
 		says = []string{"Not fixed: what people complain of goes on."}
 	case Untold:
@@ -56,25 +56,19 @@ func (m *Mending) Tell(over bool) []string {
 	return says
 }
 
-// Verify judges by an observation from now whether a live host is mended, and keeps
+// Verify judges by a look from now on whether a live host is mended, and keeps
 // that in the session: the last look counts. It can be asked before the commit and
 // after it. Errors: a host that is not live or was never seen sick, a *NotKeptError
 // beside the result.
-func (s *Session) Verify(since *fact.Facts) (*Mending, error) {
+func (s *Session) Verify(now *Seen) (*Mending, error) {
 	w, live := s.host.(*Watched)
 	if !live {
 		return nil, errors.New("a recorded host cannot be mended")
 	}
-	before := w.Sick()
-	if before == nil || since == nil {
+	if w.Sick() == nil || now == nil || now.Facts == nil {
 		return nil, errors.New("the host was not observed: nothing can be compared")
 	}
-	m := s.mending(before, since)
-	if w.Amiss != nil {
-		if amiss := w.Amiss(); len(amiss) > 0 {
-			m.Outcome, m.Amiss = Worse, append(amiss, m.Amiss...)
-		}
-	}
+	m := s.mending(w, now)
 	if err := s.do(Event{Kind: Verified, Mending: m}); err != nil {
 		return m, err
 	}
@@ -97,17 +91,12 @@ func (s *Session) Mending() *Mending {
 	return nil
 }
 
-// mending compares the sick host with what it shows now.
-func (s *Session) mending(before, since *fact.Facts) *Mending {
+// mending compares the sick host with what it shows now. It is mended when the kernel
+// does not count the fault any more and those are served who suffered from it.
+func (s *Session) mending(w *Watched, now *Seen) *Mending {
+	before, since := w.Sick(), now.Facts
 	m := &Mending{Outcome: Fixed, Seconds: since.Seconds, Possible: s.mendable()}
-	was, is := s.judgeAlone(before), s.judgeAlone(since)
-	m.Amiss = append(dried(before, since), gone(before, since)...)
-	for _, f := range is.Named() {
-		machine := f.Cause.Hop == "host" // what else runs on the machine: nothing of this host
-		if had := was.Finding(f.Cause.ID); !machine && !s.scenario.Right(f.Cause.ID) && (had == nil || !had.Named()) {
-			m.Amiss = append(m.Amiss, "New: "+f.Cause.Title+".")
-		}
-	}
+	is := s.judgeAlone(since)
 	for _, truth := range s.scenario.Truth {
 		outcome, why := s.stopped(truth, before, since, is)
 		m.Why = append(m.Why, why)
@@ -115,16 +104,50 @@ func (s *Session) mending(before, since *fact.Facts) *Mending {
 			m.Outcome = outcome
 		}
 	}
+	clients := compare(w.sufferers(), now.Clients)
+	m.Outcome = clients.judge(m.Outcome)
+	for _, c := range clients.still {
+		m.Why = append(m.Why, c.String()+".")
+	}
 	switch {
 	case s.scenario.Healthy(): // which nobody is told before the commit
 		m.Outcome, m.Why = NotFixed, []string{"Nothing is wrong on this host, so nothing on it can be mended."}
 	case m.Outcome == NotFixed && !m.Possible:
-		m.Why = append(m.Why, "No command on this host mends it: the right step is one of somebody else, and the plan says whose.")
+		m.Why = append(m.Why, "No setting of this host's network mends it: the right step is one of the application or of somebody else, and the plan says whose.")
 	}
-	if len(m.Amiss) > 0 {
-		m.Outcome = Worse
+	if len(clients.worse) > 0 {
+		m.Outcome, m.Amiss = Worse, s.amiss(clients.worse, s.judgeAlone(before), is)
 	}
 	return m
+}
+
+// judge is the verdict when the clients are heard too, after what the kernel says.
+func (f fares) judge(kernel Mended) Mended {
+	switch {
+	case len(f.still) > 0:
+		return NotFixed
+	case f.unheard && kernel == Fixed:
+		return Untold
+	case kernel == Untold && f.suffered && !f.unheard: // and nobody does any more
+		return Fixed
+	}
+	return kernel
+}
+
+// amiss tells who was served and is not any more, and what is found now that was not
+// found before. What else runs on the machine is nothing of this host.
+func (s *Session) amiss(worse []Client, was, is *checklist.Diagnosis) []string {
+	var says []string
+	for _, c := range worse {
+		says = append(says, c.String()+".")
+	}
+	for _, f := range is.Named() {
+		had := was.Finding(f.Cause.ID)
+		if f.Cause.Hop != "host" && !s.scenario.Right(f.Cause.ID) && (had == nil || !had.Named()) {
+			says = append(says, "New: "+f.Cause.Title+".")
+		}
+	}
+	return says
 }
 
 // judgeAlone is what the engine makes of an observation without any answer.
@@ -196,74 +219,11 @@ func (s *Session) effect(truth string, before, since *fact.Facts) checklist.Effe
 	return best
 }
 
-// mendable says whether a right step is one that commands on this host do.
+// mendable says whether a right step is a setting of this host's network.
 func (s *Session) mendable() bool {
 	return slices.ContainsFunc(s.Menu(), func(c Choice) bool {
 		return c.Right && c.Remedy != nil && slices.Contains([]string{"sysctl", "device", "qdisc", "firewall", "route"}, c.Remedy.Kind)
 	})
-}
-
-const (
-	// enoughTraffic is how many events have to be expected before their absence says
-	// something.
-	enoughTraffic = 10
-	// dry is the share of its traffic from which on downward a host has lost it: what
-	// was sent again, and connections that were tried again, go with the fault.
-	dry = 0.2
-	// fewConnections is the same for the connections that come in and complete.
-	fewConnections = 0.5
-)
-
-// dried says what traffic has dried up: a fault that nobody can meet is not mended.
-func dried(before, since *fact.Facts) []string {
-	var says []string
-	for _, flow := range []struct {
-		what    string
-		share   float64
-		counted []string
-	}{
-		{"packets arrive", dry, []string{"Ip.InReceives", "Ip6.InReceives"}},
-		{"packets are sent", dry, []string{"Ip.OutRequests", "Ip6.OutRequests", "Ip.ForwDatagrams", "Ip6.OutForwDatagrams"}},
-		{"connections come in", fewConnections, []string{"Tcp.PassiveOpens"}},
-	} {
-		was, is := rate(before, flow.counted), rate(since, flow.counted)
-		if was*since.Seconds >= enoughTraffic && is < was*flow.share {
-			says = append(says, fmt.Sprintf("Fewer %s: %.3g/s, %.3g/s before. A host without its traffic is not mended.", flow.what, is, was))
-		}
-	}
-	return says
-}
-
-// rate is the sum of some counters per second; what was not read counts nothing.
-func rate(f *fact.Facts, counters []string) float64 {
-	sum := 0.0
-	for _, name := range counters {
-		n, _ := f.Num(name)
-		sum += n
-	}
-	if f.Seconds <= 0 {
-		return 0
-	}
-	return sum / f.Seconds
-}
-
-// gone names the services that listened and do not any more.
-func gone(before, since *fact.Facts) []string {
-	rows, looked := since.Tables["listener"]
-	if !looked {
-		return nil
-	}
-	var left []string
-	for _, row := range before.Tables["listener"] {
-		same := func(now fact.Row) bool { return now["name"] == row["name"] }
-		if name, is := row["name"].(string); is && !slices.ContainsFunc(rows, same) {
-			left = append(left, content.Show(name))
-		}
-	}
-	if len(left) == 0 {
-		return nil
-	}
-	return []string{"Nothing listens any more on " + strings.Join(left, ", ") + "."}
 }
 
 // mended marks what became of a live host: the host itself is the best witness of the
@@ -285,6 +245,6 @@ func (r *reviewer) mended(m *marker) {
 		m.add(-0.5, "the live host is not mended: %s", strings.Join(look.Why, " "))
 	case look.Outcome == NotFixed && s.scenario.Healthy():
 	case look.Outcome == NotFixed:
-		m.add(0, "the live host cannot be mended by a command on it, and you looked")
+		m.add(0, "no setting of the live host's network mends it, and you looked")
 	}
 }

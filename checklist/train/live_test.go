@@ -62,40 +62,64 @@ func unfiltered(f *fact.Facts) {
 	}
 }
 
-// TestMending judges what became of a live host.
+// suffering are the clients of the sick host: one whom the fault meets, one whom it
+// does not, and one whom nobody waits for.
+var suffering = []Client{{Name: "kubelet", Wanted: 90}, {Name: "browser", Wanted: 120, Got: 119}, {Name: "scans"}}
+
+// healed are they when the fault is mended.
+var healed = []Client{{Name: "kubelet", Wanted: 90, Got: 90}, {Name: "browser", Wanted: 120, Got: 118}, {Name: "scans"}}
+
+// with are the clients with one that fares otherwise.
+func with(all []Client, other Client) []Client {
+	all = slices.Clone(all)
+	all[slices.IndexFunc(all, func(c Client) bool { return c.Name == other.Name })] = other
+	return all
+}
+
+// TestMending judges what became of a live host, by the kernel's evidence and by the
+// clients: it is mended when both say so.
 func TestMending(t *testing.T) {
+	hardly := func(f *fact.Facts) {
+		unfiltered(f)
+		f.Seconds /= 200
+	}
 	for name, c := range map[string]struct {
-		change func(*fact.Facts)
-		want   Mended
-		says   string
+		change  func(*fact.Facts)
+		clients []Client
+		want    Mended
+		says    string
 	}{
-		"it goes on":     {func(*fact.Facts) {}, NotFixed, "still found"},
-		"it has stopped": {unfiltered, Fixed, "stopped"},
-		"the traffic has dried up": {func(f *fact.Facts) {
-			unfiltered(f)
-			set(f, 1, "Ip.InReceives", "Ip6.InReceives", "Tcp.PassiveOpens")
-		}, Worse, "Fewer packets arrive"},
-		"the service is gone": {func(f *fact.Facts) {
-			unfiltered(f)
-			f.Tables["listener"] = nil
-		}, Worse, "Nothing listens any more"},
+		"it goes on":     {func(*fact.Facts) {}, suffering, NotFixed, "still found"},
+		"it has stopped": {unfiltered, healed, Fixed, "stopped"},
+		"the refusal is where the engine does not look": {unfiltered, suffering, NotFixed, "kubelet gets 0% of what it asks for"},
+		"some are refused still":                        {unfiltered, with(healed, Client{Name: "kubelet", Wanted: 90, Got: 60}), NotFixed, "kubelet gets 67%"},
+		"who is served does not undo what is counted":   {func(*fact.Facts) {}, healed, NotFixed, "still found"},
+		"others are not served any more":                {unfiltered, with(healed, Client{Name: "browser", Wanted: 120, Got: 5}), Worse, "browser gets 4%"},
+		"the client has been killed":                    {unfiltered, with(healed, Client{Name: "kubelet", Silent: true}), Worse, "has ended or stands still"},
+		"a client that suffered hangs":                  {unfiltered, with(healed, Client{Name: "kubelet"}), NotFixed, "asks for nothing"},
+		"the scans have been stopped":                   {unfiltered, with(healed, Client{Name: "scans", Silent: true}), Worse, "scans, which made traffic"},
 		"something else is broken": {func(f *fact.Facts) {
 			unfiltered(f)
 			set(f, 400, "TcpExt.ListenOverflows", "TcpExt.ListenDrops")
-		}, Worse, "New: "},
-		"hardly anything was seen": {func(f *fact.Facts) {
+		}, with(healed, Client{Name: "browser", Wanted: 120}), Worse, "New: "},
+		"something is counted of which nobody feels anything": {func(f *fact.Facts) {
 			unfiltered(f)
-			f.Seconds /= 200
-			for _, counter := range []string{"Ip.InReceives", "Ip6.InReceives", "Tcp.PassiveOpens"} {
-				n, _ := f.Num(counter)
-				set(f, n/200, counter)
-			}
-		}, Untold, ""},
+			set(f, 400, "TcpExt.ListenOverflows", "TcpExt.ListenDrops")
+		}, healed, Fixed, ""},
+		"the service itself was replaced": {func(f *fact.Facts) {
+			unfiltered(f)
+			f.Tables["listener"] = nil
+		}, healed, Fixed, ""},
+		"hardly anything was seen":                 {hardly, nil, Untold, ""},
+		"too little was counted, but all are well": {hardly, healed, Fixed, ""},
+		"the machine is busier":                    {unfiltered, with(healed, Client{Name: "browser", Wanted: 120, Got: 100}), Fixed, ""},
+		"nobody tells of clients any more":         {unfiltered, nil, Untold, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sc, w, f := watchedHost(t, "second-uplink")
+			w.suffered = suffering
 			s := New(loadBook(t), sc.Scenario, w)
-			m, err := s.Verify(but(f, c.change))
+			m, err := s.Verify(&Seen{but(f, c.change), c.clients})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,11 +140,45 @@ func TestMending(t *testing.T) {
 	}
 }
 
+// TestFared counts from one moment to the next, also of a program that began anew.
+func TestFared(t *testing.T) {
+	began := []Client{{Name: "worker", Wanted: 100, Got: 10}, {Name: "upload", Wanted: 5e6, Got: 4e6}, {Name: "anew", Wanted: 900, Got: 1}}
+	now := []Client{{Name: "worker", Wanted: 180, Got: 88}, {Name: "upload", Wanted: 9e6, Got: 8e6, Silent: true}, {Name: "anew", Wanted: 40, Got: 39}, {Name: "new", Wanted: 7, Got: 7}}
+	want := []Client{{Name: "worker", Wanted: 80, Got: 78}, {Name: "upload", Wanted: 4e6, Got: 4e6, Silent: true}, {Name: "anew", Wanted: 40, Got: 39}, {Name: "new", Wanted: 7, Got: 7}}
+	if got := fared(began, now); !slices.Equal(got, want) {
+		t.Errorf("they fared %v, want %v", got, want)
+	}
+	silent := []Client{{Name: "old", Silent: true}}
+	if f := compare(silent, silent); len(f.worse) > 0 || len(f.still) != 1 {
+		t.Errorf("who was silent before makes it worse: %+v", f)
+	}
+}
+
+// TestWatch hears the clients while the host is looked at, after a time to settle.
+func TestWatch(t *testing.T) {
+	counted := 0.0
+	w := &Watched{Clients: func() ([]Client, error) {
+		counted += 50
+		return []Client{{Name: "worker", Wanted: counted, Got: counted}}, nil
+	}}
+	seen, err := w.Watch(t.Context(), 0, func(context.Context) *fact.Facts {
+		time.Sleep(50 * time.Millisecond)
+		return &fact.Facts{}
+	})
+	if want := []Client{{Name: "worker", Wanted: 50, Got: 50}}; err != nil || !slices.Equal(seen.Clients, want) {
+		t.Errorf("%v, %v; want %v", seen, err, want)
+	}
+	ended, end := context.WithCancel(t.Context())
+	if _, err := w.Watch(ended, 0, func(context.Context) *fact.Facts { end(); return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("the end is not noticed: %v", err)
+	}
+}
+
 // TestRecordedIsNotMended says that a recording stays as it is.
 func TestRecordedIsNotMended(t *testing.T) {
 	sc := scenes(t)[0]
 	s := New(loadBook(t), sc.Scenario, sc.host())
-	if _, err := s.Verify(&fact.Facts{}); err == nil || s.Live() {
+	if _, err := s.Verify(&Seen{Facts: &fact.Facts{}}); err == nil || s.Live() {
 		t.Errorf("a recorded host is mended: %v", err)
 	}
 }
@@ -134,7 +192,7 @@ func TestHealthyIsNotMended(t *testing.T) {
 		}
 		tried++
 		_, w, f := watchedHost(t, sc.ID)
-		m, err := New(loadBook(t), sc.Scenario, w).Verify(f)
+		m, err := New(loadBook(t), sc.Scenario, w).Verify(&Seen{Facts: f})
 		if err != nil || m.Outcome != NotFixed || strings.Contains(strings.Join(m.Tell(false), " "), "Nothing is wrong") {
 			t.Errorf("%s: %+v, %v", sc.ID, m, err)
 		}
@@ -144,33 +202,26 @@ func TestHealthyIsNotMended(t *testing.T) {
 	}
 }
 
-// TestSilencedIsWorse does not take a fault for mended that nobody meets any more.
-func TestSilencedIsWorse(t *testing.T) {
-	sc, w, f := watchedHost(t, "second-uplink")
-	w.Amiss = func() []string { return []string{"The depots have ended."} }
-	m, err := New(loadBook(t), sc.Scenario, w).Verify(but(f, unfiltered))
-	if err != nil || m.Outcome != Worse || !slices.Contains(m.Tell(false), "The depots have ended.") {
-		t.Errorf("%+v, %v", m, err)
-	}
-}
-
 // TestMendedCounts lets the last look count for the plan, also of a session that is
 // made again without its host.
 func TestMendedCounts(t *testing.T) {
 	marks := map[string]float64{}
-	for name, looks := range map[string][]func(*fact.Facts){
-		"none": nil, "fixed": {func(*fact.Facts) {}, unfiltered}, "not": {unfiltered, func(*fact.Facts) {}},
-		"worse": {func(f *fact.Facts) { unfiltered(f); f.Tables["listener"] = nil }},
+	_, _, sick := watchedHost(t, "second-uplink")
+	mended := but(sick, unfiltered)
+	killed := with(healed, Client{Name: "kubelet", Silent: true})
+	for name, looks := range map[string][]Seen{
+		"none": nil, "fixed": {{sick, suffering}, {mended, healed}}, "not": {{mended, healed}, {sick, suffering}}, "worse": {{mended, killed}},
 	} {
-		sc, w, f := watchedHost(t, "second-uplink")
+		sc, w, _ := watchedHost(t, "second-uplink")
+		w.suffered = suffering
 		s := New(loadBook(t), sc.Scenario, w)
 		var log []Event
 		s.Keep = func(e Event) error { log = append(log, e); return nil }
 		if _, err := s.Measure("counters"); err != nil {
 			t.Fatal(err)
 		}
-		for _, change := range looks {
-			if _, err := s.Verify(but(f, change)); err != nil {
+		for _, seen := range looks {
+			if _, err := s.Verify(&seen); err != nil {
 				t.Fatal(err)
 			}
 		}

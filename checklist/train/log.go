@@ -11,7 +11,7 @@ import (
 type Log = eventlog.Log[Event]
 
 // kinds are the kinds of events that can be read.
-var kinds = []Kind{Began, Resumed, Asked, Measured, Suspected, Dropped, Noted, Hinted, Concluded, Committed, Checked, Verified}
+var kinds = []Kind{Began, Resumed, Waited, Asked, Measured, Suspected, Dropped, Noted, Hinted, Concluded, Committed, Checked, Verified}
 
 // Logs is the form of a session's log.
 var Logs = eventlog.Form[Event]{

@@ -13,13 +13,15 @@ import (
 // marker collects the reasons of one mark.
 type marker struct{ mark Mark }
 
+// add adds a reason, its points rounded to quarters.
 func (m *marker) add(points float64, format string, args ...any) {
-	m.mark.Reasons = append(m.mark.Reasons, Reason{Points: points, Says: fmt.Sprintf(format, args...)})
+	m.mark.Reasons = append(m.mark.Reasons, Reason{Points: math.Round(points*4) / 4, Says: fmt.Sprintf(format, args...)})
 }
 
 // self adds what the candidate judged.
 func (m *marker) self(points float64, format string, args ...any) {
-	m.mark.Reasons = append(m.mark.Reasons, Reason{Points: points, Says: fmt.Sprintf(format, args...), SelfAssessed: true})
+	m.add(points, format, args...)
+	m.mark.Reasons[len(m.mark.Reasons)-1].SelfAssessed = true
 }
 
 // sum is the points so far.
@@ -38,11 +40,8 @@ func (m *marker) most(points float64, why string) {
 	}
 }
 
-// done rounds the reasons to quarters and closes the mark.
+// done closes the mark.
 func (m *marker) done() Mark {
-	for i, r := range m.mark.Reasons {
-		m.mark.Reasons[i].Points = math.Round(r.Points*4) / 4
-	}
 	if sum := m.sum(); sum < 0 {
 		m.add(-sum, "a mark is never below 0")
 	}
@@ -80,19 +79,15 @@ func (r *reviewer) clarifying() Mark {
 	if late := f.BeforeCommit - f.BeforeSuspicion; late > 0 {
 		m.add(0.25*float64(late), "in %d more only after it", late)
 	}
-	asked, could := 0, 0
-	for _, q := range r.session.book.Questions() {
-		if r.session.points(q.ID) {
-			could++
-			if r.session.Asked(q.ID) {
-				asked++
-			}
-		}
-	}
-	if could > 0 {
-		m.add(1.5*float64(min(asked, 2))/float64(min(could, 2)), "%d of the %d questions whose answers point to the truth were asked; two are enough", asked, could)
-	} else if f.BeforeCommit > 0 {
-		m.add(1.5, "no answer points to the truth here, so none was missed")
+	switch asked, could := r.session.pointing(); {
+	case could > 1:
+		m.add(1.5*float64(min(asked, tellingAsked))/tellingAsked, "%d questions have answers that point to the truth, and you asked %d of them; two are enough", could, asked)
+	case could == 1 && asked == 1:
+		m.add(1.5, "you asked the only question whose answer points to the truth")
+	case could == 1:
+		m.add(0, "you did not ask the only question whose answer points to the truth")
+	case f.BeforeCommit > 0:
+		m.add(1.5*float64(min(f.BeforeCommit, tellingAsked))/tellingAsked, "no answer points to the truth here; two of the first four groups are enough to have looked for one, you asked in %d", f.BeforeCommit)
 	}
 	wide := 0
 	for _, g := range f.Groups {
@@ -133,6 +128,9 @@ func (r *reviewer) measuring() Mark {
 	}
 	if idle, all := r.idle(Measured), r.taken(Measured); idle > spareIdle {
 		m.add(-min(2, 3*float64(idle-spareIdle)/float64(all)), "%d of %d measurements could tell hardly anything any more", idle, all)
+	}
+	if r.feedback.BeforeCommit == 0 {
+		m.most(2, "nobody was asked what fails, for whom and since when: you measured blindly")
 	}
 	r.hinted(m, "Measure: ")
 	return m.done()
@@ -196,8 +194,7 @@ func measured(f *checklist.Finding) content.Decibans {
 func (r *reviewer) checkedLookAlikes() (checked, could int) {
 	for _, id := range r.session.lookAlikes() {
 		could++
-		now, all := r.now.Finding(id), r.all.Finding(id)
-		if all == nil || now == nil || !all.Named() && lookedAt(now, all) && len(r.session.readings) > 0 {
+		if len(r.session.readings) > 0 && ruledOut(r.now.Finding(id), r.all.Finding(id)) {
 			checked++
 		}
 	}
@@ -224,7 +221,7 @@ func (s *Session) lookAlikes() []string {
 }
 
 func (r *reviewer) reasoning() Mark {
-	m, s := &marker{mark: Mark{Area: Reasoning}}, r.session
+	m := &marker{mark: Mark{Area: Reasoning}}
 	r.stating(m)
 	r.testing(m)
 	r.openSuspects(m)
@@ -237,8 +234,8 @@ func (r *reviewer) reasoning() Mark {
 	if hints := r.feedback.Hints; hints > 0 {
 		m.add(-0.5*float64(hints), "hints taken: %d", hints)
 	}
-	if n, allowed := r.suspicions(), 3+len(s.scenario.Truth); n > allowed {
-		m.add(-0.5*float64(n-allowed), "%d hypotheses: whoever suspects everything has no hypothesis", n)
+	if n := r.suspicions(); n > r.allowed() {
+		m.add(-0.5*float64(n-r.allowed()), "%d hypotheses: whoever suspects everything has no hypothesis", n)
 	}
 	if right, _ := r.found(); right == 0 {
 		m.most(1.5, "it led to a wrong conclusion")
@@ -246,63 +243,82 @@ func (r *reviewer) reasoning() Mark {
 	return m.done()
 }
 
-// stating marks whether the truth was stated as a hypothesis in time.
+// stating marks how each truth was stated as a hypothesis, and how it stood then.
 func (r *reviewer) stating(m *marker) {
 	s := r.session
-	stated, late, blind := r.hypotheses()
-	ever := slices.ContainsFunc(s.events, func(e Event) bool { return e.Kind == Suspected })
-	switch {
-	case s.scenario.Healthy() && len(s.readings) > 0 && s.concluded.Healthy && ever:
-		m.add(2, "you came to \"nothing is wrong\" after you had held something against it")
-	case s.scenario.Healthy() && len(s.readings) > 0 && s.concluded.Healthy:
-		m.add(0.5, "you came to \"nothing is wrong\" after measuring, but stated no hypothesis that it refuted")
-	case s.scenario.Healthy():
-		m.add(0, "\"nothing is wrong here\" was not among what you considered, or nothing was measured before")
-	case stated > 0:
-		m.add(2*stated, "you stated the truth as a hypothesis once there was reason to")
-	case late > 0:
-		m.add(late, "you stated the truth as a hypothesis only when you had measured on after it was plain")
-	case blind > 0:
-		m.add(blind, "you stated the truth as a hypothesis, but before there was any reason to: a guess")
-	default:
-		m.add(0, "you did not state the truth as a hypothesis before you concluded")
+	most := 2 / float64(len(s.truths()))
+	for _, truth := range s.truths() {
+		name := nothingWrong.Title
+		if c := s.book.Cause(truth); c != nil {
+			name = c.Title
+		}
+		e, idle := s.stated(truth)
+		if e == nil {
+			r.unstated(m, name)
+			continue
+		}
+		stood := checklist.Percent(e.stood.probability)
+		switch {
+		case idle > spareIdle:
+			m.add(most/2, "you stated \"%s\" as a hypothesis only when you had gone on for %d steps after it was plain", name, idle)
+		case e.stood.measured:
+			m.add(most, "you stated \"%s\" as a hypothesis when what you had measured spoke for it (%s)", name, stood)
+		case e.stood.spoken && e.stood.rank <= likeliest:
+			m.add(most, "you stated \"%s\" as a hypothesis when it was among the likeliest by the answers (%s)", name, stood)
+		case e.stood.spoken:
+			m.add(most/2, "you stated \"%s\" as a hypothesis on a hunch: it stood at %s, and %s likelier", name, stood, werePlural(e.stood.rank-1, "cause"))
+		default:
+			m.add(most/4, "you stated \"%s\" as a hypothesis before anything spoke for it (%s): a guess that came true", name, stood)
+		}
 	}
 }
 
-// hypotheses is the share of the truth that was stated as a hypothesis with something
-// known, only long after it was plain, and with nothing known.
-func (r *reviewer) hypotheses() (stated, late, blind float64) {
+// unstated marks a truth that was never stated as a hypothesis.
+func (r *reviewer) unstated(m *marker, name string) {
 	s := r.session
-	share := 1 / float64(len(s.scenario.Truth))
-	for _, truth := range s.scenario.Truth {
-		asked, looked, plain := 0, 0, 0 // plain: steps taken when it was plain already
-	events:
-		for _, e := range s.events {
-			switch {
-			case e.Counts():
-				if e.Before[truth] > checklist.Named {
-					plain++
-				}
-				if e.Kind == Asked {
-					asked++
-				} else {
-					looked++
-				}
-				continue
-			case e.Kind != Suspected || !s.covers([]string{e.ID}, truth):
-				continue
-			case plain > spareIdle:
-				late += share
-			case looked > 0 || asked > 2:
-				stated += share
-			default:
-				blind += share
-			}
-			break events
+	ever := slices.ContainsFunc(s.events, func(e Event) bool { return e.Kind == Suspected })
+	switch {
+	case !s.scenario.Healthy() || !s.concluded.Healthy || len(s.readings) == 0:
+		m.add(0, "you did not state \"%s\" as a hypothesis before you concluded", name)
+	case ever:
+		m.add(2, "you came to \"%s\" after you had held something against it", name)
+	default:
+		m.add(0.5, "you came to \"%s\" after measuring, but stated no hypothesis before", name)
+	}
+}
+
+// stated is when a truth was stated first, nil for never, and how many steps were taken
+// by then after it was plain.
+func (s *Session) stated(truth string) (first *Event, idle int) {
+	for i, e := range s.events {
+		switch {
+		case e.Counts() && e.Before[truth] > checklist.Named && truth != "":
+			idle++
+		case e.Kind == Suspected && s.stands(e.ID, truth):
+			return &s.events[i], idle
 		}
 	}
-	return min(1, stated), min(1, late), min(1, blind)
+	return nil, idle
 }
+
+// counted is a number of things.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// werePlural is a number of things that were.
+func werePlural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what + " was"
+	}
+	return counted(n, what) + " were"
+}
+
+// allowed is how many hypotheses one may have.
+func (r *reviewer) allowed() int { return 3 + len(r.session.truths()) }
 
 // suspicions counts the causes that were suspected, and those of the conclusion.
 func (r *reviewer) suspicions() int {
@@ -356,8 +372,8 @@ func (r *reviewer) openSuspects(m *marker) {
 	s := r.session
 	var wrong []string
 	for _, id := range s.suspects {
-		if !s.scenario.Right(id) {
-			wrong = append(wrong, s.book.Cause(id).Title)
+		if !slices.ContainsFunc(s.truths(), func(truth string) bool { return s.stands(id, truth) }) {
+			wrong = append(wrong, s.Cause(id).Title)
 		}
 	}
 	ever := slices.ContainsFunc(s.events, func(e Event) bool { return e.Kind == Suspected })
@@ -402,9 +418,6 @@ func (r *reviewer) hop(m *marker) {
 		points = 1
 	}
 	hop := s.concluded.Hop
-	if hop == "" && len(s.concluded.Causes) == 1 {
-		hop = s.book.Cause(s.concluded.Causes[0]).Hop
-	}
 	right := s.concluded.Healthy && s.scenario.Healthy()
 	for _, id := range slices.Concat(s.scenario.Truth, s.scenario.Accept) {
 		right = right || s.book.Cause(id).Hop == hop
@@ -430,9 +443,9 @@ func (r *reviewer) economy() Mark {
 			wasted++
 		}
 	}
-	m.add(MostPoints, "%d steps; the ideal path takes %d", steps, f.Ideal)
+	m.add(MostPoints, "you took %s; the ideal way takes %d", counted(steps, "step"), f.Ideal)
 	if over := steps - f.Ideal - spare; over > 0 {
-		m.add(-0.25*float64(over), "%d more than the ideal path and %d to spare", over, spare)
+		m.add(-0.25*float64(over), "%d more than the ideal way and %d to spare", over, spare)
 	}
 	if wasted > 2 {
 		m.add(-0.25*float64(wasted-2), "%d steps were worth nearly nothing at their moment", wasted)
@@ -440,9 +453,14 @@ func (r *reviewer) economy() Mark {
 	if f.Hints > 0 {
 		m.add(-0.5*float64(f.Hints), "hints taken: %d", f.Hints)
 	}
+	if n := r.suspicions(); n > r.allowed() {
+		m.add(-0.25*float64(n-r.allowed()), "%d hypotheses: each would have to be tested", n)
+	}
 	switch right, founded := r.found(); {
 	case right == 0:
 		m.most(0, "it did not lead to the truth")
+	case f.BeforeCommit == 0:
+		m.most(1, "what it saved is what was missing: nobody was asked anything")
 	case right < 1 || founded < 1:
 		m.most(1, "quick, but it did not found the conclusion")
 	}

@@ -1,10 +1,5 @@
 package train
 
-import (
-	"slices"
-	"strings"
-)
-
 func (r *reviewer) planning() Mark {
 	m, s := &marker{mark: Mark{Area: Planning}}, r.session
 	r.fixes(m)
@@ -60,11 +55,16 @@ func (r *reviewer) fixes(m *marker) {
 // mends is how much a choice is worth against a truth, "" for a healthy host: 2 for
 // the best of the scenario.
 func (s *Session) mends(c Choice, truth string) float64 {
+	help := s.scenario.Helped(c.ID, truth)
 	switch {
 	case !c.Right:
 		return 0
-	case truth == "" || c.Kind == ANothing:
+	case c.Kind == ANothing, help != nil && help.Best:
 		return 2
+	case help != nil:
+		return 1.5
+	case s.helps(c.ID): // against another truth
+		return 0
 	case c.Kind == AHandOver:
 		if s.handedOver(truth) {
 			return 1.5
@@ -82,41 +82,4 @@ func (s *Session) mends(c Choice, truth string) float64 {
 		}
 	}
 	return 1.5
-}
-
-// leastSaid is how many different words have substance enough to be judged.
-const leastSaid = 5
-
-// saysEnough says whether a text may be judged at all.
-func saysEnough(text string) bool {
-	words := slices.Sorted(slices.Values(strings.Fields(strings.ToLower(text))))
-	return len(slices.Compact(words)) >= leastSaid
-}
-
-// words marks the candidate's own words, as they judged them.
-func (r *reviewer) words(m *marker) {
-	c, check := r.session.concluded, r.session.checked
-	if check == nil {
-		m.add(0, "risk, rollback, verification and explanation are not judged yet")
-		return
-	}
-	for _, w := range []struct {
-		what, said string
-		ticked     bool
-	}{{"the risk", c.Risk, check.Risk}, {"how to take it back", c.Rollback, check.Rollback}, {"how to verify it", c.Verify, check.Verify}} {
-		switch {
-		case !saysEnough(w.said):
-			m.add(0, "nothing is said on %s, or too little to judge", w.what)
-		case w.ticked:
-			m.self(0.25, "you said %s", w.what)
-		default:
-			m.self(0, "what you said on %s is not what it should be, by your own judgement", w.what)
-		}
-	}
-	points := slices.Compact(slices.Sorted(slices.Values(check.KeyPoints)))
-	if all := len(r.session.scenario.KeyPoints); all > 0 && !saysEnough(c.Explanation) {
-		m.add(0, "the cause is not explained, or in too few words to judge")
-	} else if all > 0 {
-		m.self(0.25*float64(len(points))/float64(all), "your explanation has %d of %d key points", len(points), all)
-	}
 }

@@ -37,7 +37,7 @@ type Choice struct {
 }
 
 const (
-	mostRight    = 3 // of one cause; 2 of each of several
+	mostWrong    = 3 // of one cause that is not at work
 	decoys       = 2 // causes that are not at work and have as many steps as the truth
 	leastChoices = 8
 	mostChoices  = 12
@@ -95,33 +95,18 @@ func (m *menuMaker) remedy(c *content.Cause, r *content.Remedy) Choice {
 	if command == "" && r.Kind == "sysctl" {
 		command = "sysctl -w " + r.Setting + "=VALUE"
 	}
-	return Choice{ID: c.ID + "/" + r.ID, Kind: ARemedy, Title: placed(r, c.Hop), Command: command, Cause: c, Remedy: r}
+	return Choice{ID: c.ID + "/" + r.ID, Kind: ARemedy, Title: r.Title, Command: command, Cause: c, Remedy: r}
 }
 
-// placed is the title of a step with the end at which it is done, where a cause of the
-// same kind may be at the other.
-func placed(r *content.Remedy, hop string) string {
-	switch {
-	case hop == "peer" && r.Ask != nil:
-		return r.Title + " (on the other end)"
-	case (hop == "app" || hop == "tcp" || hop == "peer") && r.Ask == nil && r.Kind != "network":
-		return r.Title + " (on this host)"
-	}
-	return r.Title
-}
-
-// right adds what the scenario says is right, the best of each truth first, then what
-// the plan has beside it. It returns how many steps the cause with the most has.
+// right adds what the scenario says is right, the best of each truth first, and what
+// helps besides, then what the plan has beside it. It returns how many steps the cause
+// with the most has.
 func (m *menuMaker) right() (most int) {
 	s := m.session
-	limit := mostRight
-	if len(s.scenario.Truth) > 1 {
-		limit = 2
-	}
 	have := map[string]int{}
 	add := func(cause *content.Cause, r *content.Remedy, best bool) {
 		c := m.remedy(cause, r)
-		if have[cause.ID] >= limit || m.has(c.ID) {
+		if m.has(c.ID) {
 			return
 		}
 		c.Right, c.Best = true, best
@@ -132,31 +117,50 @@ func (m *menuMaker) right() (most int) {
 	for _, step := range s.truePlan() {
 		m.fine = append(m.fine, step.Remedy)
 	}
-	for i, id := range s.scenario.Fix {
+	steps := slices.Clone(s.scenario.Fix)
+	for _, h := range s.scenario.Helps {
+		steps = append(steps, h.Step)
+	}
+	for _, id := range steps {
 		if cause, r := s.book.Remedy(id); r != nil {
 			m.fine = append(m.fine, r)
-			add(cause, r, i == 0)
+			add(cause, r, slices.Contains(s.bestSteps(), id))
 		}
 	}
 	if most < 2 { // as many as other causes have, but no padding
 		for _, step := range s.truePlan() {
-			if have[step.Cause.ID] < 2 {
+			if have[step.Cause.ID] < 2 && !m.aside(step.Cause.ID+"/"+step.Remedy.ID) {
 				add(step.Cause, step.Remedy, false)
 			}
 		}
 	}
-	return most
+	return min(most, mostWrong)
 }
+
+// bestSteps are those that nothing is better than.
+func (s *Session) bestSteps() []string {
+	best := slices.Clone(s.scenario.Fix[:min(1, len(s.scenario.Fix))])
+	for _, h := range s.scenario.Helps {
+		if h.Best {
+			best = append(best, h.Step)
+		}
+	}
+	return best
+}
+
+// aside says whether the story says neither that a step is right nor that it is wrong.
+func (m *menuMaker) aside(id string) bool { return slices.Contains(m.session.scenario.Aside, id) }
 
 // truePlan is the engine's plan for the truth on these facts.
 func (s *Session) truePlan() []checklist.PlanStep {
-	whole := s.wholeCase()
-	if whole.Facts == nil {
-		return nil
+	all := s.wholeKnown()
+	if !all.planned && all.kase.Facts != nil {
+		all.plan = slices.DeleteFunc(all.kase.Plan(all.judged), func(p checklist.PlanStep) bool {
+			return p.Folklore != nil || !s.scenario.Right(p.Cause.ID)
+		})
+		all.planned = true
 	}
-	return slices.DeleteFunc(whole.Plan(s.wholeDiagnosis()), func(p checklist.PlanStep) bool {
-		return p.Folklore != nil || !s.scenario.Right(p.Cause.ID)
-	})
+	return all.plan
 }
 
 // elsewhere are the hops whose faults somebody else mends.
@@ -181,15 +185,21 @@ func (m *menuMaker) generic() {
 	out := slices.ContainsFunc(s.scenario.Truth, s.handedOver)
 	m.choices = append(m.choices,
 		Choice{ID: "nothing", Kind: ANothing, Title: "Change nothing on this host; mend the alarm", Right: s.scenario.Healthy(), Best: s.scenario.Healthy()},
-		Choice{ID: "hand-over", Kind: AHandOver, Title: "Hand over to the owner of the path or the other end, with this evidence", Right: out})
+		Choice{ID: content.HandOver, Kind: AHandOver, Title: "Hand over to the owner of the path or the other end, with this evidence", Right: out || s.helps(content.HandOver)})
 }
 
-// lookAlikes adds steps of causes that one is tempted by: what the candidate named
-// wrongly, the herrings, what the truth is confused with, then neighbours of these. Each
-// has as many steps as the truth, if it has so many that do something else.
+// helps says whether a step is sound here though no truth's own.
+func (s *Session) helps(step string) bool {
+	return slices.ContainsFunc(s.scenario.Helps, func(h *content.Help) bool { return h.Step == step })
+}
+
+// lookAlikes adds what is in vain by the story. Steps of causes that one is tempted by
+// come before: of what the candidate named wrongly, and, where the story names none, of
+// the herrings, of what the truth is confused with, and of neighbours of these. Each
+// cause has as many steps as the truth, if it has so many that do something else.
 func (m *menuMaker) lookAlikes(most int) {
 	s := m.session
-	if most == 0 { // nothing is wrong
+	if s.scenario.Healthy() {
 		most = 2 + int(chance(s.scenario.ID)%2)
 	}
 	causes := m.tempting()
@@ -206,25 +216,60 @@ func (m *menuMaker) lookAlikes(most int) {
 			}
 		}
 	}
+	for _, id := range s.scenario.Vain {
+		if cause, r := s.book.Remedy(id); r != nil && !m.has(id) && len(m.choices) < mostChoices-1 {
+			m.choices = append(m.choices, m.remedy(cause, r))
+		}
+	}
 }
 
-// wrong are the steps against a cause that is not at work, none if it has some on the
-// menu: what does the same as a right step is not wrong.
+// wrong are the steps against a cause that is not at work that are surely in vain: not
+// those that only look, nor what does or says nearly the same as a right step.
 func (m *menuMaker) wrong(cause *content.Cause) []Choice {
 	var steps []Choice
 	for _, r := range cause.Remedies {
 		c := m.remedy(cause, r)
-		if m.has(c.ID) {
-			return nil
-		}
-		same := func(have Choice) bool { return have.Title == c.Title }
+		same := func(have Choice) bool { return sameWords(have.Title, c.Title) }
 		right := func(have *content.Remedy) bool { return sameEffect(have, r) }
-		if r.Kind != "investigate" && !slices.ContainsFunc(m.fine, right) && !slices.ContainsFunc(m.choices, same) && !slices.ContainsFunc(steps, same) {
+		if !m.has(c.ID) && !looks(cause, r) && !m.aside(c.ID) && !slices.ContainsFunc(m.fine, right) && !slices.ContainsFunc(m.choices, same) && !slices.ContainsFunc(steps, same) {
 			steps = append(steps, c)
 		}
 	}
 	return steps
 }
+
+// looks says whether a remedy only finds something out, or asks somebody else to in
+// nearly the same words: to look is never wrong.
+func looks(cause *content.Cause, r *content.Remedy) bool {
+	return slices.ContainsFunc(cause.Remedies, func(o *content.Remedy) bool {
+		return o.Kind == "investigate" && (o == r || r.Ask != nil && sameWords(o.Title, r.Title))
+	})
+}
+
+// sameWords says whether two titles say nearly the same: most words of the shorter one.
+func sameWords(a, b string) bool {
+	all, other := titleWords(a), titleWords(b)
+	if len(all) > len(other) {
+		all, other = other, all
+	}
+	both := 0
+	for _, w := range all {
+		if slices.ContainsFunc(other, func(o string) bool { return alike(o, w) >= 0.85 }) {
+			both++
+		}
+	}
+	return a == b || float64(both) > 0.6*float64(len(all))
+}
+
+// titleWords are the words of a step that carry its meaning.
+func titleWords(title string) []string {
+	words := slices.DeleteFunc(tokens(title), func(w string) bool { return len(w) < 3 || slices.Contains(plainWords, w) })
+	slices.Sort(words)
+	return slices.Compact(words)
+}
+
+// plainWords are those of any step.
+var plainWords = strings.Fields("the and for that this what with who here there more them set net ipv4 ipv6 core conf")
 
 // sameEffect says whether two remedies set the same setting, run the same command, or
 // give an application a number of the same things, such as connections that may wait.
@@ -240,7 +285,8 @@ func sameEffect(a, b *content.Remedy) bool {
 	return a.Runtime != nil && b.Runtime != nil && a.Runtime.Source == b.Runtime.Source
 }
 
-// tempting are the causes that are not at work and that one might act on.
+// tempting are the causes that are not at work and that one might act on: where the
+// story says which steps are in vain, those alone that the candidate named.
 func (m *menuMaker) tempting() []*content.Cause {
 	s := m.session
 	var all []*content.Cause
@@ -253,6 +299,9 @@ func (m *menuMaker) tempting() []*content.Cause {
 		for _, id := range s.named.Causes {
 			add(id)
 		}
+	}
+	if len(s.scenario.Vain) > 0 {
+		return all
 	}
 	for _, h := range s.scenario.Herrings {
 		add(h.Cause)
@@ -288,7 +337,7 @@ func (m *menuMaker) folklore() []Choice {
 		return 2
 	}
 	all := slices.DeleteFunc(slices.Clone(s.book.Folklore), func(f *content.Folklore) bool {
-		return slices.ContainsFunc(f.RemedyOf, s.scenario.Right) || slices.ContainsFunc(f.Explains, s.scenario.Right)
+		return m.aside(f.ID) || slices.ContainsFunc(m.choices, func(c Choice) bool { return c.Right && sameWords(c.Title, asStep(f.Title)) }) || slices.ContainsFunc(f.RemedyOf, s.scenario.Right) || slices.ContainsFunc(f.Explains, s.scenario.Right)
 	})
 	slices.SortStableFunc(all, func(a, b *content.Folklore) int {
 		return cmp.Or(cmp.Compare(fits(a), fits(b)), cmp.Compare(chance(s.scenario.ID+a.ID), chance(s.scenario.ID+b.ID)))

@@ -2,6 +2,7 @@ package train
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -197,6 +198,76 @@ func hinted(t *testing.T, s *Session) {
 	wisely(t, s)
 }
 
+// followsWay goes the way of the debrief as it is told, and says what it should in words.
+func followsWay(t *testing.T, s *Session) {
+	path, _ := s.ideal()
+	for _, p := range path {
+		mustDo(t, s.take(p.Step))
+		for _, c := range p.Suspect {
+			mustDo(t, s.Suspect(c.ID))
+		}
+		for _, c := range p.Drop {
+			mustDo(t, s.Drop(c.ID))
+		}
+	}
+	model := modelStep(s.scenario, s.truePlan())
+	c := Conclusion{Healthy: s.scenario.Healthy(), Causes: s.scenario.Truth, Steps: rightSteps(s), Risk: model.Risk, Rollback: model.Rollback, Verify: model.Verify, Explanation: strings.Join(s.scenario.KeyPoints, " ")}
+	if len(c.Causes) > 0 {
+		c.Hop = s.book.Cause(c.Causes[0]).Hop
+	}
+	mustDo(t, s.Commit(c))
+	tickAll(t, s)
+}
+
+// dropsAll suspects everything, measures everything and drops all but the truth, which it
+// knows. Its words are nonsense.
+func dropsAll(t *testing.T, s *Session) {
+	for _, c := range s.book.Causes {
+		mustDo(t, s.Suspect(c.ID))
+	}
+	measureAll(t, s, s.host.Probes()...)
+	for _, c := range s.book.Causes {
+		if !slices.Contains(s.scenario.Truth, c.ID) {
+			mustDo(t, s.Drop(c.ID))
+		}
+	}
+	concludeNonsense(t, s)
+}
+
+// asksNobody knows the truth, and measures everything for it.
+func asksNobody(t *testing.T, s *Session) {
+	for i, probe := range s.host.Probes() {
+		measureAll(t, s, probe)
+		for _, id := range s.scenario.Truth {
+			mustDo(t, s.Suspect(id))
+		}
+		if i == 0 && s.scenario.Healthy() {
+			mustDo(t, s.Suspect(NothingWrong))
+		}
+	}
+	concludeNonsense(t, s)
+}
+
+// hastens names the truth after a first look, and takes a second.
+func hastens(t *testing.T, s *Session) {
+	measureAll(t, s, "counters")
+	for _, id := range s.scenario.Truth {
+		mustDo(t, s.Suspect(id))
+	}
+	measureAll(t, s, "sockets")
+	concludeNonsense(t, s)
+}
+
+func concludeNonsense(t *testing.T, s *Session) {
+	const nonsense = "lorem ipsum dolor sit amet"
+	c := Conclusion{Healthy: s.scenario.Healthy(), Causes: s.scenario.Truth, Steps: rightSteps(s), Risk: nonsense, Rollback: nonsense, Verify: nonsense, Explanation: nonsense}
+	if len(c.Causes) > 0 {
+		c.Hop = s.book.Cause(c.Causes[0]).Hop
+	}
+	mustDo(t, s.Commit(c))
+	tickAll(t, s)
+}
+
 // doneWell is what a session has to reach to count as done well: 0.7 of 24.
 const doneWell = 16.75
 
@@ -208,6 +279,7 @@ func TestScoreIsNotGamed(t *testing.T) {
 	everyone, asks, measures := player{"everything", everything}, player{"asks all", asksAll}, player{"measures all", measuresAll}
 	thorough, babble, led := player{"thorough", thoroughly}, player{"babbles", babbles}, player{"led by hints", hintedOn}
 	lucky, wrong := player{"lucky guess", guesses}, player{"wrong guess", guessesWrong}
+	way, nobody, drops, hasty := player{"ideal way", followsWay}, player{"asks nobody", asksNobody}, player{"drops all", dropsAll}, player{"hasty", hastens}
 	suspects, ticks, hints := player{"suspects all", suspectsAll}, player{"ticks all", ticksAll}, player{"hinted", hinted}
 	all := labScenes(t, someLab...)
 	if !testing.Short() { // a dozen sessions each
@@ -216,7 +288,7 @@ func TestScoreIsNotGamed(t *testing.T) {
 	for _, sc := range all {
 		t.Run(sc.ID, func(t *testing.T) {
 			total := map[string]float64{}
-			for _, p := range []player{wise, human, greedy, everyone, thorough, asks, measures, lucky, wrong, suspects, ticks, hints, babble, led} {
+			for _, p := range []player{wise, human, greedy, everyone, thorough, asks, measures, lucky, wrong, suspects, ticks, hints, babble, led, way, nobody, drops, hasty} {
 				total[p.name] = p.total(t, sc)
 			}
 			for _, order := range [][2]player{
@@ -228,13 +300,16 @@ func TestScoreIsNotGamed(t *testing.T) {
 					t.Errorf("%s has %v points, %s %v", order[0].name, total[order[0].name], order[1].name, total[order[1].name])
 				}
 			}
-			for name, most := range map[string]float64{"everything": 15, "babbles": 15, "thorough": doneWell, "led by hints": doneWell, "measures all": doneWell} {
+			for name, most := range map[string]float64{"everything": 15, "babbles": 15, "thorough": doneWell, "led by hints": doneWell, "measures all": 13, "asks nobody": 13, "drops all": 10, "hasty": 13} {
 				if total[name] >= most+0.01 {
 					t.Errorf("%s has %v points, more than %v", name, total[name], most)
 				}
 			}
 			if total["human"] < 20 {
 				t.Errorf("who asks what matters and measures what lies at hand has only %v points", total["human"])
+			}
+			if total["ideal way"] != 24 && len(sc.Answers) > 5 {
+				t.Errorf("whoever follows the debrief's way has %v points of 24", total["ideal way"])
 			}
 			if total["wise"] < 22 {
 				t.Errorf("whoever goes the ideal way has only %v points of 24", total["wise"])

@@ -23,10 +23,13 @@ type Reading struct {
 	State       []Figure // everything else that is not nothing
 	History     []Figure // counters that did not grow and are not zero: since boot
 	Still       int      // counters that are zero
+	Shared      int      // counters of the whole machine that did not grow, where their totals say nothing
 	Tables      []Sheet
 	Blind       []fact.Blind
 	// Remarks are what somebody says unasked at this point.
 	Remarks []*content.Remark
+
+	made bool // see newReading
 }
 
 // Figure is a fact with its value as text.
@@ -52,9 +55,11 @@ type Line struct {
 	moved  float64
 }
 
-// newReading makes a reading of the facts of one probe.
-func newReading(book *content.Book, f *fact.Facts, probe string) *Reading {
-	r := &Reading{Probe: probe, Seconds: f.Seconds, Blind: f.Blind}
+// newReading makes a reading of the facts of one probe. Of a host that was made in the lab
+// of another, the totals of what is counted for the whole machine are that machine's:
+// they are not shown.
+func newReading(book *content.Book, f *fact.Facts, probe string, made bool) *Reading {
+	r := &Reading{Probe: probe, Seconds: f.Seconds, Blind: f.Blind, made: made}
 	for _, p := range f.Probes {
 		r.Status, r.Why = content.Show(p.Status), content.Show(p.Why)
 	}
@@ -74,7 +79,7 @@ func newReading(book *content.Book, f *fact.Facts, probe string) *Reading {
 			continue
 		}
 		r.command(t.ByHand)
-		r.Tables = append(r.Tables, newSheet(book, t, f.Tables[name], weights))
+		r.Tables = append(r.Tables, newSheet(book, t, f.Tables[name], weights, r.made && t.Scope == content.HostWide))
 	}
 	slices.SortStableFunc(r.Tables, func(a, b Sheet) int { return cmp.Compare(weights[b.Name], weights[a.Name]) })
 	return r
@@ -99,8 +104,12 @@ func (r *Reading) figure(d *content.FactDef, v fact.Value) {
 	grew, known := v.Now.(float64)
 	switch {
 	case known && grew != 0:
-		f.Value, f.Total = content.Show(grew), content.Show(*v.Total)
+		if f.Value = content.Show(grew); !r.made || d.Scope != content.HostWide {
+			f.Total = content.Show(*v.Total)
+		}
 		r.Moved = append(r.Moved, f)
+	case r.made && d.Scope == content.HostWide:
+		r.Shared++
 	case *v.Total != 0:
 		f.Value = content.Show(*v.Total)
 		r.History = append(r.History, f)
@@ -125,11 +134,16 @@ func weightsOf(book *content.Book) map[string]content.Decibans {
 	return w
 }
 
-// newSheet makes a sheet of the rows of a table: those with more that moved first.
-func newSheet(book *content.Book, t *content.TableDef, rows []fact.Row, weights map[string]content.Decibans) Sheet {
+// newSheet makes a sheet of the rows of a table: those with more that moved first. It
+// leaves out totals where they say nothing.
+func newSheet(book *content.Book, t *content.TableDef, rows []fact.Row, weights map[string]content.Decibans, noTotals bool) Sheet {
 	s := Sheet{Name: t.Name, Means: t.Means}
 	for _, row := range rows {
-		s.Rows = append(s.Rows, newLine(t, row, weights))
+		l := newLine(t, row, weights)
+		if noTotals {
+			l.Fields = slices.DeleteFunc(l.Fields, func(f Figure) bool { return isTotal(t, f.Name) })
+		}
+		s.Rows = append(s.Rows, l)
 	}
 	if list := book.List(t.Name); list != nil && len(list.Columns) > 0 {
 		order := map[string]int{}
@@ -156,10 +170,27 @@ func newLine(t *content.TableDef, row fact.Row, weights map[string]content.Decib
 		}
 		l.Fields = append(l.Fields, Figure{Name: d.Name, Value: content.Show(v), Unit: d.Unit, Means: d.Means})
 	}
+	rank := func(f Figure) int { // what everybody wants to see, what moved, what is, what was
+		d := t.Fields[slices.IndexFunc(t.Fields, func(d *content.FactDef) bool { return d.Name == f.Name })]
+		switch {
+		case slices.Contains(t.Show, f.Name):
+			return 3
+		case d.Type == content.Count:
+			return 2
+		case isTotal(t, f.Name):
+			return 0
+		}
+		return 1
+	}
 	slices.SortStableFunc(l.Fields, func(a, b Figure) int {
-		return cmp.Compare(weights[t.Name+"."+b.Name], weights[t.Name+"."+a.Name])
+		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(weights[t.Name+"."+b.Name], weights[t.Name+"."+a.Name]))
 	})
 	return l
+}
+
+// isTotal says whether a field of a table is the total of a counter.
+func isTotal(t *content.TableDef, field string) bool {
+	return slices.ContainsFunc(t.Fields, func(d *content.FactDef) bool { return d.Type == content.Count && content.TotalOf(d.Name) == field })
 }
 
 // Limits of what is shown of a reading at first.
@@ -196,7 +227,11 @@ func (r *Reading) Lines(all bool) []TextLine {
 	}
 	if r.Seconds > 0 && len(r.Moved) > 0 {
 		w.figures(fmt.Sprintf("moved in %s s", content.Show(r.Seconds)), r.Moved, func(f Figure) string {
-			return fmt.Sprintf("%s +%s%s (total %s)", f.Name, f.Value, unit(f.Unit), f.Total)
+			text := fmt.Sprintf("%s +%s%s", f.Name, f.Value, unit(f.Unit))
+			if f.Total != "" {
+				text += " (total " + f.Total + ")"
+			}
+			return text
 		})
 	}
 	for _, t := range r.Tables {
@@ -206,6 +241,9 @@ func (r *Reading) Lines(all bool) []TextLine {
 	w.figures("did not move; totals since they began (history)", r.History, func(f Figure) string { return fmt.Sprintf("%s %s%s", f.Name, f.Value, unit(f.Unit)) })
 	if r.Still > 0 {
 		w.add(Remark, fmt.Sprintf("%d more counters are zero", r.Still), "")
+	}
+	if r.Shared > 0 {
+		w.add(Remark, fmt.Sprintf("%d more counters, which the whole machine shares, did not move", r.Shared), "")
 	}
 	for _, b := range r.Blind {
 		text := "could not be seen: " + content.Show(b.What)
@@ -262,6 +300,9 @@ func (w *readingWriter) sheet(t Sheet) {
 		text := l.Name
 		for _, f := range l.Fields[:min(fields, len(l.Fields))] {
 			text += "  " + f.Name + "=" + f.Value + unit(f.Unit)
+		}
+		if more := len(l.Fields) - fields; more > 0 {
+			text += fmt.Sprintf("  (and %d more)", more)
 		}
 		w.add(Value, text, "")
 	}

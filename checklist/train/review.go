@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"whydrop/checklist"
 	"whydrop/content"
@@ -17,7 +16,7 @@ func (s *Session) Feedback() *Feedback {
 	if s.concluded == nil {
 		return nil
 	}
-	f := &Feedback{WrongTurns: s.turns, Checked: s.checked != nil}
+	f := &Feedback{WrongTurns: s.turns, Checked: s.checked != nil, Repeat: s.Repeat}
 	r := &reviewer{session: s, feedback: f, now: s.diagnosis(), all: s.wholeDiagnosis()}
 	r.steps()
 	r.groups()
@@ -29,6 +28,7 @@ func (s *Session) Feedback() *Feedback {
 		f.Total += m.Points
 		f.Of += MostPoints
 	}
+	f.Well = f.Total >= wellDone*f.Of && !slices.ContainsFunc(f.Marks, func(m Mark) bool { return m.Points < leastOf })
 	return f
 }
 
@@ -86,7 +86,7 @@ func (s *Session) wasted(e Event, seen map[string]bool, groups map[int]bool) (is
 		return true, "it was asked before, and answered"
 	case seen[string(e.Kind)+e.ID]:
 		return false, ""
-	case first:
+	case first, e.effect.told:
 		return false, ""
 	case e.Settled:
 		return true, "what was known by then named the truth already"
@@ -106,32 +106,6 @@ func shortTitle(s *Session, n Step) string {
 		return n.ID
 	}
 	return "\"" + s.titleOf(n) + "\""
-}
-
-// changed says what a step did to the belief in the truth.
-func (s *Session) changed(e Event) string {
-	var parts []string
-	for _, truth := range s.truths() {
-		before, after := e.Before[truth], e.After[truth]
-		name := "that nothing is wrong"
-		if c := s.book.Cause(truth); c != nil {
-			name = c.Title
-		}
-		switch {
-		case after > before+0.005:
-			parts = append(parts, fmt.Sprintf("%s: %s, was %s", name, checklist.Percent(after), checklist.Percent(before)))
-		case after < before-0.005:
-			parts = append(parts, fmt.Sprintf("%s: down to %s, was %s", name, checklist.Percent(after), checklist.Percent(before)))
-		case after > before*1.3:
-			parts = append(parts, name+": a little more likely")
-		case after < before*0.7:
-			parts = append(parts, name+": a little less likely")
-		}
-	}
-	if len(parts) == 0 {
-		return "it did not change how likely the truth is"
-	}
-	return strings.Join(parts, "; ")
 }
 
 // truths are the truths by id, "" for a healthy host.
@@ -260,7 +234,7 @@ func (s *Session) unmeasured(c *content.Cause, rule string) []string {
 			probes = append(probes, probe)
 		}
 	}
-	for _, r := range c.For {
+	for _, r := range slices.Concat(c.For, c.Against) {
 		if r.ID != rule {
 			continue
 		}
@@ -268,7 +242,12 @@ func (s *Session) unmeasured(c *content.Cause, rule string) []string {
 			add(t.Probe)
 		}
 		for _, name := range r.When.Uses() {
-			if d := s.book.Facts.Lookup(name, r.Each); d != nil {
+			switch d := s.book.Facts.Lookup(name, r.Each); {
+			case d == nil:
+			case d.Probe == "ledger": // which is drawn up of these
+				add("counters")
+				add("links")
+			default:
 				add(d.Probe)
 			}
 		}
@@ -315,17 +294,17 @@ func (s *Session) covers(causes []string, truth string) bool {
 func (r *reviewer) whyHealthy(v CauseReview) string {
 	switch {
 	case v.Founded:
-		return "nothing is wrong on this host, and what you measured shows it"
+		return "what you measured shows it"
 	case !v.Right:
 		return "something is wrong on this host"
 	case r.now.Verdict != checklist.Healthy:
-		why := "nothing is wrong on this host, but what you measured does not show it yet"
+		why := "that is so, but what you measured does not show it yet"
 		if len(r.now.Doubts) > 0 {
 			why += ": " + r.now.Doubts[0]
 		}
 		return why
 	default:
-		return "nothing is wrong on this host, but you did not look at what the alarm points to"
+		return "that is so, but you did not look at what the alarm points to"
 	}
 }
 
@@ -406,6 +385,11 @@ func (s *Session) missedFixes() (missed []string) {
 }
 
 func (s *Session) whyChoice(c Choice) string {
+	for _, h := range s.scenario.Helps {
+		if h.Step == c.ID {
+			return "right: " + h.Why
+		}
+	}
 	switch c.Kind {
 	case AFolklore:
 		return "folklore: " + s.whyNot(c.Folklore) + " Instead: " + oneLine(c.Folklore.Instead)

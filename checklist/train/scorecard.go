@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"whydrop/checklist"
-	"whydrop/content"
 )
 
 // Scorecard writes the feedback and the ideal path as markdown (CommonMark), always the
@@ -45,8 +44,11 @@ func (w *cardWriter) head() {
 	s, f := w.session, w.feedback
 	w.line("# Scorecard: %s\n", md(s.scenario.Title))
 	w.line("- Scenario: %s, level %d", md(s.scenario.ID), s.scenario.Level)
-	w.line("- Begun: %s; %d steps in %s", s.Begun().UTC().Format("2006-01-02 15:04 UTC"), len(f.Steps), s.Elapsed().Round(time.Second))
-	w.line("- Total: %s of %s, the sum of the marks below", content.Show(f.Total), content.Show(f.Of))
+	w.line("- Begun: %s; %s in %s", s.Begun().UTC().Format("2006-01-02 15:04 UTC"), counted(len(f.Steps), "step"), s.Elapsed().Round(time.Second))
+	w.line("- Total: %s of %s, the sum of the marks below", Points(f.Total), Points(f.Of))
+	if f.Repeat {
+		w.line("- A repeat: the end of this incident was seen before. It is practice, and says little about how the next one goes")
+	}
 	if !f.Checked {
 		w.line("- The candidate's own words are not judged yet: they count nothing so far")
 	}
@@ -64,23 +66,15 @@ func (a Area) Title() string { return areaTitles[a] }
 func (w *cardWriter) marks() {
 	w.heading("Marks")
 	for _, m := range w.feedback.Marks {
-		w.line("- **%s: %s of %d**", m.Area.Title(), content.Show(m.Points), MostPoints)
+		w.line("- **%s: %s of %d**", m.Area.Title(), Points(m.Points), MostPoints)
 		for _, r := range m.Reasons {
 			self := ""
 			if r.SelfAssessed {
 				self = " (self-assessed)"
 			}
-			w.line("  - %s: %s%s", signed(r.Points), md(r.Says), self)
+			w.line("  - %s: %s%s", Signed(r.Points), md(r.Says), self)
 		}
 	}
-}
-
-// signed is points with their sign.
-func signed(points float64) string {
-	if points > 0 {
-		return "+" + content.Show(points)
-	}
-	return content.Show(points)
 }
 
 func (w *cardWriter) steps() {
@@ -136,7 +130,7 @@ func (w *cardWriter) reasoning() {
 	if len(f.WrongTurns) > 0 {
 		w.heading("Wrong turns")
 		for _, t := range f.WrongTurns {
-			w.line("- After %d steps: %s, though %s", t.Step, md(t.Cause.Title), md(t.Why))
+			w.line("- After %s: %s, though %s", counted(t.Step, "step"), md(t.Cause.Title), md(t.Why))
 		}
 	}
 	if len(f.Overlooked) > 0 {
@@ -203,6 +197,9 @@ func (w *cardWriter) debrief(d *Debrief) {
 	w.heading("The ideal path")
 	for i, p := range d.Ideal {
 		w.line("%d. %s **%s** %s", i+1, verb(p.Kind), md(p.Title), md(p.Says))
+		for _, part := range p.Parts() {
+			w.line("   - %s", md(part))
+		}
 	}
 	for _, p := range d.Plan {
 		w.line("- Then: %s. %s", md(p.Remedy.Title), md(p.Change))

@@ -25,6 +25,9 @@ type Session struct {
 	Keep func(Event) error
 	// Now is the clock.
 	Now func() time.Time
+	// Repeat says that the candidate has seen the end of this incident before. Set it
+	// before Begin, which keeps it.
+	Repeat bool
 
 	book     *content.Book
 	scenario *content.Scenario
@@ -46,9 +49,9 @@ type Session struct {
 	whole     *fact.Facts // all that the host shows: see wholeHost
 	asSeen    *fact.Facts // see wholeAsSeen
 	told      bool        // whole shows the truth
-	// wholeJudged is what the engine makes of it.
-	wholeJudged *checklist.Diagnosis
+	insight   *insight    // see wholeKnown
 
+	words        []string // see incidentWords
 	idealSteps   []IdealStep
 	idealFounded bool
 }
@@ -90,40 +93,6 @@ func (s *Session) Steps() int {
 		}
 	}
 	return n
-}
-
-// Begun returns when the session began, the zero time if nothing was done yet.
-func (s *Session) Begun() time.Time {
-	if len(s.events) == 0 {
-		return time.Time{}
-	}
-	return s.events[0].At
-}
-
-// Begin notes the beginning, from which time is counted, or, in a session that was
-// made again, that it goes on. Without it time is counted from the first step.
-func (s *Session) Begin() error {
-	if len(s.events) > 0 {
-		return s.do(Event{Kind: Resumed, ID: s.scenario.ID})
-	}
-	return s.do(Event{Kind: Began, ID: s.scenario.ID})
-}
-
-// Elapsed is the time from the beginning to the commit, or until now, without breaks.
-func (s *Session) Elapsed() time.Duration {
-	var sum time.Duration
-	for i, e := range s.events {
-		if i > 0 && e.Kind != Resumed {
-			sum += max(0, e.At.Sub(s.events[i-1].At)) // a clock may be set back
-		}
-		if e.Kind == Committed {
-			return sum
-		}
-	}
-	if n := len(s.events); n > 0 {
-		sum += max(0, s.Now().Sub(s.events[n-1].At))
-	}
-	return sum
 }
 
 // Asked says whether a question was asked, MeasuredProbe whether a probe was measured.
@@ -215,7 +184,7 @@ func (s *Session) mayMeasure(probe string) error {
 	switch {
 	case slices.Contains(s.host.Probes(), probe):
 	case s.book.Instrument(probe) != nil:
-		return fmt.Errorf("nobody has this at hand for this host: %s; it costs nothing to have asked", s.titleOf(Step{Kind: Measured, ID: probe}))
+		return errors.New(s.sayingOf("no-instrument", probe))
 	default:
 		return fmt.Errorf("there is no probe %q on this host: expected one of %v", probe, s.host.Probes())
 	}
@@ -245,22 +214,6 @@ func (s *Session) Heard() []*content.Remark {
 		}
 	}
 	return all
-}
-
-// Suspect states a hypothesis: a cause by its id. To state it again changes nothing.
-func (s *Session) Suspect(cause string) error {
-	if slices.Contains(s.suspects, cause) {
-		return nil
-	}
-	return s.do(Event{Kind: Suspected, ID: cause})
-}
-
-// Drop takes a hypothesis back.
-func (s *Session) Drop(cause string) error {
-	if !slices.Contains(s.suspects, cause) {
-		return nil
-	}
-	return s.do(Event{Kind: Dropped, ID: cause})
 }
 
 // Note keeps a note of the candidate.
@@ -302,6 +255,7 @@ const sameHint = "That is the same hint as before: it costs nothing more."
 // plan is to be shown only after it, for it tells much. Errors: ErrOver, an unknown cause
 // or hop, a conclusion without anything in it.
 func (s *Session) Conclude(c Conclusion) error {
+	c = c.plain()
 	return s.do(Event{Kind: Concluded, Conclusion: &Conclusion{Healthy: c.Healthy, Causes: c.Causes, Hop: c.Hop}})
 }
 
@@ -310,6 +264,7 @@ func (s *Session) Conclude(c Conclusion) error {
 // done. Errors: as of Conclude, and an unknown choice.
 func (s *Session) Commit(c Conclusion) error {
 	var unkept error
+	c = c.plain()
 	if s.named == nil {
 		if err := s.possible(Event{Kind: Committed, Conclusion: &c}); err != nil {
 			return err
@@ -342,13 +297,16 @@ func (s *Session) doWith(e Event, f *fact.Facts) error {
 	}
 	s.last = max(s.last, e.Number)
 	before := s.diagnosis()
-	if e.Counts() || e.Kind == Hinted {
+	switch {
+	case e.Counts(), e.Kind == Hinted:
 		e.Bits, e.Best = s.worth(before, e)
 		e.Before, e.Settled = s.belief(before), s.certain(before)
+	case e.Kind == Suspected:
+		e.stood = s.stood(before, e.ID)
 	}
 	s.apply(e, f)
 	if e.Counts() {
-		e.After = s.belief(s.diagnosis())
+		e.After, e.effect = s.belief(s.diagnosis()), s.effectOf(e, before, s.diagnosis())
 	}
 	s.events = append(s.events, e)
 	if s.Keep != nil {
@@ -390,7 +348,7 @@ func (s *Session) possible(e Event) error {
 	case Measured:
 		return s.mayMeasure(e.ID)
 	case Suspected, Dropped:
-		if s.book.Cause(e.ID) == nil {
+		if s.Cause(e.ID) == nil {
 			return fmt.Errorf("there is no cause %q", e.ID)
 		}
 	case Concluded:
@@ -452,6 +410,8 @@ func (s *Session) committable(c *Conclusion) error {
 // apply changes the session as an event says.
 func (s *Session) apply(e Event, f *fact.Facts) {
 	switch e.Kind {
+	case Began:
+		s.Repeat = s.Repeat || e.Repeat
 	case Asked:
 		a := checklist.Answer{Options: []string{content.DontKnow}, At: e.At}
 		if t := s.scenario.Answers[e.ID]; t != nil {
@@ -463,17 +423,20 @@ func (s *Session) apply(e Event, f *fact.Facts) {
 		s.keepWhole(e, f)
 		s.seen.add(e.ID, f)
 		s.inquiry.Facts, s.judged = s.seen.facts, nil
-		s.readings[e.ID] = newReading(s.book, s.seen.part(e.ID, f), e.ID)
+		if _, same := s.host.(still); !same {
+			s.asSeen = nil
+		}
+		s.readings[e.ID] = newReading(s.book, s.seen.part(e.ID, f), e.ID, s.scenario.Lab != "")
 	case Suspected:
 		s.suspects = append(s.suspects, e.ID)
 		s.turn(e)
 	case Dropped:
 		s.suspects = slices.DeleteFunc(s.suspects, func(id string) bool { return id == e.ID })
 	case Concluded:
-		s.named, s.menu, s.asSeen, s.wholeJudged = e.Conclusion, nil, nil, nil // what was named wrongly is on the menu
+		s.named, s.menu = e.Conclusion, nil // what was named wrongly is on the menu
 	case Committed:
 		if s.concluded = e.Conclusion; s.named == nil {
-			s.named, s.menu, s.asSeen, s.wholeJudged = e.Conclusion, nil, nil, nil
+			s.named, s.menu = e.Conclusion, nil
 		}
 	case Checked:
 		s.checked = e.Check

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"maps"
@@ -52,9 +53,10 @@ answers stand in ~/.local/state/whydrop/progress.log. It reads nothing of the ho
   whydrop drill --hop listen --new 5
   whydrop drill --kind journey,folklore
   whydrop drill --due                 # say what is due, ask nothing
-  printf '2\n\n' | whydrop drill --count 1   # answer, and take the proposed grade`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runDrill(cmd, o) },
+  printf '2\n\n' | whydrop drill --kind belief --count 1   # answer, and take the proposed grade`,
+		Args:              noArguments,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return runDrill(cmd, o) },
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.kinds, "kind", nil, "only cards of these kinds: "+strings.Join(kinds, ", "))
@@ -68,7 +70,21 @@ answers stand in ~/.local/state/whydrop/progress.log. It reads nothing of the ho
 	word(flags, "theme", "glyphs: what the locale promises, or these", "auto", "unicode", "ascii")
 	word(flags, "colour", "colours: what the terminal promises, or so many", "auto", "16", "256", "never")
 	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(kinds, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("hop", completeHop)
 	return cmd
+}
+
+// completeHop offers the ids of the places.
+func completeHop(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	book, err := loadContent(cmd)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var ids []string
+	for _, h := range book.Hops {
+		ids = append(ids, cobra.CompletionWithDesc(h.ID, h.Title))
+	}
+	return ids, cobra.ShellCompDirectiveNoFileComp
 }
 
 func runDrill(cmd *cobra.Command, o drillOptions) error {
@@ -100,8 +116,8 @@ func runDrill(cmd *cobra.Command, o drillOptions) error {
 	}
 	session := deck.Begin(wanted)
 	if session.Left() == 0 {
-		fmt.Fprintln(cmd.OutOrStdout(), ahead(deck.Status(wanted), wanted, time.Now()))
-		return nil
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), ahead(deck.Status(wanted), wanted, time.Now()))
+		return err
 	}
 	kept := ""
 	d := &drilled{
@@ -192,13 +208,13 @@ func (d *drilled) screen(cmd *cobra.Command, o drillOptions) error {
 
 // tellDue says what is due.
 func tellDue(cmd *cobra.Command, st drill.Status, o drill.Options, book *content.Book, asJSON bool) error {
-	out := cmd.OutOrStdout()
 	if asJSON {
-		return writeCases(out, struct {
+		return writeCases(cmd.OutOrStdout(), struct {
 			Schema string `json:"schema"`
 			drill.Status
 		}{dueSchema, st})
 	}
+	out := bufio.NewWriter(cmd.OutOrStdout())
 	fmt.Fprintln(out, ahead(st, o, time.Now()))
 	for _, h := range book.Hops {
 		if n := st.ByHop[h.ID]; n > 0 {
@@ -208,7 +224,7 @@ func tellDue(cmd *cobra.Command, st drill.Status, o drill.Options, book *content
 	for _, k := range slices.Sorted(maps.Keys(st.ByKind)) {
 		fmt.Fprintf(out, "  --kind %-8s %3d\n", k, st.ByKind[k])
 	}
-	return nil
+	return out.Flush()
 }
 
 // ahead says what there is to ask and when there is more.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,9 +38,10 @@ func interviewCommand() *cobra.Command {
 opening to read out and what it really was; for each question what to answer, for
 each command the figures of the sick host to read out; remarks to drop in, hints with
 what they cost, look-alikes, and which steps of a plan are right. You find what they
-just said by a word of it, tick it with one key, and note what you heard. A rubric
-says what junior, senior and staff engineers do; from the ticks it suggests a level
-and says why, and you decide. The scorecard has the evidence for each mark.
+just asked, proposed or concluded in their words, tick it with one key, and note what
+you heard. A rubric says what junior, senior and staff engineers do; from the ticks it
+suggests a level and says why, and you decide; what was not heard is not judged. The
+scorecard has the evidence for each mark, and all that was heard in its order.
 
 Everything is on disk before the next key, in ~/.local/state/whydrop/interviews;
 --resume goes on. A candidate's name stands in the scorecard only, in no file's name.
@@ -104,7 +106,7 @@ func runInterview(cmd *cobra.Command, id string, o interviewOptions) error {
 		return err
 	}
 	if id != "" && book.Scenario(id) == nil {
-		return usageError{fmt.Errorf("there is no incident %s: 'whydrop interview --list' lists them", content.Show(id))}
+		return usageError{fmt.Errorf("there is no incident %s%s 'whydrop interview --list' lists them", content.Show(id), cmp.Or(nearIncident(book, id), ":"))}
 	}
 	h := &hearing{cmd: cmd, book: book, rubric: rubric, o: o}
 	switch {
@@ -119,6 +121,20 @@ func runInterview(cmd *cobra.Command, id string, o interviewOptions) error {
 		return err
 	}
 	return h.hold()
+}
+
+// nearIncident asks whether the incident whose id is most alike was meant, "" if none is.
+func nearIncident(book *content.Book, id string) string {
+	incidents := &cobra.Command{}
+	for _, s := range book.Scenarios {
+		incidents.AddCommand(&cobra.Command{Use: s.ID, Run: func(*cobra.Command, []string) {}})
+	}
+	for incidents.SuggestionsMinimumDistance = 1; incidents.SuggestionsMinimumDistance <= 5; incidents.SuggestionsMinimumDistance++ {
+		if near := incidents.SuggestionsFor(id); len(near) > 0 {
+			return ", did you mean " + near[0] + "?"
+		}
+	}
+	return ""
 }
 
 // tellScript writes the script for paper.
@@ -258,7 +274,7 @@ func (h *hearing) hold() error {
 	} else {
 		fmt.Fprintf(h.cmd.ErrOrStderr(), "The scorecard: %s; whydrop interview --resume goes on.\n", content.Show(shortHome(path)))
 	}
-	if h.n.Steps() > 0 && h.log != nil {
+	if h.n.WasHeld() && h.log != nil {
 		if _, unkept := openProgress(h.cmd).Add(h.n.Learned(filepath.Base(h.log.Path))); unkept != nil {
 			err = errors.Join(err, fmt.Errorf("the log of what was trained: %w", unkept))
 		}

@@ -61,6 +61,8 @@ write. Nothing of it leaves this machine.`,
 		Example: "  whydrop progress\n  whydrop progress --json",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return tellProgress(cmd, asJSON) },
+
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON ("+progressSchema+")")
 	word(cmd.Flags(), "theme", "glyphs: what the locale promises, or these", "auto", "unicode", "ascii")
@@ -104,13 +106,7 @@ func tellProgress(cmd *cobra.Command, asJSON bool) error {
 func outlook(book *content.Book, st drill.Status) trained.Outlook {
 	o := trained.Outlook{Due: st.Due, New: st.New}
 	for _, sc := range book.Scenarios {
-		each := trained.Scenario{ID: sc.ID, Level: sc.Level}
-		for _, id := range sc.Truth {
-			if c := book.Cause(id); c != nil {
-				each.Hops = append(each.Hops, c.Hop)
-			}
-		}
-		o.Scenarios = append(o.Scenarios, each)
+		o.Scenarios = append(o.Scenarios, trained.Scenario{ID: sc.ID, Level: sc.Level})
 	}
 	return o
 }
@@ -219,12 +215,12 @@ func (p *progressPage) scenarios(s *trained.Summary) {
 		done, sum := 0, 0.0
 		for _, d := range s.Done {
 			if slices.Contains(levels[level], d.ID) {
-				done, sum = done+1, sum+d.Best
+				done, sum = done+1, sum+d.First
 			}
 		}
 		text := fmt.Sprintf("  level %d: %d of %d done", level, done, len(levels[level]))
 		if done > 0 {
-			text += fmt.Sprintf(", at best %.0f %% on average", 100*sum/float64(done))
+			text += fmt.Sprintf(", %.0f %% on average the first time", 100*sum/float64(done))
 		}
 		p.say("%s", text)
 	}

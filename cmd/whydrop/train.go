@@ -186,7 +186,7 @@ func (t *trainer) screen(id string, o trainOptions) error {
 	for _, line := range t.told {
 		fmt.Fprintln(t.cmd.ErrOrStderr(), line)
 	}
-	if left != nil && worthKeeping(left) {
+	if left {
 		fmt.Fprintf(t.cmd.ErrOrStderr(), "The interview is kept: whydrop train --resume goes on with it.\n")
 	}
 	return err
@@ -203,7 +203,7 @@ func (t *trainer) plain(id string) error {
 	typed := terminal(os.Stdin)
 	o := plain.TrainOptions{
 		In: t.cmd.InOrStdin(), Out: t.cmd.OutOrStdout(), Session: seat.Session, Book: t.book, Notes: seat.Notes,
-		Typed: typed, Shown: typed && terminal(os.Stdout),
+		Kept: seat.Kept, Typed: typed, Shown: typed && terminal(os.Stdout),
 	}
 	if t.scorecard != "" {
 		o.Scorecard = seat.Scorecard
@@ -324,7 +324,7 @@ func (t *trainer) seat(id string, anew bool) (*ui.TrainSeat, error) {
 	s, more := train.Replay(t.book, sc, host, events)
 	s.Keep = log.Append
 	seat := t.seated(s, log)
-	seat.Notes = append(notes, more...)
+	seat.Notes = slices.Concat(seat.Notes, notes, more)
 	if s.Live() && s.Concluded() == nil {
 		seat.Notes = append(seat.Notes, "The live host of this interview is gone: from here on you measure what was recorded of one like it.")
 	}
@@ -338,6 +338,7 @@ func (t *trainer) seat(id string, anew bool) (*ui.TrainSeat, error) {
 // begin begins a new session. Where nothing can be kept, it says so and goes on.
 func (t *trainer) begin(sc *content.Scenario, host train.Host) *ui.TrainSeat {
 	s := train.New(t.book, sc, host)
+	s.Repeat = slices.ContainsFunc(t.log.Entries(), func(e trained.Entry) bool { return e.Kind == trained.Train && e.Scenario == sc.ID })
 	var wrong []string
 	for i, dir := range trainDirectories() {
 		if !own(dir) {
@@ -365,14 +366,18 @@ func (t *trainer) begin(sc *content.Scenario, host train.Host) *ui.TrainSeat {
 func (t *trainer) seated(s *train.Session, log *train.Log) *ui.TrainSeat {
 	name := time.Now().UTC().Format("20060102-150405") + "-" + s.Scenario().ID
 	seat := &ui.TrainSeat{Session: s, Scorecard: t.writeScorecard, Close: func() {}}
+	if s.Repeat {
+		seat.Notes = append(seat.Notes, "You have seen the end of this incident before: this is practice, and the scorecard says so.")
+	}
 	if log != nil {
 		name = filepath.Base(log.Path)
 		draft := log.Path + ".draft"
 		seat.Draft = readDraft(draft)
 		seat.KeepDraft = func(d ui.TrainDraft) error { return keepDraft(draft, d) }
+		seat.Kept = func() bool { return worthKeeping(s) || !emptyDraft(seat.Draft) }
 		seat.Close = func() {
 			log.Close()
-			if s.Concluded() == nil && !worthKeeping(s) && emptyDraft(seat.Draft) {
+			if s.Concluded() == nil && !seat.Kept() {
 				os.Remove(log.Path)
 			}
 		}

@@ -88,7 +88,9 @@ func (t *trainer) lastLeft(id string) (*train.Saved, error) {
 
 // worthKeeping says whether anything was done in a session.
 func worthKeeping(s *train.Session) bool {
-	return slices.ContainsFunc(s.Events(), func(e train.Event) bool { return e.Kind != train.Began && e.Kind != train.Resumed })
+	return slices.ContainsFunc(s.Events(), func(e train.Event) bool {
+		return !slices.Contains([]train.Kind{train.Began, train.Resumed, train.Waited}, e.Kind)
+	})
 }
 
 // readDraft reads what was being typed when a session was left. What is damaged is no

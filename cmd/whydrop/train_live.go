@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +30,9 @@ const (
 	showTime = 25 * time.Second
 	// lookTime is how long a host is looked at to see whether it is mended.
 	lookTime = walkWindow
+	// settleTime is how much of it passes before its clients are heard: those that were
+	// under way when it was mended may still fail.
+	settleTime = lookTime / 3
 )
 
 // liveOptions are the flags of training on a host that is made on the spot.
@@ -141,8 +142,8 @@ func unmakeable(sc *content.Scenario) error {
 		return fmt.Errorf("%s cannot be made: it was recorded on another machine; 'whydrop train %s' shows it", sc.ID, sc.ID)
 	case fault.Disturbs():
 		return fmt.Errorf("%s cannot be made without touching the rest of this machine; 'whydrop train %s' has it recorded", sc.ID, sc.ID)
-	case fault.Needs == "root" && !root, !fault.Told(root):
-		return fmt.Errorf("%s needs root to be made and measured; 'whydrop train %s' has it recorded", sc.ID, sc.ID)
+	case fault.Makeable() != nil, !fault.Told(root):
+		return fmt.Errorf("%s needs more rights than you have to be made and measured; 'whydrop train %s' has it recorded", sc.ID, sc.ID)
 	}
 	return nil
 }
@@ -199,22 +200,11 @@ func (t *trainer) host(sc *content.Scenario) (train.Host, error) {
 	}
 	if t.sick == nil {
 		t.sick = &liveHost{train.NewWatched(t.book, sc), t, &turns{File: os.Stdin}}
-		t.sick.Amiss = silenced(lab.Playing())
+		keepShellFiles()
+		t.sick.Clients = liveClients
 		go probes.Default(knowledge(t.cmd, t.book)).Watch(t.cmd.Context(), walkWindow, t.sick.Show)
 	}
 	return t.sick.Watched, t.sick.Await(t.cmd.Context(), showTime)
-}
-
-// silenced returns what says that programs which made the traffic do so no more: a
-// fault that nobody meets any more is not mended.
-func silenced(playing []int) func() []string {
-	return func() []string {
-		still := lab.Playing()
-		if !slices.ContainsFunc(playing, func(pid int) bool { return !slices.Contains(still, pid) }) {
-			return nil
-		}
-		return []string{"A program that made the traffic has ended or stands still: a host without its traffic is not mended."}
-	}
 }
 
 // elsewhere says whether a scenario is not for this training: its host cannot be made,
@@ -230,68 +220,49 @@ func (t *trainer) elsewhere(sc *content.Scenario) bool {
 func (h *liveHost) seated(seat *ui.TrainSeat) *ui.TrainSeat {
 	seat.Notes = append(seat.Notes,
 		"This host is real and is there now: what you measure is of this moment. It is watched, but what you do in a shell on it is not recorded.",
-		"In another terminal or pane, whydrop train --shell opens a shell on it. Only its network is its own: files, programs and all other settings there are those of this machine.")
+		"In another terminal or pane, whydrop train --shell opens a shell on it. Only its network is its own: files, programs and all other settings there are those of this machine. There, "+lab.ServiceCtl+" lists the programs of the host and starts one again with other settings.",
+		"Some settings belong to the whole machine and are refused here, to an ordinary user more of them: a mend that is refused can be named in the plan instead.")
 	if !h.Shows() {
 		seat.Notes = append(seat.Notes, "The fault does not show alone yet: this machine is busy with something else too, or it shows now and then. Give it time.")
 	}
 	seat.Live = &ui.TrainLive{
 		Shell: func() error { return h.shell(h.t.cmd.Context()) },
-		Look:  func() (*fact.Facts, error) { return h.look(h.t.cmd.Context()) },
+		Look:  func() (*train.Seen, error) { return h.look(h.t.cmd.Context()) },
 		Takes: lookTime,
 	}
 	return seat
 }
 
-// look observes the host from now on.
-func (h *liveHost) look(ctx context.Context) (*fact.Facts, error) {
-	f := probes.Default(knowledge(h.t.cmd, h.t.book)).Observe(ctx, lookTime, nil)
-	if err := ctx.Err(); err != nil {
-		return nil, err
+// look looks at the host from now on.
+func (h *liveHost) look(ctx context.Context) (*train.Seen, error) {
+	seen, err := h.Watch(ctx, settleTime, func(ctx context.Context) *fact.Facts {
+		return probes.Default(knowledge(h.t.cmd, h.t.book)).Observe(ctx, lookTime, nil)
+	})
+	if err != nil {
+		return nil, errors.New("the look was interrupted: whether the host is mended is not known")
 	}
-	return f, nil
+	return seen, nil
 }
 
-// shell runs a shell on this host until it ends.
-func (h *liveHost) shell(context.Context) error {
-	if !terminal(os.Stdin) {
-		return errors.New("a shell here needs a terminal; 'whydrop train --shell' opens one from another")
+// liveClients are those of the host on which this process sits.
+func liveClients() ([]train.Client, error) {
+	counted, err := lab.Clients()
+	var all []train.Client
+	for _, c := range counted {
+		all = append(all, train.Client(c))
 	}
-	h.input.turn.Lock()
-	defer h.input.turn.Unlock()
-	fmt.Fprintln(os.Stderr, shellNote+"exit comes back to the interview")
-	cmd := hostShell()
-	err := inForeground(cmd, h.t.cmd.Context().Done())
-	var status exitStatus
-	if errors.As(err, &status) { // of the last command: nothing that went wrong
-		err = nil
-	}
-	return err
-}
-
-// shellNote says where a shell is.
-const shellNote = "this shell is on the sick host, of which only the network is its own: files, programs and all other settings are this machine's; "
-
-// hostShell is the operator's shell, with a prompt that says where it is.
-func hostShell() *exec.Cmd {
-	shell := os.Getenv("SHELL")
-	if _, err := exec.LookPath(shell); err != nil {
-		shell = "/bin/sh"
-	}
-	cmd := exec.Command(shell)
-	// PS1 for a plain shell; Debian's bash puts debian_chroot into its own.
-	cmd.Env = append(os.Environ(), "PS1=(sick host) $ ", "debian_chroot=sick host")
-	return cmd
+	return all, err
 }
 
 // fixed looks whether the host is mended, for plain lines.
 func (h *liveHost) fixed(s *train.Session) func(context.Context) ([]string, error) {
 	return func(ctx context.Context) ([]string, error) {
 		fmt.Fprintf(h.t.cmd.ErrOrStderr(), "looking for %v\n", lookTime)
-		f, err := h.look(ctx)
+		seen, err := h.look(ctx)
 		if err != nil {
 			return nil, err
 		}
-		m, err := s.Verify(f)
+		m, err := s.Verify(seen)
 		if m == nil {
 			return nil, err
 		}
@@ -325,71 +296,4 @@ func (t *turns) Read(p []byte) (int, error) {
 func await(f *os.File, millis int) bool {
 	n, err := unix.Poll([]unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}, millis)
 	return n > 0 || err != nil && err != unix.EINTR
-}
-
-// joinLive opens a shell on the host of a training that runs, by nsenter(1): it enters
-// the namespaces of the seat, for an ordinary user the user namespace too.
-func joinLive(id string) error {
-	seat := seatHere(id)
-	if seat == 0 {
-		return errors.New(strings.TrimSpace("no training with --live of yours runs on this machine " + content.Show(id)))
-	}
-	nsenter, err := exec.LookPath("nsenter")
-	if err != nil {
-		return fmt.Errorf("entering the host needs nsenter (util-linux): %w", err)
-	}
-	at := onHost(seat)
-	args := []string{"--net=" + at + "/ns/net", "--mount=" + at + "/ns/mnt", "--wdns=" + workingDirectory()}
-	if os.Geteuid() != 0 {
-		args = append(args, "--user="+at+"/ns/user", "--preserve-credentials")
-	}
-	shell := hostShell()
-	fmt.Fprintln(os.Stderr, shellNote+"exit leaves it")
-	return inForeground(&exec.Cmd{Path: nsenter, Args: append(append([]string{nsenter}, args...), shell.Args...), Env: shell.Env}, nil)
-}
-
-// onHost is the directory of a thread of a seat that is on its host, as most are: one
-// may be looking at another namespace, and the first stays there.
-func onHost(seat int) string {
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*", seat)) // the pattern is well formed
-	in := map[string][]string{}
-	most := fmt.Sprintf("/proc/%d", seat)
-	for _, thread := range threads {
-		ns, err := os.Readlink(filepath.Join(thread, "ns/net"))
-		if err != nil {
-			continue
-		}
-		if in[ns] = append(in[ns], thread); len(in[ns]) > len(threads)/2 {
-			most = in[ns][0]
-		}
-	}
-	return most
-}
-
-func workingDirectory() string {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "/"
-	}
-	return dir
-}
-
-// seatHere is the process of this user's newest seat on a live host, of an incident if
-// it is named; 0 if there is none.
-func seatHere(id string) int {
-	newest := 0
-	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is well formed
-	for _, dir := range dirs {
-		pid, err := strconv.Atoi(filepath.Base(dir))
-		if err != nil || pid == os.Getpid() || pid < newest {
-			continue
-		}
-		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-		args := strings.Split(string(line), "\x00")
-		if !slices.Contains(args, "train") || !slices.Contains(args, "--"+insideFlag) || id != "" && !slices.Contains(args, id) || !own(dir) {
-			continue
-		}
-		newest = pid
-	}
-	return newest
 }

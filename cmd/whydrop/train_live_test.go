@@ -44,6 +44,49 @@ func TestTrainLive(t *testing.T) {
 	}
 }
 
+// TestTrainLiveMends judges mends by those who suffer: what only moves the refusal to
+// where nothing counts it is none, what gets the clients served is one, whatever became
+// of the service. They run beside each other: they mostly wait.
+func TestTrainLiveMends(t *testing.T) {
+	if err := lab.Supported(); err != nil {
+		t.Skip(err)
+	}
+	other := `$(ss -Htln | awk '{print $4}' | grep -v :8443 | sed 's/.*://' | head -1)` // another service's port
+	for _, c := range []struct{ name, scenario, tool, does, says string }{
+		{"refused by a routing rule", "partner-feed-silent", "nft",
+			`nft 'flush ruleset; table ip t { chain p { type filter hook prerouting priority -150; tcp dport 8443 meta mark set 7; }; }'; ` +
+				"ip rule add pref 5 fwmark 7 blackhole; ip rule add pref 10 lookup local; ip rule del pref 0", "Not fixed: "},
+		{"answered by another service", "partner-feed-silent", "nft",
+			`nft "flush ruleset; table ip t { chain p { type nat hook prerouting priority -100; tcp dport 8443 redirect to :` + other + `; }; }"`, "Not fixed: "},
+		{"routed nowhere", "greenhouse-four", "ip",
+			"for p in $(ip route | sed -n 's/^prohibit \\([^ ]*\\).*/\\1/p'); do ip route del prohibit $p; ip route add $p dev lo; done", "Not fixed: "},
+		{"the service has been started again", "checkout-three-seconds", "sh",
+			"service-ctl restart orders-api workers=64 backlog=4000", "Fixed: "},
+		{"TCP finds the size too late", "reports-never-finish", "sh",
+			"echo 1 >/proc/sys/net/ipv4/tcp_mtu_probing", "Not fixed: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := exec.LookPath(c.tool); err != nil {
+				t.Skip(err)
+			}
+			at := onConsole(t)
+			at.typed("XDG_STATE_HOME=" + t.TempDir() + " whydrop train --live --plain " + c.scenario + "\n")
+			at.until(`step 1: $`)
+			at.typed("shell\n")
+			at.until(`\(sick host\) \$ $`)
+			at.typed(c.does + "; exit\n")
+			at.until(`step 1: $`)
+			at.typed("fixed\n")
+			if told := at.until(`step 1: $`); !strings.Contains(told, "\n"+c.says) {
+				t.Errorf("want %q:\n%s", c.says, told)
+			}
+			at.typed("quit\n")
+			at.until(`outside \$ $`)
+		})
+	}
+}
+
 // TestTrainLiveKilled kills the seat in the hard way: its host goes with it.
 func TestTrainLiveKilled(t *testing.T) {
 	if err := lab.Supported(); err != nil {

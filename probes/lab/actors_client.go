@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -41,7 +42,7 @@ type caller struct {
 
 // run counts: ok, failed, and failed by kind (timeout, refused, reset,
 // unreachable, no_port, closed); slow: the connection took over 0.9 s, the time
-// of a repeated SYN; dialed.
+// of a repeated SYN; prompt: those ok that took less; dialed.
 func (c *caller) run(t *tally) error {
 	if c.Timeout == 0 {
 		c.Timeout = 2
@@ -60,6 +61,7 @@ func (c *caller) run(t *tally) error {
 		<-tick.C
 		for range burst {
 			go func() {
+				start := time.Now()
 				conn, err := c.dial(t)
 				if err == nil {
 					err = c.ask(conn)
@@ -68,7 +70,7 @@ func (c *caller) run(t *tally) error {
 					}
 					conn.Close()
 				}
-				count(t, err)
+				c.counted(t, start, err)
 			}()
 		}
 	}
@@ -104,14 +106,16 @@ func (c *caller) dial(t *tally) (net.Conn, error) {
 func (c *caller) keep(t *tally, after float64) {
 	sleep(after)
 	for {
+		start := time.Now()
 		conn, err := c.dial(t)
 		for err == nil {
 			if err = c.request(conn); err == nil {
-				t.add("ok", 1)
+				c.counted(t, start, nil)
 				sleep(c.Pause)
+				start = time.Now()
 			}
 		}
-		count(t, err)
+		c.counted(t, start, err)
 		if conn != nil {
 			conn.Close()
 		}
@@ -127,19 +131,19 @@ func (c *caller) ask(conn net.Conn) error {
 		return nil
 	case c.Dawdle > 0:
 		msg := make([]byte, headerSize)
-		header{0, c.Reply, 0}.put(msg)
+		header{Reply: c.Reply}.put(msg)
 		_, err := conn.Write(msg)
 		sleep(c.Dawdle)
 		return err
 	case c.Hurry:
 		msg := make([]byte, headerSize+int(c.Body))
-		header{c.Body, c.Reply, c.Hold}.put(msg)
+		header{c.Body, c.Reply, c.Hold, port(conn.RemoteAddr().String())}.put(msg)
 		_ = conn.SetDeadline(time.Now().Add(c.timeout()))
 		_, err := conn.Write(msg)
 		return err
 	case c.Leave > 0:
 		msg := make([]byte, headerSize)
-		header{0, c.Reply, c.Hold}.put(msg)
+		header{Reply: c.Reply, Hold: c.Hold}.put(msg)
 		_, err := conn.Write(msg)
 		sleep(c.Leave)
 		_ = conn.(*net.TCPConn).SetLinger(0)
@@ -152,7 +156,7 @@ func (c *caller) ask(conn net.Conn) error {
 func (c *caller) request(conn net.Conn) error {
 	_ = conn.SetDeadline(time.Now().Add(c.timeout() + time.Duration(c.Hold)*time.Millisecond))
 	msg := make([]byte, headerSize+int(c.Body))
-	header{c.Body, c.Reply, c.Hold}.put(msg)
+	header{c.Body, c.Reply, c.Hold, port(conn.RemoteAddr().String())}.put(msg)
 	if _, err := conn.Write(msg); err != nil {
 		return err
 	}
@@ -168,6 +172,24 @@ func (h header) put(b []byte) {
 	binary.BigEndian.PutUint32(b, h.Body)
 	binary.BigEndian.PutUint32(b[4:], h.Reply)
 	binary.BigEndian.PutUint32(b[8:], h.Hold)
+	binary.BigEndian.PutUint32(b[12:], h.Port)
+}
+
+// port is the port of an endpoint "host:port", 0 if it has none.
+func port(at string) uint32 {
+	p, err := netip.ParseAddrPort(at)
+	if err != nil {
+		return 0
+	}
+	return uint32(p.Port())
+}
+
+// counted counts a request that began at start.
+func (c *caller) counted(t *tally, start time.Time, err error) {
+	count(t, err)
+	if err == nil && time.Since(start) < prompt+time.Duration(c.Hold)*time.Millisecond {
+		t.add("prompt", 1)
+	}
 }
 
 // count files err under the kind of failure that a client would log.
@@ -252,9 +274,9 @@ func (s *stream) transfer(t *tally) error {
 	}
 	defer conn.Close()
 	t.add("dialed", 1)
-	h := header{Body: endless}
+	h := header{Body: endless, Port: port(s.Target)}
 	if s.Down {
-		h = header{Reply: endless}
+		h = header{Reply: endless, Port: port(s.Target)}
 	}
 	var head [headerSize]byte
 	h.put(head[:])

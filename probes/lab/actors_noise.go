@@ -106,7 +106,7 @@ func (v *visitor) run(t *tally) error {
 }
 
 func (v *visitor) visit(t *tally, leaves bool) {
-	c := &caller{Target: v.Target, Reply: v.Reply, Timeout: 4}
+	c, start := &caller{Target: v.Target, Reply: v.Reply, Timeout: 4}, time.Now()
 	conn, err := c.dial(t)
 	if err != nil {
 		count(t, err)
@@ -114,7 +114,7 @@ func (v *visitor) visit(t *tally, leaves bool) {
 	}
 	defer conn.Close()
 	if !leaves {
-		count(t, c.request(conn))
+		c.counted(t, start, c.request(conn))
 		return
 	}
 	t.add("left", 1)

@@ -26,10 +26,17 @@ type header struct {
 	Body  uint32 // bytes that follow the header; endless: until the client closes
 	Reply uint32 // bytes wanted; endless: until the client closes
 	Hold  uint32 // milliseconds to wait before the answer (a long poll)
+	Port  uint32 // that the client means; 0: whichever. Another's request is not answered
+}
+
+// misdirected says whether the client meant another service than the one that it has
+// been led to.
+func (h header) misdirected(conn net.Conn) bool {
+	return h.Port != 0 && h.Port != port(conn.LocalAddr().String())
 }
 
 const (
-	headerSize = 12
+	headerSize = 16
 	endless    = 1<<32 - 1
 )
 
@@ -233,6 +240,11 @@ func (v *service) serve(conn net.Conn, t *tally, abort bool, healed func() bool)
 			Body:  binary.BigEndian.Uint32(head[:]),
 			Reply: binary.BigEndian.Uint32(head[4:]),
 			Hold:  binary.BigEndian.Uint32(head[8:]),
+			Port:  binary.BigEndian.Uint32(head[12:]),
+		}
+		if h.misdirected(conn) {
+			t.add("misdirected", 1)
+			return
 		}
 		if err := v.readBody(conn, h.Body, mem, t); err != nil {
 			return

@@ -20,10 +20,16 @@ import (
 
 // Environment variables that tell a re-executed process what it is.
 const (
-	envGuard    = "WHYDROP_LAB_GUARD"    // name of the scenario to look after
-	envDirector = "WHYDROP_LAB_DIRECTOR" // name of the scenario to build
-	envActor    = "WHYDROP_LAB_ACTOR"    // JSON of an actorSpec
-	envEnter    = "WHYDROP_LAB_ENTER"    // path of the program to run in a host
+	envPart  = "WHYDROP_LAB_PART"  // one of the parts
+	envEnter = "WHYDROP_LAB_ENTER" // path of the program to run in a host
+)
+
+// The parts that a process of a bench can play. What it is to do comes by its standard
+// input: an environment is there to be read by everybody on the sick host.
+const (
+	partGuard    = "guard"    // gets the name of the scenario to look after
+	partDirector = "director" // gets the name of the scenario to build
+	partActor    = "actor"    // gets JSON of an actorSpec
 )
 
 // Environment variables of the programs that run in a host.
@@ -73,11 +79,8 @@ func Start(ctx context.Context, s Scenario) (*Bench, error) {
 	if s.plan == nil {
 		return nil, fmt.Errorf("lab: %q is not a scenario of this package", s.Name)
 	}
-	if err := Supported(); err != nil {
+	if err := s.Makeable(); err != nil {
 		return nil, err
-	}
-	if (s.Needs == "root" || len(s.Settings) > 0) && os.Geteuid() != 0 {
-		return nil, fmt.Errorf("%w: %s needs root", ErrNeeds, s.Name)
 	}
 	b := &Bench{scenario: s, exited: make(chan struct{})}
 	b.ctx, b.cancel = context.WithCancel(ctx)
@@ -113,10 +116,11 @@ func (b *Bench) launch() error {
 	}
 	defer held.Close()
 	b.leash = leash
-	cmd := selfCommand(envGuard + "=" + b.scenario.Name)
+	cmd := selfCommand(partGuard, b.scenario.Name)
 	cmd.ExtraFiles = []*os.File{theirs, held}
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// A guard that was stopped goes on when this process ends, to do its work.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGCONT}
 	if err := cmd.Start(); err != nil {
 		b.conn.Close()
 		b.leash.Close()
@@ -142,11 +146,12 @@ func (b *Bench) outlive() {
 // lab was killed.
 func (b *Bench) Done() <-chan struct{} { return b.exited }
 
-// selfCommand is this executable again, told by env what it is to be.
-func selfCommand(env string) *exec.Cmd {
+// selfCommand is this executable again, told which part it plays and what it is to do.
+func selfCommand(part, what string) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{"whydrop-lab"}
-	cmd.Env = append(cleanEnv(os.Environ()), env)
+	cmd.Env = append(cleanEnv(os.Environ()), envPart+"="+part)
+	cmd.Stdin = strings.NewReader(what)
 	return cmd
 }
 

@@ -44,6 +44,9 @@ func direct(name string) {
 	requests, over := make(chan request), make(chan struct{})
 	go receive(socket, requests, over)
 	err = s.start(name, over)
+	if err == nil {
+		err = s.manage(requests)
+	}
 	s.answer(socket, "", err, true)
 	for {
 		select {
@@ -51,19 +54,24 @@ func direct(name string) {
 			s.end()
 			return
 		case r := <-requests:
-			if r.run != nil {
+			switch {
+			case r.run != nil:
 				s.run(r.run)
-				continue
+			case r.restart != nil:
+				r.restart.done <- s.again(r.restart)
+			default:
+				says, err := s.proof(time.Second)
+				s.answer(socket, says, err, false)
 			}
-			says, err := s.proof(time.Second)
-			s.answer(socket, says, err, false)
 		}
 	}
 }
 
-// request is what the director is asked: a proof, or a program to run.
+// request is what the director is asked: a proof, a program to run, or one of the
+// cast to start again.
 type request struct {
-	run *errand
+	run     *errand
+	restart *restart
 }
 
 // receive reads requests until the bench is gone. It has a goroutine of its own
@@ -178,7 +186,7 @@ func (s *site) end() {
 // a user namespace, and otherwise says why not. It tries once.
 var Supported = sync.OnceValue(func() error {
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = []string{envDirector + "=probe"}
+	cmd.Env = []string{envPart + "=" + partDirector}
 	cmd.SysProcAttr = namespaceAttr()
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%w: starting a process in a new network namespace: %v (needs CAP_SYS_ADMIN, or user namespaces allowed to ordinary users: sysctls user.max_user_namespaces, user.max_net_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)", ErrNeeds, err)

@@ -5,8 +5,10 @@ package lab
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -19,17 +21,27 @@ import (
 // part, and does not return then. In every other process it does nothing. Call
 // it before anything else in main or TestMain.
 func Main() {
-	switch {
-	case os.Getenv(envGuard) != "":
-		guard(os.Getenv(envGuard))
-	case os.Getenv(envDirector) != "":
-		direct(os.Getenv(envDirector))
-	case os.Getenv(envActor) != "":
-		act(os.Getenv(envActor))
-	case os.Getenv(envEnter) != "":
-		enter(os.Getenv(envEnter))
-	default:
+	if filepath.Base(os.Args[0]) == ServiceCtl {
+		serviceMain()
+	}
+	if path := os.Getenv(envEnter); path != "" {
+		enter(path)
+	}
+	part := os.Getenv(envPart)
+	if part == "" {
 		return
+	}
+	what, err := io.ReadAll(os.Stdin)
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "lab: a part without a task:", err)
+		os.Exit(1)
+	case part == partGuard:
+		guard(string(what))
+	case part == partDirector:
+		direct(string(what))
+	case part == partActor:
+		act(what)
 	}
 	os.Exit(0)
 }

@@ -22,7 +22,7 @@ var pathFaults = []Scenario{
 		},
 	},
 	{
-		Name: "path-unreachable", Cause: "path.unreachable", sick: "client",
+		Name: "path-unreachable", Cause: "path.unreachable", sick: "client", Needs: "tun",
 		About: "a firewall on the path answers that the destination is prohibited; seen from the client",
 		plan: func(s *site) error {
 			s.grows("rule:acl", 2)
@@ -32,7 +32,7 @@ var pathFaults = []Scenario{
 		},
 	},
 	{
-		Name: "path-unreachable-route", Cause: "path.unreachable", sick: "client",
+		Name: "path-unreachable-route", Cause: "path.unreachable", sick: "client", Needs: "tun",
 		About: "a router on the path has lost the route to a partner; seen from the client",
 		plan: func(s *site) error {
 			return s.refusedFar(func() error {
@@ -131,17 +131,17 @@ var pathFaults = []Scenario{
 		plan:  routingLoop6,
 	},
 	{
-		Name: "pmtu-blackhole-upload", Cause: "path.pmtu-blackhole", sick: "client",
+		Name: "pmtu-blackhole-upload", Cause: "path.pmtu-blackhole", sick: "client", Needs: "tun",
 		About: "a link of 1400 bytes on the path and no ICMP that says so: large uploads vanish; seen from the client",
 		plan:  pmtuUpload,
 	},
 	{
-		Name: "idle-timeout-reset", Cause: "path.idle-timeout", sick: "client",
+		Name: "idle-timeout-reset", Cause: "path.idle-timeout", sick: "client", Needs: "tun",
 		About: "a device on the path forgets connections that rest for 3 s and resets what comes later; seen from the client",
 		plan:  func(s *site) error { return s.forgottenByWire(wire{Forget: 3, Reset: true}, "reset") },
 	},
 	{
-		Name: "idle-timeout-wire", Cause: "path.idle-timeout", sick: "client",
+		Name: "idle-timeout-wire", Cause: "path.idle-timeout", sick: "client", Needs: "tun",
 		About: "a device on the path forgets connections that rest for 3 s and swallows what comes later; seen from the client",
 		plan:  func(s *site) error { return s.forgottenByWire(wire{Forget: 3}, "timeout") },
 	},
@@ -157,7 +157,7 @@ var pathFaults = []Scenario{
 		plan:   func(s *site) error { return s.forgetful(1521) },
 	},
 	{
-		Name: "routing-loop", Cause: "path.routing-loop", sick: "client",
+		Name: "routing-loop", Cause: "path.routing-loop", sick: "client", Needs: "tun",
 		About: "packets to a partner go round between two routers until their TTL ends; seen from the client",
 		plan:  routingLoop,
 	},

@@ -10,19 +10,19 @@ import (
 
 var socketFaults = []Scenario{
 	{
-		Name: "small-window", Cause: "socket.small-window", sick: "server",
+		Name: "small-window", Cause: "socket.small-window", sick: "server", Needs: "tun",
 		About: "a service with a tiny SO_RCVBUF receives over a long path; seen from its host",
 		plan:  smallWindow,
 	},
 	{
-		Name: "small-window-sender", Cause: "socket.small-window", sick: "client",
+		Name: "small-window-sender", Cause: "socket.small-window", sick: "client", Needs: "tun",
 		About: "the receiver's SO_RCVBUF is small for the path's 80 ms; seen from the sender",
 		plan: func(s *site) error {
 			return s.held(&service{RcvBuf: 24000}, &stream{Conns: 3, Rate: 2e6})
 		},
 	},
 	{
-		Name: "small-send-buffer", Cause: "socket.small-window", sick: "client",
+		Name: "small-send-buffer", Cause: "socket.small-window", sick: "client", Needs: "tun",
 		About: "the sender's SO_SNDBUF is small for the path's 80 ms; seen from the sender",
 		plan: func(s *site) error {
 			return s.held(&service{}, &stream{Conns: 2, SndBuf: 12000})

@@ -46,14 +46,14 @@ var tcpFaults = []Scenario{
 		plan:  portsHeld,
 	},
 	{
-		Name: "paws-reject", Cause: "tcp.paws-reject", sick: "server",
+		Name: "paws-reject", Cause: "tcp.paws-reject", sick: "server", Needs: "tun",
 		About: "a box on the path sets back the timestamps of some requests; seen from the server that rejects them",
 		plan: func(s *site) error {
 			return s.setBack(&caller{Rate: 20, Body: 300, Reply: 2000, Timeout: 5})
 		},
 	},
 	{
-		Name: "paws-reject-kept", Cause: "tcp.paws-reject", sick: "server",
+		Name: "paws-reject-kept", Cause: "tcp.paws-reject", sick: "server", Needs: "tun",
 		About: "a box on the path sets back the timestamps of some requests on connections that are kept; seen from the server that rejects them",
 		plan: func(s *site) error {
 			return s.setBack(&caller{Keep: 8, Pause: 0.2, Body: 600, Reply: 500, Timeout: 5})
@@ -82,6 +82,9 @@ func (s *site) setBack(calls *caller) error {
 // listens, by the address that at gives.
 func (s *site) closedPort(at func(*host, uint16) string, port uint16, rate float64) error {
 	if err := s.quiet(); err != nil {
+		return err
+	}
+	if err := s.server.down("search", &service{Addr: at(s.server, port)}); err != nil {
 		return err
 	}
 	s.grows("indexer.refused", rate*0.4)

@@ -6,7 +6,7 @@ import "fmt"
 
 var wireFaults = []Scenario{
 	{
-		Name: "congestion", Cause: "path.congestion", sick: "server",
+		Name: "congestion", Cause: "path.congestion", sick: "server", Needs: "tun",
 		About: "a slow link with a deep queue on the path is full: loss with a rising round-trip time; seen from the sender",
 		plan: func(s *site) error {
 			return s.overWire(wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Rate: 800e3, Queue: 90}},
@@ -14,7 +14,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "congestion-upload", Cause: "path.congestion", sick: "server",
+		Name: "congestion-upload", Cause: "path.congestion", sick: "server", Needs: "tun",
 		About: "uploads fill the queue of a slow link on the path; seen from the receiver",
 		plan: func(s *site) error {
 			return s.overWire(wire{Up: way{Delay: 0.02, Rate: 500e3, Queue: 60}, Down: way{Delay: 0.02}},
@@ -22,12 +22,12 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "burst-drops", Cause: "path.burst-drops", sick: "server",
+		Name: "burst-drops", Cause: "path.burst-drops", sick: "server", Needs: "tun",
 		About: "a shallow queue on the path overflows in bursts, though the link is mostly idle; seen from the sender",
 		plan:  burstDrops,
 	},
 	{
-		Name: "reordering", Cause: "path.reordering", sick: "server",
+		Name: "reordering", Cause: "path.reordering", sick: "server", Needs: "tun",
 		About: "the path delivers one packet in forty late; seen from the sender",
 		plan: func(s *site) error {
 			return s.overWire(wire{Up: way{Delay: 0.008}, Down: way{Delay: 0.008, Late: 0.025, LateBy: 0.012}},
@@ -35,7 +35,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "reordering-upload", Cause: "path.reordering", sick: "server",
+		Name: "reordering-upload", Cause: "path.reordering", sick: "server", Needs: "tun",
 		About:  "the path delivers one packet in thirty late; seen from the receiver",
 		Unseen: "a receiver sees holes either way; only the time until they fill would tell",
 		plan: func(s *site) error {
@@ -44,7 +44,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "duplication", Cause: "path.duplication", sick: "server",
+		Name: "duplication", Cause: "path.duplication", sick: "server", Needs: "tun",
 		About: "the path delivers one packet in twenty twice; seen from the sender",
 		plan: func(s *site) error {
 			return s.overWire(wire{Up: way{Delay: 0.005}, Down: way{Delay: 0.005, Repeat: 0.05}},
@@ -52,7 +52,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "duplication-upload", Cause: "path.duplication", sick: "server",
+		Name: "duplication-upload", Cause: "path.duplication", sick: "server", Needs: "tun",
 		About: "the path delivers one packet in twelve twice; seen from the receiver",
 		plan: func(s *site) error {
 			return s.overWire(wire{Up: way{Delay: 0.006, Repeat: 0.08}, Down: way{Delay: 0.006}},
@@ -60,7 +60,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "corruption", Cause: "path.corruption", sick: "server",
+		Name: "corruption", Cause: "path.corruption", sick: "server", Needs: "tun",
 		About: "segments are damaged on the path and arrive with bad checksums; seen from the receiver",
 		plan: func(s *site) error {
 			return s.overWire(wire{Up: way{Delay: 0.004, Corrupt: 0.03}, Down: way{Delay: 0.004}},
@@ -68,7 +68,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "corruption-download", Cause: "path.corruption", sick: "client",
+		Name: "corruption-download", Cause: "path.corruption", sick: "client", Needs: "tun",
 		About: "one in two hundred segments of downloads is damaged on a path of 40 ms; seen from the receiver",
 		plan: func(s *site) error {
 			return s.overWire(wire{Up: way{Delay: 0.02}, Down: way{Delay: 0.02, Corrupt: 0.005}},
@@ -76,7 +76,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "loss-long-path", Cause: "path.loss", sick: "server",
+		Name: "loss-long-path", Cause: "path.loss", sick: "server", Needs: "tun",
 		About: "a path of 50 ms loses one percent of a server's downloads; seen from the sender",
 		plan: func(s *site) error {
 			return s.overWire(wire{Up: way{Delay: 0.025}, Down: way{Delay: 0.025, Jitter: 0.002, Loss: 0.01}},
@@ -84,7 +84,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "loss-bbr-receiver", Cause: "path.loss", sick: "client",
+		Name: "loss-bbr-receiver", Cause: "path.loss", sick: "client", Needs: "tun",
 		About: "a path of 20 ms loses two percent of what a client downloads from a sender with BBR; seen from the receiver",
 		plan: func(s *site) error {
 			return s.bbrOverWire(wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Loss: 0.02}},
@@ -92,7 +92,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "loss-half-percent", Cause: "path.loss", sick: "server",
+		Name: "loss-half-percent", Cause: "path.loss", sick: "server", Needs: "tun",
 		About: "a path of 16 ms loses one packet in two hundred; seen from a sender with BBR",
 		plan: func(s *site) error {
 			return s.bbrOverWire(wire{Up: way{Delay: 0.008}, Down: way{Delay: 0.008, Loss: 0.006}},
@@ -100,7 +100,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "bursts-gilbert", Cause: "path.burst-drops", sick: "server",
+		Name: "bursts-gilbert", Cause: "path.burst-drops", sick: "server", Needs: "tun",
 		About: "a path that turns bad for some twenty packets now and then; seen from a sender with BBR",
 		plan: func(s *site) error {
 			return s.bbrOverWire(wire{Up: way{Delay: 0.007}, Down: way{Delay: 0.007, Bad: bad{Enter: 0.0015, Leave: 0.05, Loss: 1}}},
@@ -108,7 +108,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "bursts-periodic", Cause: "path.burst-drops", sick: "server",
+		Name: "bursts-periodic", Cause: "path.burst-drops", sick: "server", Needs: "tun",
 		About: "twenty milliseconds of every seven tenths of a second are lost; seen from the sender",
 		plan: func(s *site) error {
 			return s.overWire(wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Every: 0.7, Outage: 0.02}},
@@ -116,7 +116,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "congestion-ecn", Cause: "path.congestion", sick: "server",
+		Name: "congestion-ecn", Cause: "path.congestion", sick: "server", Needs: "tun",
 		About: "a router on a full link marks instead of dropping; seen from the sender",
 		plan: func(s *site) error {
 			w := wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Rate: 900e3, Queue: 300, Mark: 15}}
@@ -124,7 +124,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "congestion-bbr-receiver", Cause: "path.congestion", sick: "client",
+		Name: "congestion-bbr-receiver", Cause: "path.congestion", sick: "client", Needs: "tun",
 		About: "downloads of several senders with BBR fill the queue of a slow link; seen from the receiver",
 		plan: func(s *site) error {
 			return s.bbrOverWire(wire{Up: way{Delay: 0.01}, Down: way{Delay: 0.01, Rate: 800e3, Queue: 40}},
@@ -132,7 +132,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "reordering-per-packet", Cause: "path.reordering", sick: "client",
+		Name: "reordering-per-packet", Cause: "path.reordering", sick: "client", Needs: "tun",
 		About: "a router spreads packets over two paths, one of them 4 ms longer; seen from the receiver",
 		plan: func(s *site) error {
 			return s.overWire(wire{Up: way{Delay: 0.015}, Down: way{Delay: 0.015, Late: 0.5, LateBy: 0.004}},
@@ -140,7 +140,7 @@ var wireFaults = []Scenario{
 		},
 	},
 	{
-		Name: "reordering-jitter", Cause: "path.reordering", sick: "server",
+		Name: "reordering-jitter", Cause: "path.reordering", sick: "server", Needs: "tun",
 		About: "jitter that lets packets overtake each other, both ways; seen from a sender with BBR",
 		plan: func(s *site) error {
 			w := way{Delay: 0.015, Jitter: 0.012, Overtake: true}

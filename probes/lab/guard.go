@@ -112,7 +112,7 @@ func startDirector(name string, socket *os.File) (*ward, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &ward{cmd: selfCommand(envDirector + "=" + name), exited: make(chan struct{})}
+	w := &ward{cmd: selfCommand(partDirector, name), exited: make(chan struct{})}
 	w.cmd.ExtraFiles = []*os.File{socket, theirs, outside}
 	w.cmd.Stderr = os.Stderr
 	w.cmd.SysProcAttr = namespaceAttr()

@@ -124,6 +124,15 @@ func startHeld(t *testing.T, scenario string) (held, *exec.Cmd) {
 	return h, cmd
 }
 
+// send sends a signal to some processes.
+func send(s unix.Signal, to map[int]bool) {
+	for pid, gets := range to {
+		if gets {
+			unix.Kill(pid, s)
+		}
+	}
+}
+
 // TestKilled kills the processes of a bench in the hard way, one or more at once.
 // All must go: its processes, the namespaces with them, a program that had left
 // its parent; and a setting of the machine must be back. When the guard itself is
@@ -144,9 +153,11 @@ func TestKilled(t *testing.T) {
 	tests := []struct {
 		name                    string
 		bench, guard, director, // who is killed
+		stopped, // whether guard and director had been stopped
 		clean bool // and whether somebody has to clean
 	}{
 		{name: "the bench", bench: true},
+		{name: "the bench, the others stopped", bench: true, stopped: true},
 		{name: "the director", director: true},
 		{name: "bench and director", bench: true, director: true},
 		{name: "the guard", guard: true, clean: true},
@@ -159,11 +170,8 @@ func TestKilled(t *testing.T) {
 			if now, _ := Setting(testSetting); setting != "" && now != "11" {
 				t.Errorf("%s is %q: the scenario did not change it", testSetting, now)
 			}
-			for pid, dies := range map[int]bool{h.Bench: tt.bench, h.Guard: tt.guard, h.Director: tt.director} {
-				if dies {
-					unix.Kill(pid, unix.SIGKILL)
-				}
-			}
+			send(unix.SIGSTOP, map[int]bool{h.Guard: tt.stopped, h.Director: tt.stopped})
+			send(unix.SIGKILL, map[int]bool{h.Bench: tt.bench, h.Guard: tt.guard, h.Director: tt.director})
 			if tt.bench {
 				cmd.Wait()
 			}

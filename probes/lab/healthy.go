@@ -26,14 +26,14 @@ var busyHosts = []Scenario{
 		plan:  func(s *site) error { return s.manyConnections(9080, false) },
 	},
 	{
-		Name: "healthy-long-path", sick: "server",
+		Name: "healthy-long-path", sick: "server", Needs: "tun",
 		About: "bulk transfers over a path of 80 ms, with windows that fill it",
 		plan: func(s *site) error {
 			return s.bulkFar(wire{Up: way{Delay: 0.04}, Down: way{Delay: 0.04}})
 		},
 	},
 	{
-		Name: "healthy-tiny-loss", sick: "server",
+		Name: "healthy-tiny-loss", sick: "server", Needs: "tun",
 		About: "bulk transfers over a path that loses one segment in ten thousand",
 		plan: func(s *site) error {
 			return s.bulkFar(wire{Up: way{Delay: 0.01, Loss: 0.0001}, Down: way{Delay: 0.01, Loss: 0.0001}})

@@ -15,7 +15,11 @@
 package lab
 
 import (
+	"fmt"
+	"os"
 	"slices"
+
+	"golang.org/x/sys/unix"
 )
 
 // Scenario is one test host: sick with a known fault, or healthy and busy.
@@ -31,7 +35,8 @@ type Scenario struct {
 	Also []string
 	// About says in one line what is wrong and from where it is seen.
 	About string
-	// Needs says what the scenario needs beyond namespaces: "" or "root".
+	// Needs says what the scenario needs beyond namespaces: "", "root", or "tun": a wire
+	// of its own, for which one must be allowed to read and write /dev/net/tun.
 	Needs string
 	// Settings are the sysctls of the whole machine that the scenario changes
 	// while it runs, and puts back; such a scenario needs root and runs alone.
@@ -58,6 +63,23 @@ func (s Scenario) Host() string { return s.sick }
 // ordinary user.
 func (s Scenario) Told(root bool) bool {
 	return s.Unseen == "" || root && s.UnseenBy == "nobody"
+}
+
+// Makeable returns nil when this user can make the scenario as far as can be told
+// without making it. Its error wraps [ErrNeeds].
+func (s Scenario) Makeable() error {
+	if err := Supported(); err != nil {
+		return err
+	}
+	switch {
+	case (s.Needs == "root" || len(s.Settings) > 0) && os.Geteuid() != 0:
+		return fmt.Errorf("%w: %s needs root", ErrNeeds, s.Name)
+	case s.Needs == "tun":
+		if err := unix.Access(tun, unix.R_OK|unix.W_OK); err != nil {
+			return fmt.Errorf("%w: %s needs read and write access to %s: %w", ErrNeeds, s.Name, tun, err)
+		}
+	}
+	return nil
 }
 
 // Disturbs reports whether the rest of the machine feels the scenario: then it

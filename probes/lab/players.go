@@ -74,13 +74,13 @@ func (t *tally) print() {
 }
 
 // act is the main function of an actor's process.
-func act(spec string) {
+func act(spec []byte) {
 	var a actorSpec
 	fail := func(err error) {
 		fmt.Fprintf(os.Stderr, "lab: actor %s: %v\n", a.Name, err)
 		os.Exit(1)
 	}
-	if err := json.Unmarshal([]byte(spec), &a); err != nil {
+	if err := json.Unmarshal(spec, &a); err != nil {
 		fail(err)
 	}
 	make, ok := roles[a.Kind]
@@ -109,7 +109,10 @@ func act(spec string) {
 // player is a running actor as the director sees it.
 type player struct {
 	name   string
+	on     *host
+	role   role
 	cmd    *exec.Cmd
+	began  time.Time
 	mu     sync.Mutex
 	counts map[string]float64
 	line   string
@@ -132,7 +135,7 @@ func (h *host) cast(name string, r role, files ...*os.File) error {
 	if err != nil {
 		return err
 	}
-	cmd := selfCommand(envActor + "=" + string(spec))
+	cmd := selfCommand(partActor, string(spec))
 	cmd.Args = []string{name}
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = files
@@ -152,8 +155,10 @@ func (h *host) cast(name string, r role, files ...*os.File) error {
 	if err := h.do(cmd.Start); err != nil {
 		return fmt.Errorf("starting %s on %s: %w", name, h.name, err)
 	}
-	p := &player{name: name, cmd: cmd}
+	p := &player{name: name, on: h, role: r, cmd: cmd, began: time.Now()}
+	h.site.casting.Lock()
 	h.site.cast[name] = p
+	h.site.casting.Unlock()
 	ready := make(chan struct{})
 	go p.listen(out, ready)
 	select {
@@ -164,6 +169,21 @@ func (h *host) cast(name string, r role, files ...*os.File) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.over
+}
+
+// down is a service of the host that has ended, and can be started again.
+func (h *host) down(name string, v *service) error {
+	if err := h.cast(name, v); err != nil {
+		return err
+	}
+	h.site.cast[name].end()
+	return nil
+}
+
+// end kills the actor's process and waits for its end.
+func (p *player) end() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait() // of a signal
 }
 
 // listen keeps the newest counts; ready closes with the first line or the end.

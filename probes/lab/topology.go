@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -24,6 +25,7 @@ type site struct {
 	client   *host
 	router   *host
 	server   *host
+	casting  sync.Mutex // guards cast against those who ask for it beside the main goroutine
 	cast     map[string]*player
 	rules    map[string]ruleRef
 	signs    []sign

@@ -281,11 +281,14 @@ func (l *line) deliver(to *os.File) {
 	}
 }
 
+// tun is the device by which TAP devices are made.
+const tun = "/dev/net/tun"
+
 // openTAP makes a TAP device in the current namespace.
 func openTAP(name string) (*os.File, error) {
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	fd, err := unix.Open(tun, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("%w: a wire needs read and write access to /dev/net/tun: %w", ErrNeeds, err)
+		return nil, fmt.Errorf("%w: a wire needs read and write access to %s: %w", ErrNeeds, tun, err)
 	}
 	req, err := unix.NewIfreq(name)
 	if err == nil {
@@ -302,6 +305,9 @@ func openTAP(name string) (*os.File, error) {
 // wired links h to the router by a wire instead of a veth pair; the actor is
 // called "wire".
 func (s *site) wired(h *host, dev string, lan byte, w wire) error {
+	if s.scenario.Needs == "" {
+		return fmt.Errorf("%s does not declare that it needs a wire", s.scenario.Name)
+	}
 	far := "to-" + h.name
 	var ends []*os.File
 	for _, end := range []struct {

@@ -47,11 +47,13 @@ type drilling struct {
 	gone  error // what is wrong with the input
 	// unkept is why an answer is not kept, the first one.
 	unkept error
+	took   time.Duration // of the answer before
 }
 
 // RunDrill asks the cards of a session on lines until all were answered, the input or
 // ctx ends, or the person leaves. A card that was answered and not graded when the
-// input ends gets the grade that was proposed. A fault of the output is an error, and that an answer is not kept.
+// input ends gets the grade that was proposed, if there is one. A fault of the output
+// is an error, and that an answer is not kept.
 func RunDrill(ctx context.Context, o DrillOptions) error {
 	if o.now == nil {
 		o.now = time.Now
@@ -65,7 +67,7 @@ func RunDrill(ctx context.Context, o DrillOptions) error {
 }
 
 func (d *drilling) run() error {
-	d.pen.say(fmt.Sprintf("%d cards. Answer with a number, d for don't know; then grade yourself. ? lists the commands, quit ends. Each grade is kept at once.", d.Session.Left()))
+	d.pen.say(fmt.Sprintf("%s. Answer with a number, d for don't know; then grade yourself. ? lists the commands, back grades the last card anew, quit ends. Each grade is kept at once.", countOf(d.Session.Left(), "card")))
 	for !d.ended {
 		shown, more := d.Session.Card()
 		if !more {
@@ -95,10 +97,19 @@ func (d *drilling) card(shown drill.Shown) error {
 	}
 	took := d.now().Sub(begun)
 	d.explain(shown, a)
-	grade, ok := d.grade(shown.Propose(a.verdict, took, fresh))
-	if !ok {
-		return d.pen.flush()
+	proposed := shown.Propose(a.verdict, took, fresh)
+	if a.silent {
+		proposed = 0
 	}
+	if grade, ok := d.grade(proposed); ok {
+		d.keep(grade, took)
+	}
+	return d.pen.flush()
+}
+
+// keep keeps a grade and goes on to the next card.
+func (d *drilling) keep(grade drill.Grade, took time.Duration) {
+	d.took = took
 	e := d.Session.Entry(grade, took)
 	entries, err := d.Keep(e)
 	if err != nil {
@@ -108,7 +119,24 @@ func (d *drilling) card(shown drill.Shown) error {
 		}
 	}
 	d.Session.Next(e, entries, err == nil)
-	return d.pen.flush()
+}
+
+// regrade asks for the grade of the card before once more.
+func (d *drilling) regrade() {
+	e, ok := d.Session.Back()
+	if !ok {
+		d.pen.say("No card was graded before.")
+		return
+	}
+	shown, _ := d.Session.Card()
+	before := drill.Grade(e.Grade)
+	d.pen.say("The card before, which was graded " + before.String() + ": " + shown.Ask)
+	if shown.What != "" {
+		d.pen.item("  ", shown.What)
+	}
+	if grade, ok := d.grade(before); ok {
+		d.keep(grade, d.took)
+	}
 }
 
 func (d *drilling) ask(shown drill.Shown) {
@@ -140,6 +168,7 @@ type drillAnswer struct {
 	verdict drill.Verdict
 	places  []int // that were chosen
 	unsure  bool  // "don't know"
+	silent  bool  // of a recall: nothing was said that could be compared
 }
 
 // answer reads an answer until one is understood. ok is false where none comes any
@@ -148,31 +177,38 @@ func (d *drilling) answer(shown drill.Shown) (a drillAnswer, ok bool) {
 	prompt := map[drill.Form]string{
 		drill.Choice: "Answer",
 		drill.Order:  "The numbers in order",
-		drill.Recall: "Say it in your own words, then Enter",
+		drill.Recall: "Your own words, or Enter",
 	}[shown.Form]
 	for {
 		text, ok := d.read(prompt)
 		if !ok {
 			return a, false
 		}
+		back, command := strings.ToLower(text) == "back", d.command(text)
 		a, wrong := parseDrill(shown, text)
-		d.follow(text, wrong == "")
+		understood := wrong == "" && !back && !command
+		d.follow(text, understood)
 		switch {
-		case wrong == "":
-			return a, true
-		case !d.command(text):
-			d.pen.say(wrong)
-		}
-		if d.ended {
+		case d.ended:
 			return a, false
+		case understood:
+			return a, true
+		case back:
+			d.regrade()
+			return a, false // the card is asked anew
+		case !command:
+			d.pen.say(wrong)
 		}
 	}
 }
 
 // parseDrill reads the answer to a card. wrong says what would have been understood.
 func parseDrill(shown drill.Shown, text string) (a drillAnswer, wrong string) {
-	if strings.ToLower(text) == "d" {
+	switch {
+	case strings.ToLower(text) == "d":
 		return drillAnswer{verdict: drill.Wrong, unsure: true}, ""
+	case shown.Form == drill.Recall:
+		return drillAnswer{verdict: drill.Right, silent: text == ""}, ""
 	}
 	n := len(shown.Choices)
 	for _, w := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' || r == ';' || r == '.' }) {
@@ -183,8 +219,6 @@ func parseDrill(shown drill.Shown, text string) (a drillAnswer, wrong string) {
 		a.places = append(a.places, place-1)
 	}
 	switch {
-	case shown.Form == drill.Recall && text == "":
-		a.verdict = drill.Right
 	case shown.Form == drill.Choice && len(a.places) == 1:
 		a.verdict = shown.Choose(a.places[0])
 	case shown.Form == drill.Order && len(a.places) == n:
@@ -197,10 +231,7 @@ func parseDrill(shown drill.Shown, text string) (a drillAnswer, wrong string) {
 
 func expectedOf(shown drill.Shown) string {
 	n := len(shown.Choices)
-	switch shown.Form {
-	case drill.Recall:
-		return "Expected Enter for the answer, or d for don't know."
-	case drill.Order:
+	if shown.Form == drill.Order {
 		return fmt.Sprintf("Expected all numbers from 1 to %d in order, such as 2 1 3, or d for don't know.", n)
 	}
 	return fmt.Sprintf("Expected a number from 1 to %d, or d for don't know.", n)
@@ -236,8 +267,8 @@ func (d *drilling) explain(shown drill.Shown, a drillAnswer) {
 	p.say("Source: " + strings.Join(shown.Sources, "; "))
 }
 
-// grade reads a grade; Enter and the end of the input take the proposed one. Somebody
-// who leaves grades nothing.
+// grade reads a grade; Enter and the end of the input take the proposed one, if it is
+// one. Somebody who leaves grades nothing.
 func (d *drilling) grade(proposed drill.Grade) (g drill.Grade, ok bool) {
 	var offers []string
 	for _, g := range drill.Grades {
@@ -245,21 +276,25 @@ func (d *drilling) grade(proposed drill.Grade) (g drill.Grade, ok bool) {
 	}
 	d.pen.say(strings.Join(offers, ", ") + ".")
 	for {
-		text, ok := d.read(fmt.Sprintf("Grade, Enter for %s", proposed))
+		prompt := "Compare, then grade 1 to 4"
+		if proposed > 0 {
+			prompt = fmt.Sprintf("Grade, Enter for %s", proposed)
+		}
+		text, ok := d.read(prompt)
 		if !ok {
-			return proposed, d.ctx.Err() == nil
+			return proposed, proposed > 0 && d.ctx.Err() == nil
 		}
 		for _, g := range drill.Grades {
 			if word := strings.ToLower(text); word == strconv.Itoa(int(g)) || word == g.String() {
 				return g, true
 			}
 		}
-		if text == "" {
+		if text == "" && proposed > 0 {
 			return proposed, true
 		}
 		d.follow(text, false)
 		if !d.command(text) {
-			d.pen.say("Expected 1 again, 2 hard, 3 good, 4 easy, or Enter.")
+			d.pen.say("Expected 1 again, 2 hard, 3 good or 4 easy.")
 		}
 		if d.ended {
 			return proposed, false
@@ -271,7 +306,7 @@ func (d *drilling) grade(proposed drill.Grade) (g drill.Grade, ok bool) {
 func (d *drilling) command(text string) bool {
 	switch strings.ToLower(text) {
 	case "?", "help":
-		d.pen.say("A number chooses an answer; all numbers in order put steps in order, such as 2 1 3; Enter shows the answer that you said in your own words; d is don't know. Then 1 to 4 or again, hard, good, easy grade it, Enter takes the proposed grade. N and words in capitals stand for what is measured. quit ends.")
+		d.pen.say("A number chooses an answer; all numbers in order put steps in order, such as 2 1 3; where your own words are asked for, type them and compare, or press Enter and say them aloud; d is don't know. Then 1 to 4 or again, hard, good, easy grade it, Enter takes the proposed grade. back grades the last card anew. N and words in capitals stand for what is measured. quit ends.")
 	case "q", "quit", "exit":
 		d.ended = true
 	default:
@@ -320,7 +355,7 @@ func (d *drilling) end() {
 	all, right, fresh := d.Session.Answered()
 	d.pen.blank()
 	if all > 0 {
-		d.pen.say(fmt.Sprintf("%d cards, %d known at once, %d new.", all, right, fresh))
+		d.pen.say(fmt.Sprintf("%s, %d known at once, %d new.", countOf(all, "card"), right, fresh))
 	}
 	for _, c := range d.Session.Missed() {
 		d.pen.item("  Not known: ", c.Ask+" "+c.What)

@@ -79,7 +79,7 @@ func FuzzDrill(f *testing.F) {
 // TestDrillLines answers all forms of cards, some not understood, and compares all
 // that is written.
 func TestDrillLines(t *testing.T) {
-	got, log := drillOn(t, "9\nwhat\nd\nwrong\n\n1 2\n1 2 3 4\n\n\neasy\n1\n2\n4 3 2 1\n3\nquit\n", nil)
+	got, log := drillOn(t, "9\nwhat\nd\nwrong\n\n1 2\n4 3 2 1\n\n\neasy\n1\n2\n4 3 2 1\n3\nquit\n", nil)
 	file := filepath.Join("testdata", "drill.golden")
 	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -113,6 +113,52 @@ func TestDrillInputEnds(t *testing.T) {
 		out, log := drillOn(t, tt.in, nil)
 		if len(log) != tt.kept || !strings.HasSuffix(out, "No card is due.\n") {
 			t.Errorf("%.20q: %d kept, want %d; written:\n%s", tt.in, len(log), tt.kept, out)
+		}
+	}
+}
+
+// TestDrillOwnWords compares the words that were typed with the answer. Who typed none
+// has to grade: neither Enter nor the end of the input does.
+func TestDrillOwnWords(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string
+		graded   bool
+	}{
+		{"words", "the SYN queue moves TCPReqQFullDrop\n\n", true},
+		{"words that are a number", "2\n3\n", true},
+		{"nothing said", "\n\n", false},
+		{"nothing said, graded", "\n\n2\n", true},
+		{"the input ends", "\n", false},
+		{"don't know", "d\n\n", true},
+		{"help first", "?\nby the queue\n\n", true},
+		{"left", "quit\n", false},
+	} {
+		cards := drillCards()[2:]
+		now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+		var out strings.Builder
+		var log []progress.Entry
+		if err := RunDrill(context.Background(), DrillOptions{
+			In: strings.NewReader(tt.in), Out: &out, Session: drill.NewDeck(cards, nil, now).Begin(drill.Options{New: 9}), now: now,
+			Keep:  func(e progress.Entry) ([]progress.Entry, error) { log = append(log, e); return log, nil },
+			Place: strings.ToUpper, Ahead: func() string { return "No card is due." },
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(log) > 0; got != tt.graded || got && !strings.Contains(out.String(), "The answer: By TCPReqQFullDrop.") || strings.Contains(out.String(), "1 cards") {
+			t.Errorf("%s: graded %v, want %v; written:\n%s", tt.name, got, tt.graded, out.String())
+		}
+	}
+}
+
+// TestDrillBack grades the card before anew, and then asks the same card as before.
+func TestDrillBack(t *testing.T) {
+	out, log := drillOn(t, "back\nd\n4\nback\n1\nquit\n", nil)
+	if len(log) != 2 || log[0].Grade != int(drill.Easy) || log[1].Grade != int(drill.Again) || log[0].Session != log[1].Session || log[0].Card != log[1].Card {
+		t.Errorf("kept: %+v", log)
+	}
+	for _, want := range []string{"No card was graded before.", "The card before, which was graded easy: ", "1 card, 0 known at once"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not written:\n%s", want, out)
 		}
 	}
 }

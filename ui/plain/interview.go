@@ -38,7 +38,7 @@ type chair struct {
 	lines   <-chan line
 	stray   stray
 	offered []*interview.Entry // what the numbers of the last list stand for
-	causes  bool               // the numbers stand for causes
+	asked   string             // in which words the last list was asked for
 	at      interview.Key      // what was told last: a note is about it
 	due     int                // remarks that were told to be due
 	left    bool
@@ -124,8 +124,12 @@ func (c *chair) brief() {
 		c.show(e, false)
 	}
 	c.told(c.n.Begin())
-	if _, text := c.n.Drafted(); text != "" {
-		p.item("A note was being typed: ", text)
+	if about, text := c.n.Drafted(); text != "" {
+		head := "A note was half typed"
+		if on := c.n.About(about); on != "" {
+			head += ", about: " + on
+		}
+		p.item(head+" (draft: keep it as it is): ", text)
 	}
 	p.blank()
 	p.say("Type what they said, such as: what changed, or: ethtool -S; then the number ticks it and tells what to say. ? lists the commands.")
@@ -163,6 +167,7 @@ var chairVerbs = []struct{ word, does string }{
 	{"c WORDS", "what they conclude: find the cause, a number then names it; c healthy: nothing is wrong; c -: take it back"},
 	{"hint, hint NAME", "list the hints; give one"},
 	{"n TEXT", "a note about what was told last"},
+	{"draft", "keep the note that was half typed on the screen as it is"},
 	{"hold", "hold the clock; again goes on"},
 	{"level SECTION LEVEL", "put a section, or whole, at a level; level alone lists them"},
 	{"name TEXT", "the candidate's name, for the scorecard"},
@@ -179,10 +184,28 @@ func (c *chair) obey(text string) bool {
 	if text == "" {
 		return true
 	}
-	if do := chairCommands[strings.ToLower(word)]; do != nil {
-		return do(c, strings.TrimSpace(rest))
+	do := chairCommands[strings.ToLower(word)]
+	if rest = strings.TrimSpace(rest); do == nil || rest != "" && c.speech(strings.ToLower(word), rest) {
+		return c.find(text)
 	}
-	return c.find(text)
+	return do(c, rest)
+}
+
+// speech says whether a line that begins like a command is something that they said:
+// "hold on, since when", "page loads are slow".
+func (c *chair) speech(word, rest string) bool {
+	first, _, _ := strings.Cut(rest, " ")
+	switch word {
+	case "?", "help", "quit", "q", "exit", "r", "hold", "write", "draft":
+		return true
+	case "page":
+		return !slices.ContainsFunc(interview.Pages, func(p interview.Page) bool { return strings.EqualFold(string(p), rest) }) && strings.Contains(rest, " ")
+	case "level":
+		return first != content.Whole && c.n.Rubric().Section(first) == nil
+	case "hint":
+		return strings.Contains(rest, " ")
+	}
+	return false
 }
 
 // chairCommands are the commands by their first word; each says whether the rest was
@@ -192,7 +215,7 @@ var chairCommands = map[string]func(c *chair, rest string) bool{
 	"quit": (*chair).leave, "q": (*chair).leave, "exit": (*chair).leave,
 	"show": (*chair).showBy, "untick": (*chair).untick, "r": (*chair).dropIn, "page": (*chair).page,
 	"c": (*chair).concludeBy, "hint": (*chair).hint, "level": (*chair).level, "write": (*chair).write,
-	"n": (*chair).note, "note": (*chair).note, "hold": (*chair).hold, "name": (*chair).call,
+	"n": (*chair).note, "note": (*chair).note, "draft": (*chair).draft, "hold": (*chair).hold, "name": (*chair).call,
 }
 
 func (c *chair) usage(string) bool {
@@ -215,6 +238,15 @@ func (c *chair) note(text string) bool {
 	return c.done(c.n.Note(c.at, text), "Noted.")
 }
 
+func (c *chair) draft(string) bool {
+	about, text := c.n.Drafted()
+	if text == "" {
+		c.pen.say("No note is half typed.")
+		return false
+	}
+	return c.done(c.n.Note(about, text), "Noted.")
+}
+
 func (c *chair) call(name string) bool { return c.done(c.n.Call(name), "Noted.") }
 
 func (c *chair) hold(string) bool {
@@ -231,57 +263,17 @@ func (c *chair) done(err error, what string) bool {
 	return true
 }
 
-// named is the line of the script of a name: an id with or without its kind.
-func (c *chair) named(name string) *interview.Entry {
-	if e := c.n.Entry(interview.Key(name)); e != nil {
-		return e
-	}
-	for _, kind := range []string{interview.Question, interview.Probe, interview.Item} {
-		for _, e := range c.n.Script("") {
-			if e.Key.Kind() == kind && strings.EqualFold(e.Key.ID(), name) {
-				return e
-			}
-		}
-	}
-	return nil
-}
-
-// find looks for what they said, and offers it by number.
-func (c *chair) find(text string) bool {
-	if e := c.named(text); e != nil {
-		return c.tick(e)
-	}
-	found := c.n.Search(text)
-	c.offered, c.causes = found, false
-	if len(found) == 0 {
-		c.pen.say("The script has nothing like it: say that nobody knows.")
-		return false
-	}
-	c.list(found)
-	return true
-}
-
-// list writes lines of the script with numbers.
-func (c *chair) list(lines []*interview.Entry) {
-	for i, e := range lines {
-		mark := ""
-		if e.Tickable() && c.n.Has(e.Key) {
-			mark = "(ticked) "
-		}
-		c.pen.item(fmt.Sprintf("%d. ", i+1), strings.TrimSpace(mark+e.Label+" "+e.Title))
-	}
-}
-
 // take does what a number of the last list stands for.
 func (c *chair) take(n int) bool {
 	if n < 1 || n > len(c.offered) {
 		c.pen.say("Expected a number of the last list.")
 		return false
 	}
-	if c.causes {
-		return c.conclude(c.offered[n-1].Key.ID())
+	e := c.offered[n-1]
+	if e.Key.Kind() == interview.Cause {
+		return c.conclude(e)
 	}
-	return c.tick(c.offered[n-1])
+	return c.tick(e)
 }
 
 // tick ticks a line and tells what to say.
@@ -293,15 +285,20 @@ func (c *chair) tick(e *interview.Entry) bool {
 	return true
 }
 
+// showBy tells a line of the script; what it does not know is something that they said:
+// "show me the sockets".
 func (c *chair) showBy(what string) bool {
 	name, all, _ := strings.Cut(what, " ")
 	e := c.named(name)
-	if n, err := strconv.Atoi(name); err == nil && n >= 1 && n <= len(c.offered) && !c.causes {
+	n, err := strconv.Atoi(name)
+	switch {
+	case err == nil && n >= 1 && n <= len(c.offered):
 		e = c.offered[n-1]
-	}
-	if e == nil {
+	case what == "" || err == nil:
 		c.pen.say("Expected show and a number of the last list, or a name such as Q4a.")
 		return false
+	case e == nil || strings.TrimSpace(all) != "" && strings.TrimSpace(all) != "all":
+		return c.find("show " + what)
 	}
 	c.show(e, strings.TrimSpace(all) == "all")
 	return true
@@ -325,10 +322,16 @@ func (c *chair) show(e *interview.Entry, all bool) {
 			p.item("  Say"+from+": ", "\""+say+"\"")
 		}
 	}
+	if e.Reading != nil {
+		for _, l := range c.n.ReadOut(e, c.asked) {
+			p.item("  ", l.Text)
+		}
+	}
 	for _, shows := range e.Shows {
 		p.item("  ", shows)
 	}
 	if e.Reading != nil {
+		p.say("  All that was measured:")
 		for _, l := range e.Reading.Lines(all) {
 			p.item("  ", l.Text)
 		}
@@ -361,7 +364,7 @@ func (c *chair) page(name string) bool {
 		if !strings.EqualFold(string(p), name) {
 			continue
 		}
-		c.offered, c.causes = c.n.Script(p), false
+		c.offered, c.asked = c.n.Script(p), ""
 		if p == interview.PageStory {
 			for _, e := range c.offered {
 				c.show(e, false)
@@ -373,54 +376,6 @@ func (c *chair) page(name string) bool {
 	}
 	c.pen.say("Expected page and story, questions, measure, close or rubric.")
 	return false
-}
-
-// concludeBy finds the causes that fit words.
-func (c *chair) concludeBy(words string) bool {
-	switch {
-	case words == "-":
-		return c.done(c.n.Conclude(interview.Verdict{}), "Taken back.")
-	case words == "healthy":
-		return c.done(c.n.Conclude(interview.Verdict{Healthy: true}), "They conclude: nothing is wrong on this host.")
-	case c.n.Book().Cause(words) != nil:
-		return c.conclude(words)
-	}
-	c.offered, c.causes = nil, true
-	for _, cause := range c.n.SearchCauses(words) {
-		if len(c.offered) < 12 {
-			c.offered = append(c.offered, &interview.Entry{Key: interview.KeyOf("cause", cause.ID), Title: cause.Title})
-		}
-	}
-	if len(c.offered) == 0 {
-		c.pen.say("No cause is like it.")
-		return false
-	}
-	for i, e := range c.offered {
-		c.pen.item(fmt.Sprintf("%d. ", i+1), e.Title)
-	}
-	return true
-}
-
-// conclude adds a cause to what they conclude, or takes it back.
-func (c *chair) conclude(id string) bool {
-	var v interview.Verdict
-	if have := c.n.Verdict(); have != nil {
-		v.Causes = slices.Clone(have.Causes)
-	}
-	if at := slices.Index(v.Causes, id); at >= 0 {
-		v.Causes = slices.Delete(v.Causes, at, at+1)
-	} else {
-		v.Causes = append(v.Causes, id)
-	}
-	var titles []string
-	for _, id := range v.Causes {
-		titles = append(titles, c.n.Book().Cause(id).Title)
-	}
-	if len(titles) == 0 {
-		titles = []string{"nothing yet"}
-	}
-	c.at = interview.KeyOf(interview.Section, "conclusion")
-	return c.done(c.n.Conclude(v), sentence("They conclude: "+strings.Join(titles, "; ")))
 }
 
 func (c *chair) hint(name string) bool {
@@ -447,6 +402,9 @@ func (c *chair) level(what string) bool {
 	}
 	tell := func(id, title string, s interview.Suggestion) {
 		text := c.n.LevelTitle(s.Level) + " suggested (" + s.Why + ")"
+		if s.Level == interview.Unjudged {
+			text = c.n.LevelTitle(s.Level) + " (" + s.Why + ")"
+		}
 		if level := c.n.Decided(id); level != "" {
 			text = c.n.LevelTitle(level) + ", decided; " + text
 		}

@@ -79,6 +79,45 @@ func TestInterviewLines(t *testing.T) {
 	}
 }
 
+// TestInterviewHearsSpeech takes what begins like a command and is none for something
+// that they said.
+func TestInterviewHearsSpeech(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"show me ss -ltn", "1. sockets TCP sockets"},
+		{"hold on, who is affected?", "1. Q1a"},
+		{"page loads are slow for which users", "1. Q2a"},
+		{"level of traffic, how many requests per second", "1. Q6a"},
+		{"show 99", "Expected show and a number"},
+		{"false alarm\n1", "They conclude: nothing is wrong on this host."},
+		{"sysctl net.core.somaxconn\n1", "  net.core.somaxconn = 4096\n"},
+	} {
+		out, n := interviewOn(t, tt.in, nil)
+		if !strings.Contains(out, tt.want) || n.Holding() {
+			t.Errorf("%q, want %q:\n%s", tt.in, tt.want, out)
+		}
+	}
+}
+
+// TestInterviewHalfNote keeps a note that was half typed on the screen.
+func TestInterviewHalfNote(t *testing.T) {
+	script, err := queueScript()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := script.Anew()
+	if err := errors.Join(n.Begin(), n.Draft("question:Q1b", "asks w")); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	err = Interview(context.Background(), InterviewOptions{In: strings.NewReader("n another\ndraft\ndraft\n"), Out: &out, Interview: n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := n.Notes(); len(notes) != 2 || notes[1].Text != "asks w" || notes[1].About != "question:Q1b" || !strings.Contains(out.String(), "half typed, about: When did it start") {
+		t.Errorf("the notes are %+v:\n%s", notes, out.String())
+	}
+}
+
 // TestInterviewInputEnds ends the input at any place: what was noted is noted.
 func TestInterviewInputEnds(t *testing.T) {
 	for _, in := range []string{"", "Q1a", "Q1a\nc accept\n", "what changed\n"} {

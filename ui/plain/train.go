@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type TrainOptions struct {
 	Fixed func(context.Context) ([]string, error)
 	// Notes are lines for the beginning.
 	Notes []string
+	// Kept says whether there is something on disk to go on with; nil: there is not.
+	Kept func() bool
 	// Typed and Shown are as in Options.
 	Typed, Shown bool
 }
@@ -70,10 +73,7 @@ func (t *seat) sit() error {
 		if !ok {
 			break
 		}
-		if err := t.stray.follow(text, t.obey(text)); err != nil && !t.o.Typed {
-			t.pen.say("The input is taken as ended: " + sentence(err.Error()))
-			break
-		}
+		t.follow(text, t.obey(text))
 	}
 	if t.Concluded() != nil {
 		t.review()
@@ -83,20 +83,48 @@ func (t *seat) sit() error {
 	return t.pen.flush()
 }
 
+// follow ends an input that has gone astray.
+func (t *seat) follow(text string, understood bool) {
+	if err := t.stray.follow(text, understood); err != nil && !t.o.Typed {
+		t.pen.say("The input is taken as ended: " + sentence(err.Error()))
+		t.left = true
+	}
+}
+
+// misread says what was expected in place of a line.
+func (t *seat) misread(text, expected string) {
+	t.pen.say(expected)
+	t.follow(text, false)
+}
+
+// wait waits for the next line. Meanwhile the session keeps that time goes on.
+func (t *seat) wait() (l line, ok bool) {
+	beats := time.NewTicker(10 * time.Second)
+	defer beats.Stop()
+	for {
+		select {
+		case <-beats.C:
+			t.lost = t.Beat() != nil || t.lost // told with the next step, or at the end
+		case <-t.ctx.Done():
+			return line{}, false
+		case l, ok = <-t.lines:
+			return l, ok && l.err == nil
+		}
+	}
+}
+
 // read writes a prompt and returns what is answered. ok is false when there is nothing
 // more to come: then the candidate has left.
 func (t *seat) read(prompt string) (text string, ok bool) {
+	if t.left {
+		return "", false
+	}
 	t.pen.prompt(prompt)
 	if err := t.pen.flush(); err != nil {
 		t.left = true
 		return "", false
 	}
-	select {
-	case <-t.ctx.Done():
-	case l, more := <-t.lines:
-		if !more || l.err != nil {
-			break
-		}
+	if l, more := t.wait(); more {
 		t.pen.width = columns(t.o.Out)
 		switch {
 		case !t.o.Typed:
@@ -115,8 +143,11 @@ func (t *seat) read(prompt string) (text string, ok bool) {
 
 // farewell says what becomes of a session that is left.
 func (t *seat) farewell() string {
-	if t.lost {
+	switch {
+	case t.lost:
 		return "Left. Not everything of the session could be kept."
+	case t.o.Kept == nil || !t.o.Kept():
+		return "Left. There is nothing of it to go on with later."
 	}
 	return "Left. The session is kept; whydrop train --resume goes on with it."
 }
@@ -135,11 +166,22 @@ func (t *seat) brief() {
 	for _, n := range t.o.Notes {
 		p.say(n)
 	}
-	p.say(fmt.Sprintf("%s, %s. You sit at the %s.", sc.Company, sc.Service, sc.Seat))
+	p.item("Company: ", sentence(sc.Company))
+	p.item("Service: ", sentence(sc.Service))
+	p.item("You sit at: ", "the "+sentence(sc.Seat))
+	if len(sc.People) > 0 {
+		p.say("The interviewer can ask for you:")
+	}
+	for _, who := range sc.People {
+		p.item("- ", "the "+who.Role+", who knows "+sentence(who.Knows))
+	}
 	p.blank()
 	p.item("Interviewer: ", sc.Opening)
+	if about := t.AboutFigures(); about != "" {
+		p.item("Interviewer: ", about)
+	}
 	p.blank()
-	if n := len(t.Events()); n > 1 {
+	if t.Steps() > 0 {
 		p.say(fmt.Sprintf("Steps taken already: %d; log tells them.", t.Steps()))
 	}
 	p.say("Ask or measure in your own words, such as: what changed, or: retransmits. Then choose by number. commit concludes, ? lists all commands.")
@@ -163,15 +205,15 @@ var trainVerbs = []struct{ word, takes, does string }{
 	{"Q4a", "", "ask this question of the checklist"},
 	{"questions", "", "list the questions"},
 	{"m", "NAME", "measure; m alone lists what can be measured, m NAME all shows every figure again"},
-	{"h", "WORDS", "say what you suspect; h alone lists it, h -1 takes the first back"},
+	{"h", "WORDS", "say what you suspect, or none if nothing is wrong; h alone lists it, h -1 takes the first back"},
 	{"n", "TEXT", "note something for yourself"},
 	{"log", "", "what was said and measured so far"},
 	{"means", "NAME", "what a figure counts"},
-	{"hint", "", "where to look next; it costs"},
+	{"hint", "", "where to look next; it costs up to 1.5 of 24 points, and asks first"},
 	{"shell", "", "a shell on the sick host; exit comes back"},
 	{"fixed", "", "look whether the host is mended"},
-	{"commit", "", "conclude: the cause, the place, the plan"},
-	{"quit", "", "leave; the session is kept"},
+	{"commit", "", "conclude: the cause, the place, the plan; it asks before anything is final"},
+	{"quit", "", "leave; what was done is kept"},
 }
 
 // obey does what a line says. It says whether it was understood.
@@ -365,6 +407,9 @@ func (t *seat) measure(probe string) bool {
 		return false
 	}
 	t.tellReading(r, false)
+	if !slices.Equal(r.Lines(false), r.Lines(true)) {
+		t.pen.say("There is more of it: m " + probe + " all")
+	}
 	t.tellRemarks(r.Remarks)
 	return true
 }
@@ -402,56 +447,6 @@ func (t *seat) means(name string) bool {
 	return false
 }
 
-// suspectBy states, lists or takes back hypotheses.
-func (t *seat) suspectBy(rest string) bool {
-	now := t.Suspects()
-	if n, err := strconv.Atoi(rest); err == nil && n < 0 {
-		if -n > len(now) {
-			t.pen.say(fmt.Sprintf("There is no hypothesis %d.", -n))
-			return false
-		}
-		return t.unkept(t.Drop(now[-n-1])) == nil
-	}
-	if rest == "" {
-		if len(now) == 0 {
-			t.pen.say("You suspect nothing yet.")
-		}
-		for i, id := range now {
-			t.pen.item(strconv.Itoa(i+1)+". ", t.o.Book.Cause(id).Title)
-		}
-		return true
-	}
-	if c := t.o.Book.Cause(rest); c != nil {
-		return t.suspect(c.ID)
-	}
-	found := t.SearchCauses(rest)
-	if len(found) == 1 {
-		return t.suspect(found[0].ID)
-	}
-	t.offerCauses(found, rest)
-	return len(found) > 0
-}
-
-// offerCauses lists causes by number.
-func (t *seat) offerCauses(found []*content.Cause, words string) {
-	t.offered, t.causes = nil, found[:min(len(found), 9)]
-	for i, c := range t.causes {
-		t.pen.item(strconv.Itoa(i+1)+". ", c.Title+" ("+c.ID+")")
-	}
-	if len(found) == 0 {
-		t.pen.say("No cause has these words: " + brief(words))
-	}
-}
-
-func (t *seat) suspect(id string) bool {
-	if err := t.unkept(t.Suspect(id)); err != nil {
-		t.pen.say(sentence(err.Error()))
-		return false
-	}
-	t.pen.say("Noted as a hypothesis: " + t.o.Book.Cause(id).Title)
-	return true
-}
-
 func (t *seat) noteDown(text string) bool {
 	if text == "" {
 		for _, n := range t.Notes() {
@@ -468,7 +463,8 @@ func (t *seat) noteDown(text string) bool {
 
 // hint tells where to look next, for who wants it in spite of its price.
 func (t *seat) hint() {
-	if text, ok := t.read("A hint costs points. y takes it"); !ok || !strings.HasPrefix(strings.ToLower(text), "y") {
+	t.pen.say("A hint costs up to 1.5 of 24 points, the same one again nothing.")
+	if !t.yes("Take it") {
 		return
 	}
 	says, err := t.Hint()

@@ -12,9 +12,9 @@ func (t *seat) tellLog() {
 		case train.Measured:
 			t.pen.say("You measured " + e.ID + "; m " + e.ID + " measures again.")
 		case train.Suspected:
-			t.pen.say("You suspected: " + t.o.Book.Cause(e.ID).Title)
+			t.pen.say("You suspected: " + t.Cause(e.ID).Title)
 		case train.Dropped:
-			t.pen.say("You no longer suspected: " + t.o.Book.Cause(e.ID).Title)
+			t.pen.say("You no longer suspected: " + t.Cause(e.ID).Title)
 		case train.Noted:
 			t.pen.item("Note: ", e.Text)
 		case train.Hinted:
