@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -80,19 +78,7 @@ func FuzzDrill(f *testing.F) {
 // that is written.
 func TestDrillLines(t *testing.T) {
 	got, log := drillOn(t, "9\nwhat\nd\nwrong\n\n1 2\n4 3 2 1\n\n\neasy\n1\n2\n4 3 2 1\n3\nquit\n", nil)
-	file := filepath.Join("testdata", "drill.golden")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("written:\n%s\nwant:\n%s", got, want)
-	}
+	isKept(t, "drill.golden", got)
 	if len(log) < 3 {
 		t.Errorf("kept: %+v", log)
 	}

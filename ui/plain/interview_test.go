@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -61,19 +59,7 @@ func TestInterviewLines(t *testing.T) {
 		"settings", "1.shared", "n asks well", "name A. B.", "c accept", "1", "c healthy", "c listen.accept-queue-full", "page close", "hold", "hold",
 		"level plan senior", "level plan wizard", "level", "write", "quit",
 	}, "\n"), nil)
-	file := filepath.Join("testdata", "interview.golden")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("written:\n%s\nwant:\n%s", got, want)
-	}
+	isKept(t, "interview.golden", got)
 	if v := n.Verdict(); v == nil || len(v.Causes) != 1 || n.Candidate() != "A. B." || n.Decided("plan") != "senior" || n.Has("question:Q2a") || !n.Has("item:1.shared") {
 		t.Errorf("noted: %+v", n.Card())
 	}

@@ -2,8 +2,6 @@ package plain
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -66,19 +64,7 @@ func TestTrainLines(t *testing.T) {
 		"1,99", "1, 2", "1,2", "y",
 	}), TrainOptions{})
 	got = regexp.MustCompile(`\d+(\.\d+)?( bits| %)`).ReplaceAllString(got, "N$2")
-	file := filepath.Join("testdata", "train.golden")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("written:\n%s\nwant:\n%s", got, want)
-	}
+	isKept(t, "train.golden", got)
 }
 
 // TestTrainNothingFinalUnasked takes an empty line for no place and no yes.
