@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,16 +13,43 @@ import (
 	"whydrop/probes/lab"
 )
 
-// TestTrainLive mends a live host as a candidate does: measure, a shell, look whether
-// it is mended, leave. Nothing names the fault, and nothing is left.
+// TestTrainLive trains on live hosts, all at once: they mostly wait. Nothing is left of
+// any.
 func TestTrainLive(t *testing.T) {
 	if err := lab.Supported(); err != nil {
 		t.Skip(err)
 	}
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	c := onConsole(t)
-	c.typed("whydrop train --live --plain second-uplink\n")
-	told := c.until(`step 1: $`)
+	t.Run("seats", func(t *testing.T) {
+		var all sync.WaitGroup
+		defer all.Wait()
+		beside := func(name string, does func(*testing.T)) { all.Go(func() { t.Run(name, does) }) }
+		beside("mended", mendLive)
+		beside("killed", killLive)
+		for _, m := range liveMends {
+			beside(m.name, m.try)
+		}
+	})
+	var left []string
+	for range 50 {
+		if left = seats(); len(left) == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("processes are left: %v", left)
+}
+
+// liveConsole has begun to train on a live host.
+func liveConsole(t *testing.T, scenario string) (c *console, told string) {
+	c = onConsole(t)
+	c.typed("XDG_STATE_HOME=" + t.TempDir() + " whydrop train --live --plain " + scenario + "\n")
+	return c, c.until(`step 1: $`)
+}
+
+// mendLive mends a live host as a candidate does: measure, a shell, look whether it is
+// mended, leave. Nothing names the fault.
+func mendLive(t *testing.T) {
+	c, told := liveConsole(t, "second-uplink")
 	if strings.Contains(told, "rp-filter") {
 		t.Errorf("the beginning names the fault:\n%s", told)
 	}
@@ -39,64 +67,61 @@ func TestTrainLive(t *testing.T) {
 	c.until(`Fixed: (?s:.*)step 2: $`)
 	c.typed("quit\n")
 	c.until(`outside \$ $`)
-	if pids := seats(); len(pids) > 0 {
-		t.Errorf("processes are left: %v", pids)
-	}
 }
 
-// TestTrainLiveMends judges mends by those who suffer: what only moves the refusal to
-// where nothing counts it is none, what gets the clients served is one, whatever became
-// of the service. They run beside each other: they mostly wait.
-func TestTrainLiveMends(t *testing.T) {
-	if err := lab.Supported(); err != nil {
-		t.Skip(err)
-	}
-	other := `$(ss -Htln | awk '{print $4}' | grep -v :8443 | sed 's/.*://' | head -1)` // another service's port
-	for _, c := range []struct{ name, scenario, tool, does, says string }{
-		{"refused by a routing rule", "partner-feed-silent", "nft",
-			`nft 'flush ruleset; table ip t { chain p { type filter hook prerouting priority -150; tcp dport 8443 meta mark set 7; }; }'; ` +
-				"ip rule add pref 5 fwmark 7 blackhole; ip rule add pref 10 lookup local; ip rule del pref 0", "Not fixed: "},
-		{"answered by another service", "partner-feed-silent", "nft",
-			`nft "flush ruleset; table ip t { chain p { type nat hook prerouting priority -100; tcp dport 8443 redirect to :` + other + `; }; }"`, "Not fixed: "},
-		{"routed nowhere", "greenhouse-four", "ip",
-			"for p in $(ip route | sed -n 's/^prohibit \\([^ ]*\\).*/\\1/p'); do ip route del prohibit $p; ip route add $p dev lo; done", "Not fixed: "},
-		{"the service has been started again", "checkout-three-seconds", "sh",
-			"service-ctl restart orders-api workers=64 backlog=4000", "Fixed: "},
-		{"TCP finds the size too late", "reports-never-finish", "sh",
-			"echo 1 >/proc/sys/net/ipv4/tcp_mtu_probing", "Not fixed: "},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			if _, err := exec.LookPath(c.tool); err != nil {
-				t.Skip(err)
-			}
-			at := onConsole(t)
-			at.typed("XDG_STATE_HOME=" + t.TempDir() + " whydrop train --live --plain " + c.scenario + "\n")
-			at.until(`step 1: $`)
-			at.typed("shell\n")
-			at.until(`\(sick host\) \$ $`)
-			at.typed(c.does + "; exit\n")
-			at.until(`step 1: $`)
-			at.typed("fixed\n")
-			if told := at.until(`step 1: $`); !strings.Contains(told, "\n"+c.says) {
-				t.Errorf("want %q:\n%s", c.says, told)
-			}
-			at.typed("quit\n")
-			at.until(`outside \$ $`)
-		})
-	}
+// otherService is the port of another service of the host.
+const otherService = `$(ss -Htln | awk '{print $4}' | grep -v :8443 | sed 's/.*://' | head -1)`
+
+type liveMend struct{ name, scenario, tool, does, says string }
+
+// liveMends are judged by those who suffer: what only moves the refusal to where nothing
+// counts it is none, what gets the clients served is one, whatever became of the service.
+var liveMends = []liveMend{
+	{
+		"refused by a routing rule", "partner-feed-silent", "nft",
+		`nft 'flush ruleset; table ip t { chain p { type filter hook prerouting priority -150; tcp dport 8443 meta mark set 7; }; }'; ` +
+			"ip rule add pref 5 fwmark 7 blackhole; ip rule add pref 10 lookup local; ip rule del pref 0", "Not fixed: ",
+	},
+	{
+		"answered by another service", "partner-feed-silent", "nft",
+		`nft "flush ruleset; table ip t { chain p { type nat hook prerouting priority -100; tcp dport 8443 redirect to :` + otherService + `; }; }"`, "Not fixed: ",
+	},
+	{
+		"routed nowhere", "greenhouse-four", "ip",
+		"for p in $(ip route | sed -n 's/^prohibit \\([^ ]*\\).*/\\1/p'); do ip route del prohibit $p; ip route add $p dev lo; done", "Not fixed: ",
+	},
+	{
+		"the service has been started again", "checkout-three-seconds", "sh",
+		"service-ctl restart orders-api workers=64 backlog=4000", "Fixed: ",
+	},
+	{
+		"TCP finds the size too late", "reports-never-finish", "sh",
+		"echo 1 >/proc/sys/net/ipv4/tcp_mtu_probing", "Not fixed: ",
+	},
 }
 
-// TestTrainLiveKilled kills the seat in the hard way: its host goes with it.
-func TestTrainLiveKilled(t *testing.T) {
-	if err := lab.Supported(); err != nil {
+func (m liveMend) try(t *testing.T) {
+	if _, err := exec.LookPath(m.tool); err != nil {
 		t.Skip(err)
 	}
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	c := onConsole(t)
-	c.typed("whydrop train --live --plain second-uplink\n")
+	c, _ := liveConsole(t, m.scenario)
+	c.typed("shell\n")
+	c.until(`\(sick host\) \$ $`)
+	c.typed(m.does + "; exit\n")
 	c.until(`step 1: $`)
-	seat := seatHere("second-uplink")
+	c.typed("fixed\n")
+	if told := c.until(`step 1: $`); !strings.Contains(told, "\n"+m.says) {
+		t.Errorf("want %q:\n%s", m.says, told)
+	}
+	c.typed("quit\n")
+	c.until(`outside \$ $`)
+}
+
+// killLive kills the seat in the hard way: its host goes with it.
+func killLive(t *testing.T) {
+	const scenario = "report-job-stuck"
+	c, _ := liveConsole(t, scenario)
+	seat := seatHere(scenario)
 	if seat == 0 {
 		t.Fatal("the seat is not found")
 	}
@@ -109,13 +134,6 @@ func TestTrainLiveKilled(t *testing.T) {
 	}
 	process.Kill()
 	c.until(`outside \$ $`)
-	for range 50 {
-		if len(seats()) == 0 {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Errorf("processes are left: %v", seats())
 }
 
 // seats are the processes of trainings on live hosts that this test has started.

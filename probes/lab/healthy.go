@@ -13,7 +13,7 @@ var busyHosts = []Scenario{
 	{Name: "healthy-bulk", sick: "server", About: "a host that receives and sends bulk data", plan: healthyBulk},
 	{Name: "healthy-long-poll", sick: "server", About: "a notification service with hundreds of idle and waiting connections", plan: healthyLongPoll},
 	{Name: "healthy-shaper", sick: "server", About: "a shaper whose rate is far above the demand", plan: healthyShaper},
-	{Name: "healthy-far", sick: "server", About: "a service whose users are 60 ms away on a path with jitter and no loss", plan: healthyFar},
+	{Name: "healthy-far", sick: "server", Needs: "tun", About: "a service whose users are 60 ms away on a path with jitter and no loss", plan: healthyFar},
 	{Name: "healthy-client", sick: "client", About: "a host that calls services, keeps connections and downloads", plan: healthyClient},
 	{
 		Name: "healthy-many-connections", sick: "server",
