@@ -27,8 +27,8 @@ var kept = []keptHost{
 	{id: "three-million", host: "tiles-dl-4", card: "ena-old-allowance"},
 	{id: "edit-suite-seven", host: "suite-7", card: "atlantic-stuck-rings"},
 	{id: "end-of-term", host: "opac-1", lab: "cpu-saturated"},
-	{id: "flat-floor", host: "cache-probe-2", lab: "neigh-table-full"},
-	{id: "lottery-saturday", host: "draws-3", lab: "tcp-memory", settings: map[string]float64{"tcp_mem.low": 600, "tcp_mem.pressure": 800, "tcp_mem.high": 1200}},
+	{id: "flat-floor", host: "cache-probe-2", lab: "neigh-table-full", noLog: true},
+	{id: "lottery-saturday", host: "draws-3", lab: "tcp-memory", noLog: true, settings: map[string]float64{"tcp_mem.low": 600, "tcp_mem.pressure": 800, "tcp_mem.high": 1200}},
 	{id: "release-day", host: "edge-fwd-2", lab: "backlog-full-downloads", settings: map[string]float64{"sysctl.net.core.netdev_max_backlog": 3}},
 }
 
@@ -36,6 +36,7 @@ var kept = []keptHost{
 // that are not shown in the network namespace it was recorded in.
 type keptHost struct {
 	id, host, card, lab string
+	noLog               bool // its kernel would log the fault, and the recorded one's log was another machine's
 	settings            map[string]float64
 }
 
@@ -76,6 +77,13 @@ func (k keptHost) named(recorded *fact.Facts) *fact.Facts {
 	}
 	for name, v := range k.settings {
 		f.Gauge(name, v)
+	}
+	if k.noLog {
+		delete(f.Values, "log.readable")
+		f.Probes = slices.Clone(f.Probes)
+		i := slices.IndexFunc(f.Probes, func(p fact.Status) bool { return p.Name == "log" })
+		f.Probes[i] = fact.Status{Name: "log", Status: "skipped", Why: "not kept in this recording"}
+		f.CannotSee("log", "the kernel log", "a recording that keeps it")
 	}
 	return &f
 }
@@ -160,6 +168,9 @@ func TestKeptHosts(t *testing.T) {
 				if got := f.Tables[name]; len(rows)+len(got) > 0 && !reflect.DeepEqual(got, rows) {
 					t.Errorf("the table %s differs from what was recorded:\n%v\n%v", name, got, rows)
 				}
+			}
+			if _, readable := f.Values["log.readable"]; readable == k.noLog {
+				t.Errorf("the kernel log is readable: %v", readable)
 			}
 			if f.Host != k.host || bytes.Contains(bytes.ToLower([]byte(textOf(f))), []byte("whydrop")) {
 				t.Errorf("the host is called %s, or tells of the lab", f.Host)

@@ -123,6 +123,7 @@ var Outcomes = map[string]string{
 	"wrong":           "the conclusion is not right",
 	"right-fix":       "a right step in the plan",
 	"folklore":        "a step in the plan that nobody should take",
+	"vain-step":       "a step in the plan that does not help",
 }
 
 // mostRubric bounds the size of a rubric's file, in bytes.

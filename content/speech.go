@@ -22,9 +22,18 @@ type Speech struct {
 	// Same are words that mean the same.
 	Same [][]string `yaml:"same"`
 	// Plans and Verdicts are words in a row by which somebody proposes a step, or names a
-	// cause.
-	Plans      []string     `yaml:"plans"`
-	Verdicts   []string     `yaml:"verdicts"`
+	// cause; States are those by which they may name one.
+	Plans    []string `yaml:"plans"`
+	Verdicts []string `yaml:"verdicts"`
+	States   []string `yaml:"states"`
+	// Questions are words in a row with which a question begins, Leads such as come before
+	// it, or before a word of Changes, which proposes a step. Who says one of Looks before
+	// proposes none, nor who speaks of one of Watches: who sets up an alarm or a capture changes nothing.
+	Questions  []string     `yaml:"questions"`
+	Leads      []string     `yaml:"leads"`
+	Changes    []string     `yaml:"changes"`
+	Looks      []string     `yaml:"looks"`
+	Watches    []string     `yaml:"watches"`
 	Utterances []*Utterance `yaml:"utterances"`
 	Commands   []*Command   `yaml:"commands"`
 }
@@ -46,8 +55,10 @@ type Command struct {
 	// Also are other lines of the script that answer it.
 	Also  []string  `yaml:"also"`
 	Shows []*Output `yaml:"shows"`
-	// Nothing is what to say where it shows nothing.
+	// Nothing is what to say where it shows nothing, or Instead the question whose answer
+	// is to be given: the figures prove nothing then.
 	Nothing string `yaml:"nothing"`
+	Instead string `yaml:"instead"`
 }
 
 // Output is lines of a command's output: one a row of a table, or one alone.
@@ -108,8 +119,8 @@ func (c *rubricCheck) line(line string) {
 }
 
 func (c *rubricCheck) command(command *Command) {
-	if command == nil || command.Title == "" || len(command.Says) == 0 || len(command.Shows) == 0 && command.Nothing == "" {
-		c.problem("a command: expected title, says, and shows or nothing")
+	if command == nil || command.Title == "" || len(command.Says) == 0 || len(command.Shows) == 0 && command.Nothing == "" || command.Instead != "" && c.book.Question(command.Instead) == nil {
+		c.problem("a command: expected title, says, shows or nothing, and instead a question if at all")
 		return
 	}
 	c.line("probe:" + command.Probe)

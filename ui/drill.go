@@ -233,10 +233,10 @@ func (m *drillModel) judge(v drill.Verdict) {
 
 // grade obeys a key while an answer waits for its grade.
 func (m *drillModel) grade(key string, a action) tea.Cmd {
-	n := digit(key)
+	n := drill.Grade(digit(key))
 	switch {
-	case n >= int(drill.Again) && n <= int(drill.Easy):
-		return m.keep(drill.Grade(n))
+	case slices.Contains(m.verdict.Grades(), n):
+		return m.keep(n)
 	case a == actEnter:
 		return m.keep(m.proposed)
 	case a == actTick && m.hidden() > 0:

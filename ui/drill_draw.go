@@ -287,7 +287,7 @@ func (m *drillModel) gradeLine(w int) string {
 	t := m.theme
 	text, used := "", 0
 	times := w >= 72
-	for _, g := range drill.Grades {
+	for _, g := range m.verdict.Grades() {
 		part := fmt.Sprintf("%d %s", g, g)
 		if times {
 			part += " " + m.options.Session.In(g)
@@ -328,7 +328,7 @@ func (m *drillModel) helpLines(w int) []string {
 		{key(actDontKnow), "don't know: show the answer, it comes again"},
 		{head: "When the answer is shown"},
 		{key(actEnter), "take the grade in brackets and go on"},
-		{"1 2 3 4", "again, hard, good or easy, if you know better: again for a lucky guess"},
+		{"1 2 3 4", "again, hard, good or easy, if you know better: again for a lucky guess; what was wrong is again"},
 		{key(actUp) + " " + key(actDown) + " " + key(actPageDown), "scroll"},
 		{head: "Marks"},
 		{"+ x", "before a choice: right; yours and wrong"},

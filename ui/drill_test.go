@@ -3,6 +3,7 @@ package ui
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,10 +80,28 @@ func (p *pupil) onto(form drill.Form) *pupil {
 		if p.m.phase == cardAsked && p.m.shown.Form == form {
 			return p
 		}
-		p.press("d", "4")
+		p.know("4")
 	}
 	p.t.Fatalf("no card is of form %s", form)
 	return p
+}
+
+// know answers the card right and grades it.
+func (p *pupil) know(grade string) {
+	p.t.Helper()
+	switch p.m.shown.Form {
+	case drill.Choice:
+		p.press(fmt.Sprint(p.m.shown.Right() + 1))
+	case drill.Order:
+		right := p.m.shown.InOrder()
+		for _, at := range right[:len(right)-1] { // the last one follows by itself
+			p.press(fmt.Sprint(at + 1))
+		}
+		p.press("enter")
+	default:
+		p.press("enter")
+	}
+	p.press(grade)
 }
 
 // TestGoldenDrill draws what one sees after some keys, on screens of several sizes.
@@ -99,7 +118,7 @@ func TestGoldenDrill(t *testing.T) {
 			{"order-wrong", drill.Order, []string{"2", "4", "1", "enter"}},
 			{"recall", drill.Recall, []string{"enter"}},
 			{"help", drill.Choice, []string{"?"}},
-			{"over", drill.Choice, []string{"d", "enter", "d", "enter", "d", "enter", "d", "enter", "d", "2", "d", "2", "d", "2", "d", "2"}},
+			{"over", drill.Choice, slices.Repeat([]string{"d", "enter"}, 12)},
 		} {
 			name := fmt.Sprintf("drill-%s-%dx%d", tt.name, size[0], size[1])
 			t.Run(name, func(t *testing.T) {
@@ -137,6 +156,25 @@ func TestDrillOverrule(t *testing.T) {
 	}
 }
 
+// TestDrillWrongComesAgain has no other grade for what was wrong, or not known.
+func TestDrillWrongComesAgain(t *testing.T) {
+	for _, answer := range []string{"wrong", "d"} {
+		p := sitAtDrill(t, 80, 24).onto(drill.Choice)
+		n, right := len(p.log), p.m.shown.Right()
+		if answer == "wrong" {
+			answer = fmt.Sprint((right+1)%len(p.m.shown.Choices) + 1)
+		}
+		p.press(answer, "2", "3", "4")
+		if p.m.phase != cardJudged || len(p.log) != n || strings.Contains(p.screen(), "easy") {
+			t.Errorf("after %s, 2, 3 and 4 the log has %+v, the screen is\n%s", answer, p.log[n:], p.screen())
+		}
+		p.press("1", "b", "4", "enter")
+		if len(p.log) != n+2 || p.log[n+1].Grade != int(drill.Again) {
+			t.Errorf("graded anew: %+v", p.log[n:])
+		}
+	}
+}
+
 // TestDrillBack grades the card before anew, on the next card, after a few steps of an
 // order and at the end.
 func TestDrillBack(t *testing.T) {
@@ -146,13 +184,13 @@ func TestDrillBack(t *testing.T) {
 		t.Errorf("before the first answer:\n%s", p.screen())
 	}
 	first := p.m.shown.ID
-	p.press("d", "4")
+	p.know("4")
 	next := p.m.shown.ID
 	if !strings.Contains(p.screen(), "b grade the last anew") {
 		t.Errorf("the key is not told:\n%s", p.screen())
 	}
 	p.press("b")
-	if p.m.phase != cardJudged || p.m.shown.ID != first || p.m.proposed != drill.Easy || !p.m.unsure {
+	if p.m.phase != cardJudged || p.m.shown.ID != first || p.m.proposed != drill.Easy || p.m.verdict != drill.Right {
 		t.Fatalf("back at %s:\n%s", p.m.shown.ID, p.screen())
 	}
 	p.press("1")
@@ -164,7 +202,7 @@ func TestDrillBack(t *testing.T) {
 		t.Errorf("b takes the last step back first: picked %v", p.m.picked)
 	}
 	for p.m.phase != drillOver {
-		p.press("d", "3")
+		p.know("3")
 	}
 	n := len(p.log)
 	p.press("b", "2")

@@ -182,7 +182,16 @@ func TestInterviewAsksAgain(t *testing.T) {
 	if p.press("enter"); p.m.n.Verdict() == nil || !p.m.n.Verdict().Healthy {
 		t.Errorf("the second did not conclude: %+v", p.m.n.Verdict())
 	}
-	p.press("/", "the red door", "enter")
+	before = len(p.events)
+	p.press("c", "receive ring", "enter")
+	if len(p.events) != before {
+		t.Errorf("one enter named what is not at work: %+v", p.events[before:])
+	}
+	p.press("esc", "/", "set netdev_max_backlog to 250000", "enter")
+	if len(p.events) != before {
+		t.Errorf("one enter ticked a step that does not help: %+v", p.events[before:])
+	}
+	p.press("esc", "/", "the red door", "enter")
 	if last := p.events[len(p.events)-1]; last.Kind == interview.Ticked {
 		t.Errorf("enter ticked what was hardly said: %+v", last)
 	}

@@ -72,9 +72,11 @@ func (m *interviewModel) startCauses() {
 	m.detail, m.zoomed = scroll{}, false
 }
 
-// causes are what they may conclude, by words.
+// causes are what they may conclude, by words. One that is not right is named after a
+// second look.
 func (m *interviewModel) causes(words string) interview.Found {
-	return interview.Found{Entries: m.n.Conclusions(words), Sure: words != ""}
+	all := m.n.Conclusions(words)
+	return interview.Found{Entries: all, Sure: words != "" && len(all) > 0 && all[0].Label == "right"}
 }
 
 func (m *interviewModel) conclude(e *interview.Entry) {

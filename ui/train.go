@@ -142,6 +142,7 @@ func newTrain(o TrainOptions) (*trainModel, error) {
 	}
 	m := &trainModel{desk: d, options: o}
 	m.list.show(o.Incidents())
+	m.list.move(o.First)
 	return m, nil
 }
 
@@ -186,6 +187,7 @@ func (m *trainModel) update(msg tea.Msg) tea.Cmd {
 			msg.in.find()
 		}
 	case tea.WindowSizeMsg, brokenMsg:
+		m.review.seek = true
 		return m.take(msg)
 	default:
 		m.learnt(msg)
@@ -236,11 +238,13 @@ func (m *trainModel) paste(text string) {
 	switch {
 	case m.prompt != nil:
 		m.prompt.insert(text)
+		m.full(&m.prompt.line)
 		if m.prompt.typed != nil {
 			m.prompt.typed(m.prompt.line.String())
 		}
 	case m.picker != nil:
 		m.picker.line.Insert(text)
+		m.full(&m.picker.line)
 		m.typed(m.picker)
 	}
 }
@@ -258,7 +262,12 @@ func (m *trainModel) key(k tea.KeyPressMsg) tea.Cmd {
 	case m.confirm != nil:
 		return m.decide(k.String())
 	case m.prompt != nil:
-		return m.prompt.take(k, &m.prompt)
+		p := m.prompt
+		cmd := p.take(k, &m.prompt)
+		if m.prompt == p && k.Text != "" {
+			m.full(&p.line)
+		}
+		return cmd
 	case m.help:
 		m.inHelp(a, m.room())
 	case m.picker != nil:

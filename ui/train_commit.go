@@ -90,7 +90,7 @@ func (m *trainModel) fill(field formField) {
 		return nil
 	}
 	m.prompt = &prompt{
-		label: field.short + ":", short: field.short, line: newLine(*field.text), typed: keep, left: keep,
+		label: field.short + ":", short: field.short, line: newText(*field.text), typed: keep, left: keep,
 		done: func(text string) tea.Cmd { m.form.on(); return keep(text) },
 	}
 }
@@ -190,8 +190,8 @@ func (m *trainModel) hopPicker() *picker {
 		list: func(words string) []pickItem {
 			var items []pickItem
 			for _, h := range m.options.Book.Hops {
-				text := strings.ToLower(h.ID + " " + h.Title + " " + h.Means)
-				if strings.Contains(text, strings.ToLower(strings.TrimSpace(words))) {
+				text := strings.ToLower(h.ID + " " + h.Title + " " + h.Means + " " + h.Plainly)
+				if strings.Contains(text, words) {
 					items = append(items, pickItem{id: h.ID, mark: tick(m.form.conclusion.Hop == h.ID), label: h.Title, about: h.Means})
 				}
 			}
@@ -213,7 +213,7 @@ func (m *trainModel) planPicker() *picker {
 		list: func(words string) []pickItem {
 			var items []pickItem
 			for _, choice := range m.seat.Session.Menu() {
-				if strings.Contains(strings.ToLower(choice.Title+" "+choice.Command), strings.ToLower(strings.TrimSpace(words))) {
+				if strings.Contains(strings.ToLower(choice.Title+" "+choice.Command), words) {
 					items = append(items, pickItem{id: choice.ID, mark: tick(slices.Contains(c.Steps, choice.ID)), label: choice.Title, about: choice.Command})
 				}
 			}

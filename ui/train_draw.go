@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
@@ -67,11 +68,20 @@ func (m *trainModel) foot(w int) []string {
 	case m.confirm != nil:
 		return m.confirm.draw(t, w, m.size.Height/2)
 	case m.prompt != nil:
-		return []string{m.prompt.draw(t, w)}
+		return append(m.noticed(w), m.prompt.draw(t, w))
 	case m.notice != "":
-		return styled(t.atMost(max(1, min(3, m.size.Height/3)), wrap(content.Show(m.notice), w, ""), w), t.warn.Render)
+		return m.noticed(w)
 	}
 	return []string{m.hintLine(w)}
+}
+
+// noticed is the notice, if there is one, in a few lines.
+func (m *trainModel) noticed(w int) []string {
+	if m.notice == "" {
+		return nil
+	}
+	t := m.theme
+	return styled(t.atMost(max(1, min(3, m.size.Height/3)), wrap(content.Show(m.notice), w, ""), w), t.warn.Render)
 }
 
 // trainHint is a key and what it does.
@@ -90,7 +100,11 @@ func (m *trainModel) hints() []trainHint {
 		if m.picker.stays {
 			leave = "done"
 		}
-		return []trainHint{{"enter", m.picker.does}, {"esc", leave}, {"type", "to search"}, {"up/down", "move"}}
+		hints := []trainHint{{"esc", leave}, {"type", "to search"}, {"up/down", "move"}}
+		if len(m.picker.items) > 0 {
+			hints = slices.Insert(hints, 0, trainHint{"enter", m.picker.does})
+		}
+		return hints
 	}
 	switch m.phase {
 	case trainListing:
@@ -157,7 +171,7 @@ func (m *trainModel) helpRows() []helpRow {
 		{"/", "search questions and measurements together"},
 		{"h", "your hypotheses: tick a cause, untick it to take it back"},
 		{"n", "a note for yourself; it lands in the scorecard"},
-		{"i", "a hint where to look next; it costs up to 1.5 of 24 points, and asks first"},
+		{"i", "a hint where to look next; each costs up to 1.5 of 24 points, and asks first"},
 		{"c", "conclude: the cause, the place, the plan; it asks before anything is final"},
 		{"v", "of the measurement on the screen: all figures, or the first"},
 		{"f", "of the measurement on the screen: what each figure means"},

@@ -232,3 +232,39 @@ func (c *candidate) mend() {
 	}
 	live.Look = func() (*train.Seen, error) { return &train.Seen{Facts: &well}, nil }
 }
+
+// TestTrainListAtAsked has the list at the incident that was asked for, where that can't be
+// opened: enter must not begin another one.
+func TestTrainListAtAsked(t *testing.T) {
+	c := sitAtTraining(t, 80, 24)
+	c.m.options.First = "no-such"
+	m, err := newTrain(c.m.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.sit(m, &m.desk, m.draw, 80, 24)
+	c.send(c.m.open("no-such", false)())
+	if at := m.list.all[m.list.cursor].ID; at != "no-such" {
+		t.Errorf("enter begins %s", at)
+	}
+}
+
+// TestTrainWordsReachable shows all of the page of the own words on a small screen: what
+// stands above the first of them, and below the last.
+func TestTrainWordsReachable(t *testing.T) {
+	c := sitAtTraining(t, 80, 24).press(trainHandedIn...)
+	c.m.review.debrief.Plan = nil
+	c.send(tea.WindowSizeMsg{Width: 60, Height: 18})
+	if c.press("4"); !strings.Contains(c.screen(), "Be strict") {
+		t.Errorf("the beginning is not to be seen:\n%s", c.screen())
+	}
+	if c.press("down", "down", "down", "down", "down", "down"); !strings.Contains(c.screen(), "Not judged") {
+		t.Errorf("the end is not to be seen:\n%s", c.screen())
+	}
+	if c.press("home"); !strings.Contains(c.screen(), "Be strict") || c.press("pgdown").m.review.cursor == 0 {
+		t.Errorf("the page does not turn:\n%s", c.screen())
+	}
+	if c.press("up"); !strings.Contains(c.screen(), c.m.theme.pointer+" [") {
+		t.Errorf("the cursor is not to be seen:\n%s", c.screen())
+	}
+}

@@ -18,6 +18,13 @@ type trainList struct {
 	scroll scroll
 }
 
+// move sets the cursor on an incident, if it is in the list.
+func (l *trainList) move(id string) {
+	if n := slices.IndexFunc(l.all, func(i TrainIncident) bool { return i.ID == id }); n >= 0 {
+		l.cursor = n
+	}
+}
+
 // show takes the incidents as they stand now. The cursor is on the one that was open,
 // at first on the one that is suggested.
 func (l *trainList) show(all []TrainIncident) {

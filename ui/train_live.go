@@ -116,8 +116,8 @@ func (m *trainModel) liveRows() []helpRow {
 	}
 	return []helpRow{
 		{head: "On the live host"},
-		{shellKey, "a shell on it; what you do there is not recorded"},
-		{mendedKey, "look whether it is mended; the last look counts for the plan"},
+		{shellKey, "a shell on it; what you see there is to be measured here, too"},
+		{mendedKey, "look whether it is mended: it counts for the cause and the plan"},
 	}
 }
 

@@ -22,8 +22,14 @@ func (m *trainModel) drawReview(w, h int) []string {
 	}
 	room := max(0, h-len(lines))
 	if r.page == wordsPage {
-		body, first, last := m.wordsLines(w)
-		return append(lines, r.scrolls[wordsPage].keep(body, first, last, room)...)
+		body, at, around := m.wordsLines(w)
+		s := &r.scrolls[wordsPage]
+		if r.seek {
+			s.keep(body, around[0], around[1], room)
+			s.keep(body, at[0], at[1], room)
+			r.seek = false
+		}
+		return append(lines, s.window(body, room)...)
 	}
 	body := m.pageLines(r.page, w)
 	shown := r.scrolls[r.page].window(body, room)
@@ -133,7 +139,7 @@ func (p *reviewPage) marks() {
 		p.say("A repeat: you had seen the end of this incident before. It is practice, and says little about how the next one goes.")
 	}
 	if !p.f.Checked {
-		p.say(fmt.Sprintf("Your own words count nothing yet: judge them on page %d.", wordsPage+1))
+		p.say(fmt.Sprintf("Your own words count nothing yet: judge them on page %d, %s.", wordsPage+1, reviewPages[wordsPage]))
 	}
 	for _, a := range p.f.Marks {
 		head := fmt.Sprintf("%-12s %4s of %d  %s", a.Area.Title(), train.Points(a.Points), train.MostPoints, p.theme.meter(a.Points/train.MostPoints, 8))
@@ -173,7 +179,7 @@ func (p *reviewPage) steps() {
 	if len(p.f.Steps) > 0 {
 		p.heading("What each step told")
 		for i, s := range p.f.Steps {
-			p.item(fmt.Sprintf("%2d. ", i+1), s.Title+": "+s.Told)
+			p.item(fmt.Sprintf("%2d. ", i+1), sentence(s.Title)+" "+sentence(s.Told))
 		}
 	}
 	p.coverage()
@@ -354,13 +360,14 @@ func (p *reviewPage) next() {
 	p.say("e writes the scorecard to a file; " + p.model.keys.key(actEnter) + " shows the list of incidents.")
 }
 
-// wordsLines are the own words beside what they should say, and which lines are of
-// the cursor.
-func (m *trainModel) wordsLines(w int) (lines []string, first, last int) {
+// wordsLines are the own words beside what they should say, which lines, first and last,
+// the cursor is at, and which belong to them.
+func (m *trainModel) wordsLines(w int) (lines []string, at, around [2]int) {
 	t := m.theme
 	lines = wrap("Be strict: tick what your words really said. It counts for the plan and the explanation, and is marked as your own judgement.", w, "")
 	words, unjudged := m.ownWords()
 	for n, word := range words {
+		head := len(lines)
 		if word.head != "" {
 			said := cmp.Or(word.said, "nothing")
 			if word.said != "" && word.idle {
@@ -377,7 +384,8 @@ func (m *trainModel) wordsLines(w int) (lines []string, first, last int) {
 		}
 		mark, rows := "  ", wrap(box+" "+content.Show(word.model), w-2, "    ")
 		if n == m.review.cursor {
-			mark, first, last = t.pointer+" ", len(lines), len(lines)+len(rows)-1
+			mark, at = t.pointer+" ", [2]int{len(lines), len(lines) + len(rows) - 1}
+			around = [2]int{head, at[1]}
 			rows = styled(rows, t.cursor.Render)
 		}
 		for _, row := range rows {
@@ -387,5 +395,11 @@ func (m *trainModel) wordsLines(w int) (lines []string, first, last int) {
 	if len(unjudged) > 0 {
 		lines = append(append(lines, ""), wrap("Not judged, for the right plan has nothing to say on it: "+strings.Join(unjudged, "; ")+".", w, "")...)
 	}
-	return lines, first, last
+	if m.review.cursor == 0 {
+		around[0] = 0
+	}
+	if m.review.cursor >= len(words)-1 {
+		around[1] = len(lines) - 1
+	}
+	return lines, at, around
 }

@@ -1,10 +1,13 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -17,6 +20,7 @@ type pickItem struct {
 	id    string
 	group string // items of one group stand below its name
 	mark  string // "[x]", "" for none
+	kind  string // stands before the label, "" for none
 	label string
 	about string // more of it, below the list
 }
@@ -30,8 +34,8 @@ type picker struct {
 	cursor int
 	scroll scroll
 	stale  bool // what was typed last is not searched for yet
-	// list returns the items that fit some words, the best first; all of them for
-	// none. What nothing says is shown where nothing fits, empty where there is nothing
+	// list returns the items that fit some words in small letters, the best first; all
+	// of them for none. What nothing says is shown where nothing fits, empty where there is nothing
 	// before something is typed.
 	list           func(words string) []pickItem
 	nothing, empty string
@@ -50,7 +54,40 @@ func (p *picker) opened() *picker {
 
 // find lists the items that fit what was typed.
 func (p *picker) find() {
-	p.items, p.cursor, p.scroll.top, p.stale = p.list(p.line.String()), 0, 0, false
+	p.items, p.cursor, p.scroll.top, p.stale = p.fitting(), 0, 0, false
+}
+
+// fitting are the items that fit what was typed, those that are called so first.
+func (p *picker) fitting() []pickItem {
+	words := strings.Join(strings.Fields(strings.ToLower(p.line.String())), " ")
+	items := p.list(words)
+	if words != "" {
+		slices.SortStableFunc(items, func(a, b pickItem) int { return cmp.Compare(a.distance(words), b.distance(words)) })
+	}
+	return items
+}
+
+// distance is how far what was typed, in small letters, is from how an item is called:
+// it is its name, begins it, is words of it, or less. Parts of words don't count: what a
+// search found has its order.
+func (i pickItem) distance(words string) int {
+	name := strings.ToLower(i.label)
+	at := strings.Index(" "+letters(name)+" ", " "+letters(words)+" ")
+	switch {
+	case words == name || words == strings.ToLower(i.id):
+		return 0
+	case at == 0:
+		return 1
+	case at > 0:
+		return 2
+	}
+	return 3
+}
+
+// letters is a text of which only letters and digits are left, with one space between
+// its words.
+func letters(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ")
 }
 
 // findSoon is for how long a search waits for more letters: who types fast waits for
@@ -91,8 +128,11 @@ func (m *trainModel) pick(k tea.KeyPressMsg) tea.Cmd {
 			return p.choose(id)
 		}
 		cmd := p.choose(id)
-		p.items = p.list(p.line.String())
+		p.items = p.fitting()
 		p.cursor = max(0, slices.IndexFunc(p.items, func(i pickItem) bool { return i.id == id }))
+		if len(p.items) > 0 && p.items[p.cursor].mark == unticked { // who pressed enter to be done would not see it
+			m.notice = "Unticked: " + p.items[p.cursor].label
+		}
 		return cmd
 	case "up", "ctrl+p":
 		p.cursor = max(0, p.cursor-1)
@@ -141,16 +181,16 @@ func (m *trainModel) aboutItem(w, h int) []string {
 	if h < 14 || !slices.ContainsFunc(p.items, func(i pickItem) bool { return i.about != "" }) {
 		return nil
 	}
-	lines := []string{""}
+	var lines []string
 	if text != "" {
 		lines = wrap(content.Show(text), w, "")
 	}
-	n := 4
-	if h > 30 {
-		n = 8
-	}
-	return t.below(lines, w, n)
+	return t.below(lines, w, min(max(leastAbout, 1+len(lines)), h/2))
 }
+
+// leastAbout is how many lines are kept for what there is to say of an item, so that the
+// list above seldom moves; it may take half of the screen.
+const leastAbout = 4
 
 // rows are the lines of the list, and which are of the item at the cursor.
 func (p *picker) rows(t theme, w int) (lines []string, first, last int) {
@@ -160,7 +200,7 @@ func (p *picker) rows(t theme, w int) (lines []string, first, last int) {
 			group = i.group
 			lines = append(lines, t.bold.Render(t.clip(content.Show(group), w)))
 		}
-		text := content.Show(i.label)
+		text := i.kind + content.Show(i.label)
 		indent := "  "
 		if i.mark != "" {
 			text, indent = i.mark+" "+text, strings.Repeat(" ", len(i.mark)+1)
@@ -194,8 +234,8 @@ func (m *trainModel) askPicker() *picker {
 	return (&picker{
 		title: "Ask:", does: "ask", nothing: m.pickSaying("no-match"),
 		list: func(words string) []pickItem {
-			if strings.TrimSpace(words) == "" {
-				return m.allQuestions()
+			if group, err := strconv.Atoi(words); words == "" || err == nil {
+				return m.questions(group)
 			}
 			return m.found(words, train.Asked)
 		},
@@ -203,9 +243,13 @@ func (m *trainModel) askPicker() *picker {
 	}).opened()
 }
 
-func (m *trainModel) allQuestions() []pickItem {
+// questions are those of a group, by its number as it stands above them; 0: all.
+func (m *trainModel) questions(group int) []pickItem {
 	var items []pickItem
 	for _, g := range m.options.Book.Groups {
+		if group != 0 && g.Number != group {
+			continue
+		}
 		for _, q := range g.Questions {
 			items = append(items, m.questionItem(q, fmt.Sprintf("%d. %s", g.Number, g.Title)))
 		}
@@ -268,13 +312,13 @@ func (m *trainModel) found(words string, kind train.Kind) []pickItem {
 		case found.Kind == train.Asked:
 			item := m.questionItem(m.options.Book.Question(found.ID), "")
 			if kind == "" {
-				item.label = "Ask: " + item.label
+				item.kind = "Ask: "
 			}
 			items = append(items, item)
 		default:
 			item := m.probeItem(found.ID)
 			if kind == "" {
-				item.label = "Measure: " + item.label
+				item.kind = "Measure: "
 			}
 			items = append(items, item)
 		}

@@ -17,7 +17,8 @@ type trainReview struct {
 	advice   []TrainAdvice
 	page     int
 	scrolls  [len(reviewPages)]scroll
-	cursor   int // of the own words
+	cursor   int  // of the own words
+	seek     bool // it is to be seen, though the page was scrolled elsewhere
 	check    train.Check
 	// unlearned says that the log of what was trained does not have the last ticks yet.
 	unlearned bool
@@ -97,7 +98,7 @@ func (m *trainModel) turnTo(page int) tea.Cmd {
 		m.recheck()
 	}
 	m.learn()
-	r.page = page
+	r.page, r.seek = page, true
 	return nil
 }
 
@@ -173,7 +174,11 @@ func (m *trainModel) ownWords() (all []ownWord, unjudged []string) {
 func (m *trainModel) inWords(a action) tea.Cmd {
 	r := &m.review
 	words, _ := m.ownWords()
+	r.seek = true
 	switch a {
+	case actPageUp, actPageDown, actFirst, actLast:
+		r.seek = false
+		r.scrolls[wordsPage].turn(a, m.room()-2)
 	case actUp:
 		r.cursor = max(0, r.cursor-1)
 	case actDown:

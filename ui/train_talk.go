@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -338,7 +339,7 @@ func (m *trainModel) inTalk(key string, a action) tea.Cmd {
 	case "n":
 		m.startNote()
 	case "i":
-		m.confirm = &confirmation{asks: "A hint costs up to 1.5 of 24 points, the same one again nothing.", keys: "y take it, n no", by: map[string]func() tea.Cmd{"y": m.hint}}
+		m.confirm = &confirmation{asks: "Each hint costs up to 1.5 of 24 points; the same one again costs nothing more.", keys: "y take it, n no", by: map[string]func() tea.Cmd{"y": m.hint}}
 	case "c":
 		m.phase = trainConcluding
 	case "v", "f":
@@ -398,6 +399,26 @@ func (m *trainModel) hint() tea.Cmd {
 	return nil
 }
 
+// longestText is how many characters own words may have: as many as a line that is read
+// without a screen. More would be a mistake, and would have to be written at every key.
+const longestText = 64 << 10
+
+// newText is a line for own words, which may be as long as they need to be.
+func newText(s string) line {
+	l := newLine("")
+	l.input.CharLimit = longestText
+	l.input.SetValue(s)
+	l.input.CursorEnd()
+	return l
+}
+
+// full tells that a line takes no more: what comes then is not in it.
+func (m *trainModel) full(l *line) {
+	if most := l.input.CharLimit; utf8.RuneCountInString(l.String()) >= most {
+		m.notice = fmt.Sprintf("It has %d characters now and takes no more: what comes after them is left out.", most)
+	}
+}
+
 func (m *trainModel) startNote() {
 	keep := func(text string) tea.Cmd {
 		m.seat.Draft.Note = text
@@ -405,7 +426,7 @@ func (m *trainModel) startNote() {
 		return nil
 	}
 	m.prompt = &prompt{
-		label: "note:", short: "note", line: newLine(m.seat.Draft.Note), typed: keep, left: keep,
+		label: "note:", short: "note", line: newText(m.seat.Draft.Note), typed: keep, left: keep,
 		done: func(text string) tea.Cmd {
 			if text = strings.TrimSpace(text); text != "" && m.done(m.seat.Session.Note(text)) {
 				m.talk.add(spoken{text: "Your note: " + text})

@@ -223,6 +223,7 @@ func TestWordingTellsNothing(t *testing.T) {
 		{"a reason", has(`so that|which|because`), 0.7, 0.7},
 		{"two clauses", has(`[;:,]`), 0.7, 0.7},
 		{"off, no, none, all", has(`\b(off|no|none|not|neither|all|only|always|alone|any)\b`), 0.75, 0.75},
+		{"an absolute", has(`\b(all|always|only|alone|any|whatever|every|most|never|none|no|both|however|for good)\b`), 0.75, 0.55},
 		{"the value 0 or 1", has(`\b(to|at) [01]\b`), 0.75, 0.7},
 		{"length", func(c *Card) string { return fmt.Sprint(len(strings.Fields(c.What)) / 4) }, 0.75, 0.75},
 	} {
@@ -231,6 +232,29 @@ func TestWordingTellsNothing(t *testing.T) {
 			t.Logf("%s by %s: %.0f %%", kind, tt.name, 100*share)
 			if share > most {
 				t.Errorf("%s tells the answer of %.0f %% of the cards of kind %s: expected at most %.0f %%", tt.name, 100*share, kind, 100*most)
+			}
+		}
+	}
+}
+
+// TestKnobsOfLookAlikes offers no effect of a setting that is good for what one takes for
+// the cause: keepalive probes, too, keep a firewall from forgetting a connection.
+func TestKnobsOfLookAlikes(t *testing.T) {
+	book, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := map[string]*content.Cause{}
+	for _, k := range (&maker{book: book}).sysctls() {
+		good[k.setting] = k.cause
+	}
+	for _, c := range allCards(t) {
+		if c.Kind != Knob || c.Form != Choice {
+			continue
+		}
+		for i, setting := range c.Whys[1:] {
+			if a, b := good[c.Whys[0]], good[setting]; a == nil || b == nil || lookAlike(a, b) {
+				t.Errorf("%s: %q is wrong here, and %s is good for a look-alike", c.ID, c.Choices[i+1], setting)
 			}
 		}
 	}

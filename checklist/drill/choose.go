@@ -71,9 +71,6 @@ func (m *maker) lookAlikes(c *content.Cause) []*content.Cause {
 	for i, h := range m.book.Hops {
 		place[h.ID] = i
 	}
-	confused := func(a, b *content.Cause) bool {
-		return slices.ContainsFunc(a.ConfusedWith, func(with content.Confusion) bool { return with.Cause == b.ID })
-	}
 	var others []*content.Cause
 	for _, o := range m.book.Causes {
 		if o == c {
@@ -82,9 +79,9 @@ func (m *maker) lookAlikes(c *content.Cause) []*content.Cause {
 		far := place[o.Hop] - place[c.Hop]
 		rank[o.ID] = max(far, -far) + 3
 		switch {
-		case confused(c, o):
+		case confusedWith(c, o):
 			rank[o.ID] = 0
-		case confused(o, c):
+		case confusedWith(o, c):
 			rank[o.ID] = 1
 		case o.Hop == c.Hop:
 			rank[o.ID] = 2
@@ -94,6 +91,13 @@ func (m *maker) lookAlikes(c *content.Cause) []*content.Cause {
 	slices.SortStableFunc(others, func(a, b *content.Cause) int { return rank[a.ID] - rank[b.ID] })
 	return others
 }
+
+// confusedWith says whether b is taken for a.
+func confusedWith(a, b *content.Cause) bool {
+	return slices.ContainsFunc(a.ConfusedWith, func(with content.Confusion) bool { return with.Cause == b.ID })
+}
+
+func lookAlike(a, b *content.Cause) bool { return confusedWith(a, b) || confusedWith(b, a) }
 
 // pointsTo says whether a fact speaks for a cause in any way: by a rule, or by a
 // line of the ledger that names it. Then it is no wrong answer.

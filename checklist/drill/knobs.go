@@ -77,12 +77,12 @@ func (m *maker) knobs() {
 
 // otherEffects are those of settings of other places that are good for no cause of
 // this one's, the nearest first. What names something that moves for a cause of this
-// one's is none.
+// one's is none, nor is what is good for a look-alike: the one may bring it about, too.
 func (m *maker) otherEffects(k *knob, all []*knob) []option {
 	var others []option
 	for _, c := range m.lookAlikes(k.cause) {
 		for _, o := range all {
-			if o.cause != c || c.Hop == k.cause.Hop || slices.ContainsFunc(o.causes, func(id string) bool { return slices.Contains(k.causes, id) }) {
+			if o.cause != c || c.Hop == k.cause.Hop || lookAlike(c, k.cause) || slices.ContainsFunc(o.causes, func(id string) bool { return slices.Contains(k.causes, id) }) {
 				continue
 			}
 			if effect := m.effect(o); !m.speaksFor(effect, k.causes) {

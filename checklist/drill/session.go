@@ -181,6 +181,18 @@ const (
 	Wrong  Verdict = "wrong"
 )
 
+// Grades are those that an answer may get, from the worst. Hard is for what was known
+// after all: what was wrong, or not known, is to come again.
+func (v Verdict) Grades() []Grade {
+	switch v {
+	case Wrong:
+		return Grades[:Again]
+	case Nearly:
+		return Grades[:Hard]
+	}
+	return Grades
+}
+
 // Choose judges the choice at a place.
 func (s Shown) Choose(at int) Verdict {
 	if at == s.Right() {

@@ -67,7 +67,7 @@ type CardLine struct {
 	Level   string   `json:"level,omitempty"` // of an item
 	// By is the question, probe or outcome by which it came to count.
 	By  string `json:"by,omitempty"`
-	Why string `json:"why,omitempty"` // of a step: why it is right or not
+	Why string `json:"why,omitempty"` // of a step: why it is right or not; of a key point: that it was not ticked
 	// Judged is "right", "best", "wrong" or "folklore" of a step.
 	Judged string `json:"judged,omitempty"`
 }
@@ -178,7 +178,7 @@ func (n *Interview) cardSection(s *content.RubricSection) CardSection {
 }
 
 // areas are the sections to which lines of the script belong that are no items.
-var areas = map[string]string{Probe: "measuring", Aside: "measuring", Herring: "conclusion", Point: "conclusion", Step: "plan"}
+var areas = map[string]string{Question: "clarifying", Probe: "measuring", Aside: "measuring", Herring: "conclusion", Point: "conclusion", Step: "plan"}
 
 // sectionOf is the section of the rubric to which a line of the script belongs, "" for
 // none.
@@ -231,11 +231,26 @@ func (n *Interview) cardLines(kind string) []CardLine {
 			l.Seconds = &at
 			lines = append(lines, l)
 		} else if kind == Point {
+			l.Why = n.missed()
 			missing = append(missing, l)
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b CardLine) int { return cmp.Compare(*a.Seconds, *b.Seconds) })
 	return append(lines, missing...)
+}
+
+// missed is what a key point is that was not ticked: where the interviewer heard the
+// explanation as a whole, it may have been part of it.
+func (n *Interview) missed() string {
+	for _, e := range n.script {
+		if e.item == nil || !slices.Contains(e.item.By, "most-key-points") {
+			continue
+		}
+		if h, heard := n.Heard(e.item.ID); heard && h.By == "" {
+			return "Not ticked by itself"
+		}
+	}
+	return "Not explained"
 }
 
 func (n *Interview) cardConclusion() *CardConclusion {

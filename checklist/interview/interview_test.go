@@ -118,9 +118,16 @@ func wrongWith(e *Entry) string {
 		return "shows nothing"
 	case kind == Step && len(e.Know) == 0:
 		return "does not say why it is " + e.Label
+	case kind == Step && strings.Contains(strings.Join(e.Know, " "), content.Unknown):
+		return fmt.Sprintf("tells what is not known: %q", e.Know)
 	case e.Title == "":
 		return "has no title"
 	}
+	return wrongOutput(e)
+}
+
+// wrongOutput says which command of a probe shows nothing, or something not known.
+func wrongOutput(e *Entry) string {
 	for _, o := range e.outputs {
 		if len(o.lines) == 0 || slices.ContainsFunc(o.lines, func(l string) bool { return l == "" || strings.Contains(l, content.Unknown) }) {
 			return fmt.Sprintf("has the command %s, which shows %q", o.command.Title, o.lines)
@@ -420,42 +427,6 @@ func TestRemarksDue(t *testing.T) {
 	must(t, n.Tick(due[0].Key))
 	if len(n.Due()) != 0 {
 		t.Error("the remark was dropped in and is still due")
-	}
-}
-
-// TestSearch finds what candidates say.
-func TestSearch(t *testing.T) {
-	n := sit(t, queueScenario)
-	for _, tt := range []struct {
-		words string
-		want  Key
-	}{
-		{"what changed", "question:Q4a"},
-		{"ss", "probe:sockets"},
-		{"nstat", "probe:counters"},
-		{"ethtool -S", "probe:links"},
-		{"tcpdump -i any", "aside:capture"},
-		{"traceroute", "aside:probing"},
-		{"firewall", "question:Q7a"},
-		{"since when", "question:Q1b"},
-		{"baseline", "item:10.baseline"},
-		{"way back", "item:5.back"},
-	} {
-		found := n.Search(tt.words).Entries
-		if at := slices.IndexFunc(found, func(e *Entry) bool { return e.Key == tt.want }); at < 0 || at > 2 && tt.want.Kind() != Item {
-			var keys []Key
-			for _, e := range found {
-				keys = append(keys, e.Key)
-			}
-			t.Errorf("%q finds %v, want %s", tt.words, keys, tt.want)
-		}
-	}
-	must(t, n.Conclude(Verdict{Causes: n.Scenario().Truth}))
-	if found := n.Search("backlog").Entries; len(found) == 0 || found[0].Key.Kind() != Step {
-		t.Errorf("after the conclusion a backlog is no step: %v", found[0].Key)
-	}
-	if len(n.Search("").Entries) != 0 || len(n.Search("zzzzqq").Entries) != 0 {
-		t.Error("nothing finds something")
 	}
 }
 

@@ -3,6 +3,7 @@ package interview
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"whydrop/content"
@@ -39,7 +40,7 @@ func (n *Interview) LevelTitle(id string) string {
 func (n *Interview) Decided(section string) string { return n.decided[KeyOf(Section, section)] }
 
 // Rule says how levels are suggested.
-const Rule = "A section is at a level if half of what is typical of that level and of each level below it was heard; more of a higher level stands in for a lower one, and each counts once. A section of which nothing was heard is not judged, unless the interview has passed it. " +
+const Rule = "A section is at a level if half of what is typical of that level and of each level below it was heard; more of a higher level stands in for a lower one, and each counts once. A section of which no item was heard is not judged, unless something was said or done by which one should have been. " +
 	"The whole is at a level if enough of the judged areas are, and those that the level needs; the groups of the checklist show where the questions were good, and neither lift nor lower the whole."
 
 // Suggest is the level that the ticks in a section come to.
@@ -69,14 +70,39 @@ func (n *Interview) Suggest(section string) Suggestion {
 	return n.capped(section, reach(of, heard), "heard "+strings.Join(parts, ", "))
 }
 
-// unheard is what is suggested where nothing was heard.
+// unheard is what is suggested where no item was heard: below where something came about
+// by which one should have been.
 func (n *Interview) unheard(s *content.RubricSection) Suggestion {
 	for _, by := range s.Due {
 		if _, is := n.cameAbout(by); is {
-			return Suggestion{Below, "nothing was heard, and " + ByWords(by)}
+			return Suggestion{Below, "none of its items was heard, and this came about: " + ByWords(by)}
 		}
 	}
+	if n.touched(s.ID) {
+		return Suggestion{Unjudged, "none of its items was heard"}
+	}
 	return Suggestion{Unjudged, "nothing was heard of it"}
+}
+
+// touched says whether something of a section was heard that is no item of it.
+func (n *Interview) touched(section string) bool {
+	if section == areas[Question] && n.questionsAsked() > 0 || section == areas[Point] && n.verdict != nil {
+		return true
+	}
+	for k := range n.ticks {
+		if n.sectionOf(k) == section {
+			return true
+		}
+	}
+	return slices.ContainsFunc(n.notes, func(note Note) bool { return n.sectionOf(note.About) == section })
+}
+
+// questionsAsked counts them.
+func (n *Interview) questionsAsked() (all int) {
+	for _, k := range n.order {
+		all += rank(k.Kind() == Question)
+	}
+	return all
 }
 
 // reach is the highest level that is reached, -1 for none: from it down to the lowest,

@@ -87,6 +87,65 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
+// TestBadPlanIsHeard judges a plan that has only steps that nobody should take or that
+// do not help: below the lowest, or no higher than it, and never as if nothing was heard.
+func TestBadPlanIsHeard(t *testing.T) {
+	for _, label := range []string{"wrong", "folklore"} {
+		n := sit(t, queueScenario)
+		must(t, n.Begin())
+		tickAll(t, n, "probe:counters", "question:Q2a", "question:Q1a", "item:communication.unknown")
+		must(t, n.Conclude(Verdict{Causes: []string{"softnet.backlog-full"}}))
+		tickAll(t, n, labelled(n, label))
+		if got := n.SuggestWhole(); got.Level != Below || strings.Contains(got.Why, "not judged: reasoning, plan") {
+			t.Errorf("%s: the whole is %+v", label, got)
+		}
+		for _, id := range []string{"plan", "clarifying", "conclusion"} {
+			if got := n.Suggest(id); got.Level != Below || strings.Contains(got.Why, "nothing was heard") {
+				t.Errorf("%s: %s is %+v", label, id, got)
+			}
+		}
+		if card := n.Scorecard(); strings.Contains(card, "Plan: not judged") {
+			t.Errorf("%s: the scorecard:\n%s", label, card)
+		}
+		tickAll(t, n, rubricItems("plan.verify plan.risk plan.refuses plan.stages plan.again")...)
+		if got := n.Suggest("plan"); got.Level != "junior" {
+			t.Errorf("%s: with all but a step that mends it the plan is %+v", label, got)
+		}
+	}
+}
+
+// TestNothingHeard says so of what nothing was heard of, and only there.
+func TestNothingHeard(t *testing.T) {
+	n := sit(t, queueScenario)
+	must(t, n.Begin())
+	if got := n.Suggest("measuring").Why; got != "nothing was heard of it" {
+		t.Errorf("at first: %s", got)
+	}
+	tickAll(t, n, "aside:capture", "question:Q1a")
+	must(t, n.Note(KeyOf(Section, "reasoning"), "names two"))
+	for _, id := range []string{"measuring", "reasoning"} {
+		if got := n.Suggest(id); got.Level != Unjudged || got.Why != "none of its items was heard" {
+			t.Errorf("%s is %+v", id, got)
+		}
+	}
+}
+
+// TestMechanismHeardAsAWhole says of no key point that it was not explained where the
+// interviewer ticked the explanation.
+func TestMechanismHeardAsAWhole(t *testing.T) {
+	for _, tt := range []struct {
+		keys []Key
+		want bool
+	}{{rubricItems("conclusion.mechanism"), false}, {nil, true}} {
+		n := sit(t, queueScenario)
+		must(t, n.Begin())
+		tickAll(t, n, tt.keys...)
+		if card := n.Scorecard(); strings.Contains(card, "Not explained: ") != tt.want {
+			t.Errorf("after %v:\n%s", tt.keys, card)
+		}
+	}
+}
+
 // closing are all key points and the best step.
 func closing(n *Interview) (keys []Key) {
 	for _, e := range n.Script(PageClose) {
@@ -98,9 +157,12 @@ func closing(n *Interview) (keys []Key) {
 }
 
 // folklore is a step that nobody should take.
-func folklore(n *Interview) Key {
+func folklore(n *Interview) Key { return labelled(n, "folklore") }
+
+// labelled is the first step that is judged so.
+func labelled(n *Interview, label string) Key {
 	for _, e := range n.Script(PageClose) {
-		if e.Label == "folklore" {
+		if e.Key.Kind() == Step && e.Label == label {
 			return e.Key
 		}
 	}

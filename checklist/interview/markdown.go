@@ -104,9 +104,11 @@ func (n *Interview) sectionPart(p *page, s CardSection) {
 		level = n.LevelTitle(s.Decided) + ", decided"
 	}
 	p.line("\n### %s: %s\n", md(s.Title), md(strings.ToLower(level)))
-	if len(s.Heard)+len(s.Notes) == 0 {
-		p.line("Nothing was heard.")
-		return
+	if len(s.Heard) == 0 {
+		p.line("%s.\n", md(strings.ToUpper(s.Why[:1])+s.Why[1:]))
+		if len(s.Notes) == 0 && s.Suggested == Unjudged {
+			return
+		}
 	}
 	for _, l := range s.Heard {
 		by := ""
@@ -147,7 +149,7 @@ func conclusionPart(p *page, c *Card) {
 	}
 	for _, l := range c.Points {
 		if l.Seconds == nil {
-			p.line("- Not explained: %s", md(l.Says))
+			p.line("- %s: %s", md(l.Why), md(l.Says))
 			continue
 		}
 		p.line("- %s Explained: %s", clockOf(*l.Seconds), md(l.Says))

@@ -111,7 +111,8 @@ func (n *Interview) explained(out map[string]time.Duration) {
 	}
 }
 
-// planned notes when a right step came into the plan, and one that nobody should take.
+// planned notes when a right step came into the plan, one that nobody should take, and
+// one that does not help.
 func (n *Interview) planned(out map[string]time.Duration) {
 	for _, k := range slices.Backward(n.steps) { // the first of each remains
 		switch c := n.entries[k].choice; {
@@ -119,6 +120,8 @@ func (n *Interview) planned(out map[string]time.Duration) {
 			out["right-fix"] = n.ticks[k].After
 		case c.Kind == train.AFolklore:
 			out["folklore"] = n.ticks[k].After
+		default:
+			out["vain-step"] = n.ticks[k].After
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 type output struct {
 	command *content.Command
 	lines   []string
+	nothing bool // it shows nothing: the lines say so
 }
 
 // teller writes what commands show.
@@ -22,6 +23,7 @@ type teller struct {
 	facts   *fact.Facts
 	env     *content.Env
 	reading *train.Reading
+	answer  func(question string) string
 }
 
 func newTeller(f *fact.Facts) *teller {
@@ -47,10 +49,22 @@ func (t *teller) tell(c *content.Command) output {
 	for _, out := range c.Shows {
 		o.lines = append(o.lines, t.lines(out)...)
 	}
-	if len(o.lines) == 0 && c.Nothing != "" {
+	switch {
+	case len(o.lines) > 0:
+		return o
+	case c.Instead != "":
+		o.lines = []string{"As to " + c.Instead + ": " + t.answer(c.Instead)}
+	case c.Nothing != "":
 		o.lines = []string{c.Nothing}
 	}
+	o.nothing = true
 	return o
+}
+
+// shows says whether a command shows something of this host.
+func (n *Interview) shows(c *content.Command) bool {
+	e := n.entries[KeyOf(Probe, c.Probe)]
+	return e != nil && slices.ContainsFunc(e.outputs, func(o output) bool { return o.command == c && !o.nothing })
 }
 
 func (t *teller) lines(out *content.Output) []string {
@@ -193,7 +207,8 @@ func (n *Interview) ReadOut(e *Entry, words string) []train.TextLine {
 	heading := func(text string) { lines = append(lines, train.TextLine{Kind: train.Heading, Text: text}) }
 	value := func(text string) { lines = append(lines, train.TextLine{Kind: train.Value, Text: text}) }
 	t := newTeller(n.host.facts)
-	for _, name := range n.ear.named(words) {
+	named, unknown := n.ear.named(words)
+	for _, name := range named {
 		if d := n.book.Facts.Fact(name); d != nil && d.Probe == e.Reading.Probe {
 			if text, known := t.fact(name); known {
 				value(text)
@@ -201,6 +216,9 @@ func (n *Interview) ReadOut(e *Entry, words string) []train.TextLine {
 				value(strings.TrimPrefix(name, "sysctl.") + ": not known of this host")
 			}
 		}
+	}
+	for _, name := range unknown {
+		value(content.Show(name) + ": not known of this host")
 	}
 	for _, o := range n.asked(e, words) {
 		heading(o.command.Title)
@@ -211,10 +229,10 @@ func (n *Interview) ReadOut(e *Entry, words string) []train.TextLine {
 	return lines
 }
 
-// asked are the outputs of a probe's commands that somebody asked for in these words,
-// the one that is meant most first; all if none is.
+// asked are the outputs of a probe's commands that somebody asked for in these words:
+// those whose titles they said, else the one that is meant most first; all if none is.
 func (n *Interview) asked(e *Entry, words string) []output {
-	if len(n.ear.named(words)) > 0 {
+	if named, unknown := n.ear.named(words); len(named)+len(unknown) > 0 {
 		return nil
 	}
 	meant := n.ear.hear(words).commands
@@ -223,5 +241,19 @@ func (n *Interview) asked(e *Entry, words string) []output {
 		return e.outputs
 	}
 	slices.SortStableFunc(asked, func(a, b output) int { return cmp.Compare(meant[b.command], meant[a.command]) })
+	if said := titled(asked, words); len(said) > 0 {
+		return said
+	}
 	return slices.DeleteFunc(asked, func(o output) bool { return meant[o.command] < meant[asked[0].command]*0.6 })
+}
+
+// titled are the outputs whose titles were said, without those whose title is the
+// beginning of another one's: ip route of ip route get.
+func titled(outputs []output, words string) []output {
+	said := " " + strings.Join(strings.Fields(strings.ToLower(words)), " ")
+	title := func(o output) string { return " " + strings.ToLower(o.command.Title) }
+	is := slices.DeleteFunc(slices.Clone(outputs), func(o output) bool { return !strings.Contains(said, title(o)) })
+	return slices.DeleteFunc(slices.Clone(is), func(o output) bool {
+		return slices.ContainsFunc(is, func(p output) bool { return p.command != o.command && strings.HasPrefix(title(p), title(o)) })
+	})
 }

@@ -211,6 +211,21 @@ func (w *writer) questions(s *train.Session) {
 	}
 }
 
+// answer is what is said to a question, and by whom.
+func (w *writer) answer(question string) string {
+	for _, e := range w.all {
+		if e.Key != KeyOf(Question, question) {
+			continue
+		}
+		text := "\"" + strings.Join(e.Say, " ") + "\""
+		if e.From != "" {
+			text += " (" + e.From + ")"
+		}
+		return text
+	}
+	return "nobody knows"
+}
+
 // telling says whether an answer speaks for the truth.
 func (w *writer) telling(q *content.Question, t *content.Telling) bool {
 	for _, id := range t.Options {
@@ -227,6 +242,7 @@ func (w *writer) probes(s *train.Session) {
 	c.Facts = w.n.host.facts
 	d := c.Diagnose()
 	t := newTeller(w.n.host.facts)
+	t.answer = w.answer
 	for _, i := range s.Instruments() {
 		e := &Entry{Key: KeyOf(Probe, i.Probe), Page: PageMeasure, Head: "Figures of the host", Label: i.Probe, Title: i.Title, Reading: s.Reading(i.Probe)}
 		if e.Reading.Status != "ok" {
@@ -240,8 +256,12 @@ func (w *writer) probes(s *train.Session) {
 		}
 		t.reading = e.Reading
 		for _, command := range w.n.ear.speech.Commands {
-			if command.Probe == i.Probe && e.Reading.Status == "ok" {
-				e.outputs = append(e.outputs, t.tell(command))
+			if command.Probe != i.Probe || e.Reading.Status != "ok" {
+				continue
+			}
+			o := t.tell(command)
+			if e.outputs = append(e.outputs, o); o.nothing && command.Instead != "" {
+				e.Know = append(e.Know, command.Nothing)
 			}
 		}
 		e.Shows = w.shows(d, i.Probe)
@@ -344,7 +364,11 @@ func (w *writer) step(c train.Choice) *Entry {
 	if c.Command != "" {
 		e.Know = append(e.Know, "Such as: "+c.Command)
 	}
-	if why := w.why[c.ID]; why != "" {
+	why := w.why[c.ID]
+	if strings.Contains(why, content.Unknown) && c.Remedy != nil { // in words, where the figures were not seen
+		why = outline(w.n.book, c.Remedy, c.Remedy.Why)
+	}
+	if why != "" {
 		e.Know = append(e.Know, why)
 	}
 	if r := c.Remedy; r != nil && c.Right {

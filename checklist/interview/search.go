@@ -32,62 +32,124 @@ type scored struct {
 
 // Search finds what somebody meant by words: a line of the script by its id, by the
 // phrases and commands of the content, by the name of a counter or setting; steps first
-// where they propose one, causes where they conclude; then what the training finds by
-// single words, and whatever has all of them. No words: nothing.
+// where they propose one and last where they ask or look, causes where they conclude or
+// state one; then what the training finds by single words, and whatever has all of
+// them. No words: nothing.
 func (n *Interview) Search(words string) Found {
 	if e := n.called(words); e != nil {
-		return Found{[]*Entry{e}, true}
+		return Found{[]*Entry{e}, !e.unwise()}
 	}
 	if len(n.ear.words(words)) == 0 {
 		return Found{}
 	}
-	h := n.ear.hear(words)
-	best := n.meant(words, h)
-	concludes := n.ear.begins(words, n.ear.verdicts)
-	var found []*Entry
-	if concludes {
-		causes := n.Conclusions(words)
-		found = causes[:min(len(causes), mostFound/2)]
+	h, does := n.ear.hear(words), n.ear.intent(words)
+	l := list{untimely: func(e *Entry) bool { return n.untimely(e, does) }}
+	best := slices.DeleteFunc(n.meant(words, h, does), func(s scored) bool { return l.postpone(s.entry) })
+	causes := n.stated(words, does)
+	if len(best) > 0 && len(causes) > 0 && !n.ear.begins(words, slices.Concat(n.ear.verdicts, n.ear.states)) {
+		l.add(best[0].entry)
 	}
-	add := func(e *Entry) {
-		if e != nil && e.Tickable() && !slices.Contains(found, e) && len(found) < mostFound {
-			found = append(found, e)
-		}
-	}
+	l.found = append(l.found, causes...)
 	for _, s := range best {
-		add(s.entry)
+		l.add(s.entry)
 	}
 	for _, m := range n.searcher().Search(words) {
 		kind := Question
 		if m.Kind == train.Measured {
 			kind = Probe
 		}
-		add(n.entries[KeyOf(kind, m.ID)])
+		l.add(n.entries[KeyOf(kind, m.ID)])
 	}
 	for _, e := range n.script {
 		if e.has(words) {
-			add(e)
+			l.add(e)
 		}
 	}
-	return Found{found, !concludes && n.sure(words, h, best)}
+	found := l.all()
+	return Found{found, n.sure(h, does, best) && found[0] == best[0].entry}
+}
+
+// list is what is found, each once. What comes at an untimely moment comes last.
+type list struct {
+	untimely     func(*Entry) bool
+	found, later []*Entry
+}
+
+// add adds a line if there is one, and it can be ticked.
+func (l *list) add(e *Entry) {
+	if e != nil && e.Tickable() && !l.postpone(e) && !slices.Contains(l.found, e) {
+		l.found = append(l.found, e)
+	}
+}
+
+// postpone keeps a line for later if it is untimely.
+func (l *list) postpone(e *Entry) bool {
+	is := l.untimely(e)
+	if is && !slices.Contains(l.later, e) {
+		l.later = append(l.later, e)
+	}
+	return is
+}
+
+// all is what was found, at most mostFound.
+func (l *list) all() []*Entry {
+	all := slices.Concat(l.found, l.later)
+	return all[:min(len(all), mostFound)]
+}
+
+// untimely says whether a line is a step though nobody proposes one: they ask or look, set
+// up an alarm, or only name something before the conclusion.
+func (n *Interview) untimely(e *Entry, does intent) bool {
+	if e.Key.Kind() != Step {
+		return false
+	}
+	mends := e.choice.Remedy != nil
+	return does == asks || does == looks || mends && (does == alarms || does == says && n.verdict == nil)
+}
+
+// stated are the causes that somebody names who concludes, or says as it is.
+func (n *Interview) stated(words string, does intent) []*Entry {
+	var likely []*Entry
+	switch concludes := n.ear.begins(words, n.ear.verdicts); {
+	case !concludes && does != says:
+		return nil
+	case concludes:
+		likely = n.Conclusions(words)
+		return likely[:min(len(likely), mostFound/2)]
+	}
+	said := n.ear.words(words)
+	spoken := n.ear.hear(words).causes()
+	for _, e := range n.Conclusions(words) {
+		has := 0
+		for _, w := range n.ear.words(e.Key.ID() + " " + e.Title) {
+			has += rank(slices.Contains(said, w))
+		}
+		if e != n.healthy && (spoken[e.Key] > 0 || has > 1 && 2*has >= len(said)) && len(likely) < mostFound/4 {
+			likely = append(likely, e)
+		}
+	}
+	return likely
 }
 
 // sure says whether the best is what was meant: it covers much of what was said, and
-// nothing else fits as well. What is said by the way is no conclusion, and what is
-// proposed is not asked for.
-func (n *Interview) sure(words string, h heard, best []scored) bool {
+// nothing else fits as well. What is said by the way is no conclusion, what is proposed
+// is not asked for, and a step that does not help is ticked after a second look.
+func (n *Interview) sure(h heard, does intent, best []scored) bool {
 	if len(best) == 0 || best[0].score < 0.3*h.whole || len(best) > 1 && best[0].score < 1.2*best[1].score {
 		return false
 	}
-	switch kind := best[0].entry.Key.Kind(); {
-	case kind == Cause:
+	switch e := best[0].entry; {
+	case e.Key.Kind() == Cause || e.unwise():
 		return false
-	case n.ear.proposes(words) && kind != Step && kind != Aside:
+	case (does == proposes || does == wishes) && e.Key.Kind() != Step && e.Key.Kind() != Aside:
 		step := func(s scored) bool { return s.entry.Key.Kind() == Step }
-		return len(h.commands) > 0 && !slices.ContainsFunc(best, step)
+		return does == wishes && len(h.commands) > 0 && !slices.ContainsFunc(best, step)
 	}
 	return true
 }
+
+// unwise says whether a line is a step that does not help.
+func (e *Entry) unwise() bool { return e.Key.Kind() == Step && !e.choice.Right }
 
 // called is the line whose id, or name with its kind, was said; nil if it is another's.
 func (n *Interview) called(name string) *Entry {
@@ -104,8 +166,9 @@ func (n *Interview) called(name string) *Entry {
 	return nil
 }
 
-// meant are the lines that phrases, commands and names mean, the best first.
-func (n *Interview) meant(words string, h heard) []scored {
+// meant are the lines that phrases, commands and names mean, the best first: of who
+// proposes a change the steps first.
+func (n *Interview) meant(words string, h heard, does intent) []scored {
 	score := map[*Entry]float64{}
 	give := func(lines []string, points float64) {
 		for _, line := range lines { // each less than the one before
@@ -119,14 +182,19 @@ func (n *Interview) meant(words string, h heard) []scored {
 		give(u.Lines, points)
 	}
 	for c, points := range h.commands {
-		give(append([]string{Probe + ":" + c.Probe}, c.Also...), points)
+		lines := append([]string{Probe + ":" + c.Probe}, c.Also...)
+		if c.Instead != "" && !n.shows(c) {
+			lines = append([]string{Question + ":" + c.Instead}, lines...)
+		}
+		give(lines, points)
 	}
-	for _, name := range n.ear.named(words) {
-		if d := n.book.Facts.Fact(name); d != nil {
+	named, _ := n.ear.named(words)
+	for _, name := range named {
+		if d := n.book.Facts.Fact(name); d != nil && !slices.ContainsFunc(spoken(words), n.ear.watches) {
 			give([]string{Probe + ":" + d.Probe}, 2*math.Log(1+float64(n.ear.owners)))
 		}
 	}
-	for _, s := range n.proposed(words) {
+	for _, s := range n.proposed(words, h, does) {
 		score[s.entry] = max(score[s.entry], s.score)
 	}
 	var all []scored
@@ -135,7 +203,10 @@ func (n *Interview) meant(words string, h heard) []scored {
 			all = append(all, scored{e, score[e]})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
+	place := func(s scored) int { return rank(does == proposes && s.entry.Key.Kind() != Step) }
+	slices.SortStableFunc(all, func(a, b scored) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(b.score, a.score))
+	})
 	return all
 }
 
@@ -149,8 +220,8 @@ func (n *Interview) line(k Key) *Entry {
 
 // proposed are the steps of the plan that have what was said, where somebody proposes
 // one; after the conclusion whatever they say may be one.
-func (n *Interview) proposed(words string) []scored {
-	if !n.ear.proposes(words) && n.verdict == nil {
+func (n *Interview) proposed(words string, h heard, does intent) []scored {
+	if !(does == proposes || does == wishes && len(h.commands) == 0 || does == says && n.verdict != nil) {
 		return nil
 	}
 	said := n.ear.words(words)
@@ -165,19 +236,34 @@ func (n *Interview) proposed(words string) []scored {
 	}
 	var all []scored
 	for _, e := range n.script {
-		score, covered, telling := 0.0, 0, false
-		for _, w := range said {
-			if has[e][w] > 0 && !strings.HasPrefix(w, "-") {
-				covered++
-				score += has[e][w] * math.Log(1+float64(3*len(has))/float64(having[w]))
-				telling = telling || !slices.Contains(n.ear.plans, " "+w+" ") // more than "increase"
-			}
-		}
-		if telling && 3*covered >= len(said) {
-			all = append(all, scored{e, score * float64(1+rank(!asks(words)))})
+		if score := n.fits(said, has[e], having); score > 0 {
+			all = append(all, scored{e, 2 * score})
 		}
 	}
 	return all
+}
+
+// fits is how well a step fits what was said: 0 if it has less than a third of it, not
+// counting words of change, or another setting was named. Having are how many steps have
+// a word.
+func (n *Interview) fits(said []string, has map[string]float64, having map[string]int) (score float64) {
+	covered, of := 0.0, 0.0
+	for _, w := range said {
+		if has[w] == 0 && strings.Contains(w, "_") {
+			return 0
+		}
+		if has[w] > 0 && !strings.HasPrefix(w, "-") {
+			score += has[w] * math.Log(1+float64(3*mostFound)/float64(having[w]))
+		}
+		if !n.ear.changes[w] {
+			covered += has[w]
+			of++
+		}
+	}
+	if covered == 0 || 3*covered < of {
+		return 0
+	}
+	return score
 }
 
 // stepWords are the words of a step: those of its title and command count whole, those
@@ -222,13 +308,21 @@ func (e *Entry) has(words string) bool {
 // whose names have as much of what was said, what is at work comes first, then what it
 // is mistaken for: they are what is mostly said.
 func (n *Interview) Conclusions(words string) []*Entry {
-	said := n.ear.words(words)
+	said, spoken := n.ear.words(words), n.ear.hear(words).causes()
 	causes := n.searcher().SearchCauses(words)
-	type fit struct{ has, likely int }
+	for _, c := range n.book.Causes {
+		if spoken[KeyOf(Cause, c.ID)] > 0 && !slices.Contains(causes, c) {
+			causes = append(causes, c)
+		}
+	}
+	type fit struct {
+		spoken      float64
+		has, likely int
+	}
 	fits := map[*content.Cause]fit{}
 	for _, c := range causes {
 		named := n.ear.words(c.ID + " " + c.Title)
-		f := fit{}
+		f := fit{spoken: spoken[KeyOf(Cause, c.ID)]}
 		for _, w := range said {
 			f.has += rank(slices.Contains(named, w))
 		}
@@ -237,10 +331,10 @@ func (n *Interview) Conclusions(words string) []*Entry {
 		fits[c] = f
 	}
 	slices.SortStableFunc(causes, func(a, b *content.Cause) int {
-		return cmp.Or(cmp.Compare(fits[b].has, fits[a].has), cmp.Compare(fits[b].likely, fits[a].likely))
+		return cmp.Or(cmp.Compare(fits[b].spoken, fits[a].spoken), cmp.Compare(fits[b].has, fits[a].has), cmp.Compare(fits[b].likely, fits[a].likely))
 	})
 	var all []*Entry
-	if len(said) == 0 || slices.ContainsFunc(n.meant(words, n.ear.hear(words)), func(s scored) bool { return s.entry == n.healthy }) {
+	if len(said) == 0 || spoken[Healthy] > 0 {
 		all = append(all, n.healthy)
 	}
 	for _, c := range causes {
@@ -249,6 +343,63 @@ func (n *Interview) Conclusions(words string) []*Entry {
 			e.Label = "right"
 		}
 		all = append(all, e)
+	}
+	return all
+}
+
+// TickedBy are the lines that are ticked, hints that were given and causes that were
+// named, which words mean: one by its id, name or title; all of a kind or section ("hint",
+// "plan"); else those that have all of the words; else the first of what Search finds.
+func (n *Interview) TickedBy(words string) []*Entry {
+	words = strings.ToLower(strings.TrimSpace(words))
+	var named, akin, having, meant []*Entry
+	ticked := n.ticked()
+	for _, e := range ticked {
+		switch {
+		case words == strings.ToLower(string(e.Key)) || words == strings.ToLower(e.Key.ID()) || words == strings.ToLower(e.Title):
+			named = append(named, e)
+		case n.byItself(e): // what it counts by is meant
+		case words == e.Key.Kind() || words == n.sectionOf(e.Key):
+			akin = append(akin, e)
+		case e.has(words):
+			having = append(having, e)
+		}
+	}
+	for _, e := range n.Search(words).Entries {
+		if len(meant) == 0 && slices.ContainsFunc(ticked, func(t *Entry) bool { return t.Key == e.Key }) {
+			meant = append(meant, e)
+		}
+	}
+	for _, some := range [][]*Entry{named, akin, having, meant} {
+		if len(some) > 0 {
+			return some
+		}
+	}
+	return nil
+}
+
+// byItself says whether an item of the rubric counts though nobody ticked it.
+func (n *Interview) byItself(e *Entry) bool {
+	_, ticked := n.ticks[e.Key]
+	return e.Key.Kind() == Item && !ticked
+}
+
+// ticked are all lines that are ticked, and the causes that were named.
+func (n *Interview) ticked() []*Entry {
+	var all []*Entry
+	for _, e := range n.script {
+		if e.Tickable() && n.Has(e.Key) {
+			all = append(all, e)
+		}
+	}
+	switch v := n.verdict; {
+	case v == nil:
+	case v.Healthy:
+		all = append(all, n.healthy)
+	default:
+		for _, id := range v.Causes {
+			all = append(all, &Entry{Key: KeyOf(Cause, id), Title: n.book.Cause(id).Title})
+		}
 	}
 	return all
 }

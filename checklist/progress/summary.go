@@ -234,18 +234,33 @@ func (s *Strand) mark(mark float64) {
 	s.Course = append(s.Course, mark)
 }
 
+// byName compares names: numbers by what they are.
+func byName(a, b string) int {
+	m, notA := strconv.Atoi(a)
+	n, notB := strconv.Atoi(b)
+	if notA == nil && notB == nil {
+		return cmp.Compare(m, n)
+	}
+	return cmp.Compare(a, b)
+}
+
 // sorted are the strands with their marks, the weakest first, those that tell too
-// little last.
+// little last, by name.
 func (s strands) sorted() []Strand {
 	var all []Strand
-	for _, name := range slices.Sorted(maps.Keys(s)) {
+	for _, name := range slices.SortedFunc(maps.Keys(s), byName) {
 		strand := s[name]
 		strand.judge()
 		all = append(all, *strand)
 	}
 	slices.SortStableFunc(all, func(a, b Strand) int {
-		if few, many := a.Judgement == TooLittle, b.Judgement == TooLittle; few != many {
-			return map[bool]int{true: 1, false: -1}[few]
+		switch few, many := a.Judgement == TooLittle, b.Judgement == TooLittle; {
+		case few && many:
+			return 0
+		case few:
+			return 1
+		case many:
+			return -1
 		}
 		return cmp.Compare(a.Mark, b.Mark)
 	})

@@ -118,6 +118,19 @@ func TestSessionOnce(t *testing.T) {
 	}
 }
 
+// TestOrder has strands that tell too little by their numbers, whatever they came to.
+func TestOrder(t *testing.T) {
+	groups := map[int]float64{1: 1, 2: 0, 3: 1, 6: 0.5, 9: 0, 10: 0.25}
+	s := Summarize([]Entry{{At: noon, Kind: Train, Session: "a", Scenario: "a", Groups: groups}}, noon)
+	var names []string
+	for _, g := range s.Groups {
+		names = append(names, g.Name)
+	}
+	if got := strings.Join(names, " "); got != "1 2 3 6 9 10" {
+		t.Errorf("the groups stand as %s", got)
+	}
+}
+
 // TestNext gives advice for people who stand at different points.
 func TestNext(t *testing.T) {
 	scenarios := []Scenario{{"a", 1}, {"b", 1}, {"c", 1}, {"d", 2}, {"e", 3}}

@@ -47,7 +47,10 @@ func (s *Session) Debrief() *Debrief {
 	if s.concluded == nil {
 		return nil
 	}
-	d := &Debrief{Scenario: s.scenario, Plan: s.truePlan()}
+	d := &Debrief{Scenario: s.scenario}
+	for _, p := range s.truePlan() {
+		d.Plan = append(d.Plan, s.toldWhole(withWayBack(p)))
+	}
 	for _, id := range s.scenario.Truth {
 		cause := s.book.Cause(id)
 		d.Truth = append(d.Truth, cause)
@@ -55,6 +58,24 @@ func (s *Session) Debrief() *Debrief {
 	}
 	d.Ideal, d.Founded = s.ideal()
 	return d
+}
+
+// toldWhole is a step of the plan whose sentences have all their values: where one is not
+// known, the remedy's own words in outline.
+func (s *Session) toldWhole(p checklist.PlanStep) checklist.PlanStep {
+	r := p.Remedy
+	for _, part := range []struct {
+		said *string
+		of   *content.Text
+	}{
+		{&p.Change, r.Change}, {&p.Why, r.Why}, {&p.Effect, r.Effect}, {&p.Risk, r.Risk},
+		{&p.Calculation, r.Calculation}, {&p.Verify, r.Verify}, {&p.Ask, r.Ask}, {&p.Keep, r.Keep},
+	} {
+		if strings.Contains(*part.said, content.Unknown) && part.of != nil {
+			*part.said = oneLine(part.of.Outline(s.book.Facts, r.Each))
+		}
+	}
+	return p
 }
 
 // ModelStep is the step of the plan that the candidate's own words are laid beside: the

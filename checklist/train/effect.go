@@ -13,6 +13,7 @@ import (
 // effect is what a step did to the diagnosis.
 type effect struct {
 	raised []*checklist.Finding // that became likelier, the likeliest first, as they stand now
+	nudged []*checklist.Finding // that did and are hardly worth a word: of an answer
 	ruled  []*checklist.Finding // that hardly can be any more, the likeliest before first, as they stood
 	// told says that it gave evidence for a truth, or against what it is mistaken for.
 	told bool
@@ -39,29 +40,39 @@ func (s *Session) effectOf(e Event, before, after *checklist.Diagnosis) effect {
 		switch change := has.Evidence - had.Evidence; {
 		case change >= moves && has.Probability >= worthNaming:
 			f.raised = append(f.raised, has)
+		case change >= moves && e.Kind == Asked:
+			f.nudged = append(f.nudged, has)
 		case change <= -ruling && had.Probability > hardly && has.Probability < hardly:
 			f.ruled = append(f.ruled, had)
 		}
 	}
-	slices.SortStableFunc(f.raised, func(a, b *checklist.Finding) int { return cmp.Compare(b.Probability, a.Probability) })
+	for _, list := range [][]*checklist.Finding{f.raised, f.nudged} {
+		slices.SortStableFunc(list, func(a, b *checklist.Finding) int { return cmp.Compare(b.Probability, a.Probability) })
+	}
 	if e.Kind == Asked {
 		f.told = s.points(e.ID)
-		return f
+	} else {
+		f.told = s.showed(before, after)
 	}
+	return f
+}
+
+// showed says whether a measurement gave evidence for a truth, or against what it is
+// mistaken for.
+func (s *Session) showed(before, after *checklist.Diagnosis) bool {
 	brings := func(id string, positive bool) bool {
-		r := added(before.Finding(id), now[id], positive)
+		r := added(before.Finding(id), after.Finding(id), positive)
 		return r != nil && r.Weight >= refuted/2
 	}
-	f.told = slices.ContainsFunc(s.scenario.Truth, func(id string) bool { return brings(id, true) }) ||
+	return slices.ContainsFunc(s.scenario.Truth, func(id string) bool { return brings(id, true) }) ||
 		slices.ContainsFunc(s.lookAlikes(), func(id string) bool { return brings(id, false) }) ||
 		s.scenario.Healthy() && len(after.Doubts) < len(before.Doubts)
-	return f
 }
 
 // says tells what became likelier, but for some causes that are told of already, and
 // what was ruled out; "" for nothing.
 func (f effect) says(but func(cause string) bool) string {
-	var parts, raised, ruled []string
+	var parts, raised, nudged, ruled []string
 	for _, g := range f.raised {
 		if !but(g.Cause.ID) {
 			raised = append(raised, fmt.Sprintf("\"%s\" (%s)", g.Cause.Title, checklist.Percent(g.Probability)))
@@ -72,8 +83,16 @@ func (f effect) says(but func(cause string) bool) string {
 			ruled = append(ruled, fmt.Sprintf("\"%s\"", g.Cause.Title))
 		}
 	}
-	if len(raised) > 0 {
+	for _, g := range f.nudged {
+		if !but(g.Cause.ID) {
+			nudged = append(nudged, fmt.Sprintf("\"%s\"", g.Cause.Title))
+		}
+	}
+	switch {
+	case len(raised) > 0:
 		parts = append(parts, "likelier by it: "+some(raised, 2))
+	case len(nudged) > 0:
+		parts = append(parts, "a little likelier by it, if still hardly likely: "+some(nudged, 2))
 	}
 	if len(ruled) > 0 {
 		parts = append(parts, "as good as ruled out: "+some(ruled, 2))
@@ -120,11 +139,19 @@ func (s *Session) changed(e Event) string {
 	others := e.effect.says(s.scenario.Right)
 	switch {
 	case len(parts) == 0 && others == "":
-		return "it did not change how likely any cause is"
+		return noChange(e)
 	case len(parts) == 0:
 		return "how likely the truth is did not change; " + others
 	case others != "":
 		parts = append(parts, others)
 	}
 	return strings.Join(parts, "; ")
+}
+
+// noChange is said of a step that changed nothing.
+func noChange(e Event) string {
+	if e.Kind == Asked {
+		return "the answer alone makes no cause likelier: it says whom it concerns and where to look"
+	}
+	return "it did not change how likely any cause is"
 }

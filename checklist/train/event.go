@@ -29,8 +29,8 @@ const (
 )
 
 // Event is one thing that the candidate did. What they did (Kind, ID, Text, Moment,
-// Facts, Conclusion, Check, Mending, Repeat) is enough to make the session again; the rest tells who
-// reads the log what it was worth.
+// Facts, Conclusion, Check, Mending, Repeat) is enough to make the session again; the rest is worked
+// out from it.
 type Event struct {
 	Number int       `json:"n"` // from 1
 	At     time.Time `json:"at"`
@@ -46,14 +46,13 @@ type Event struct {
 	Mending    *Mending    `json:"mending,omitempty"`
 	Repeat     bool        `json:"repeat,omitempty"` // of the beginning: see Session.Repeat
 
+	// What follows would tell who reads the log where to look, or the truth: it is not
+	// kept, but worked out again.
+
 	// Bits is the information that the step was expected to give at that moment, Best
 	// the step of its kind (question or measurement) that was expected to give most.
-	Bits float64 `json:"bits"`
-	Best *Step   `json:"best,omitempty"`
-
-	// What follows would tell the truth to who reads the log: it is not kept, but worked
-	// out again.
-
+	Bits float64 `json:"-"`
+	Best *Step   `json:"-"`
 	// Settled says that what was known named the truth already, beyond doubt.
 	Settled bool `json:"-"`
 	// Before and After are the probabilities of the causes at work, by id, as the engine

@@ -126,7 +126,10 @@ type CauseReview struct {
 	Named   bool           // the candidate named it
 	Right   bool           // it is at work, or as right given the story
 	Founded bool           // what the candidate knew names it
-	Why     string
+	// BorneOut says that what the candidate measured speaks for it, and that nothing was
+	// likelier, where that does not name it yet.
+	BorneOut bool
+	Why      string
 }
 
 // ChoiceReview is a plan step that was chosen.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,7 +22,7 @@ type Host interface {
 	// one that nobody can return to. A host that has not shown anything yet says so with
 	// an error. The facts must not be changed.
 	Look() (f *fact.Facts, moment int, err error)
-	// Again returns an observation of a recording. The next Look is a later one.
+	// Again returns an observation of a recording.
 	Again(moment int) (*fact.Facts, error)
 }
 
@@ -34,12 +35,12 @@ var ErrPassed = errors.New("a moment of a host that was watched does not come ag
 // mostSteady is how many observations at the end of a recording are looked through.
 const mostSteady = 8
 
-// recorded is a host as it was recorded: each look shows the next of some of the last
-// observations, in all of which the fault shows; in the end it stays at the last.
+// recorded is a host as it was recorded: a look shows the last of some of the last
+// observations, in all of which the fault shows. Whoever replays the recording sees the
+// same figures.
 type recorded struct {
 	steady []*fact.Facts
 	probes []string
-	next   int
 }
 
 // Recorded returns the recorded host of a scenario.
@@ -52,18 +53,87 @@ func Recorded(book *content.Book, s *content.Scenario) (Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: its recording: %w", s.ID, err)
 	}
-	var last []*fact.Facts
-	err = r.From(max(0, r.Len()-mostSteady), func(f *fact.Facts) bool {
-		last = append(last, f)
-		return true
-	})
-	if err == nil && len(last) == 0 {
-		err = errors.New("it holds no observation")
-	}
+	last, err := lastOf(book, r)
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: its recording: %w", s.ID, err)
 	}
 	return newRecorded(book, s, last), nil
+}
+
+// lastOf are the last observations of a recording.
+func lastOf(book *content.Book, r *record.Recording) (last []*fact.Facts, err error) {
+	if r.Len() == 0 {
+		return nil, errors.New("it holds no observation")
+	}
+	first, err := r.Observation(0)
+	if err != nil {
+		return nil, err
+	}
+	err = r.From(max(0, r.Len()-mostSteady), func(f *fact.Facts) bool {
+		if !slices.ContainsFunc(f.Blind, func(b fact.Blind) bool { return b.Probe == fact.Texts }) { // of a real machine
+			f = young(book, first, f)
+		}
+		last = append(last, f)
+		return true
+	})
+	return last, err
+}
+
+// young is an observation of a host that is a part of a machine: what the kernel counts for
+// the whole machine has totals that begin with the first observation. Those before are
+// the machine's past, not this host's.
+func young(book *content.Book, first, f *fact.Facts) *fact.Facts {
+	y := *f
+	y.Values, y.Tables = maps.Clone(f.Values), maps.Clone(f.Tables)
+	for name, v := range f.Values {
+		if d := book.Facts.Fact(name); d == nil || d.Scope != content.HostWide || v.Total == nil {
+			continue
+		}
+		had := first.Values[name]
+		if had.Total == nil {
+			had = v
+		}
+		total := since(*v.Total, *had.Total, had.Now)
+		y.Values[name] = fact.Value{Now: v.Now, Total: &total}
+	}
+	for name, rows := range f.Tables {
+		if t := book.Facts.TableOf(name); t != nil && t.Scope == content.HostWide {
+			y.Tables[name] = youngRows(t, first.Tables[name], rows)
+		}
+	}
+	return &y
+}
+
+// youngRows is young of the rows of a table.
+func youngRows(t *content.TableDef, first, rows []fact.Row) (all []fact.Row) {
+	for _, row := range rows {
+		had := row
+		if i := slices.IndexFunc(first, func(h fact.Row) bool { return h["name"] == row["name"] }); i >= 0 {
+			had = first[i]
+		}
+		y := maps.Clone(row)
+		for _, d := range t.Fields {
+			name := content.TotalOf(d.Name)
+			total, known := row[name].(float64)
+			if !known || d.Type != content.Count {
+				continue
+			}
+			if was, both := had[name].(float64); both {
+				y[name] = since(total, was, had[d.Name])
+			} else {
+				y[name] = since(total, total, row[d.Name])
+			}
+		}
+		all = append(all, y)
+	}
+	return all
+}
+
+// since is the total of a counter since an observation began that had a total, too, and
+// by how much it had grown.
+func since(total, had float64, grew any) float64 {
+	n, _ := grew.(float64)
+	return max(0, total-had+n)
 }
 
 // newRecorded makes a host of the longest run of observations in which exactly the
@@ -157,8 +227,7 @@ func accepted(s *content.Scenario) func(*checklist.Finding) bool {
 func (h *recorded) Probes() []string { return h.probes }
 
 func (h *recorded) Look() (*fact.Facts, int, error) {
-	at := min(h.next, len(h.steady)-1)
-	h.next++
+	at := len(h.steady) - 1
 	return h.steady[at], at, nil
 }
 
@@ -166,6 +235,5 @@ func (h *recorded) Again(moment int) (*fact.Facts, error) {
 	if moment < 0 || moment >= len(h.steady) {
 		return nil, fmt.Errorf("the recording has no observation %d: it has %d", moment, len(h.steady))
 	}
-	h.next = moment + 1
 	return h.steady[moment], nil
 }

@@ -90,6 +90,9 @@ func (s *Session) healthIn(d *checklist.Diagnosis) float64 {
 // founded says whether a conclusion that names a cause, or "" for a healthy host,
 // follows from what the candidate knows.
 func (s *Session) founded(d *checklist.Diagnosis, cause string) bool {
+	if s.proved(cause) {
+		return true
+	}
 	if cause != "" {
 		return slices.ContainsFunc(d.Named(), func(f *checklist.Finding) bool {
 			return f.Cause.ID == cause || s.scenario.Right(cause) && len(s.scenario.Truth) == 1 && s.scenario.Right(f.Cause.ID)
@@ -104,6 +107,23 @@ func (s *Session) founded(d *checklist.Diagnosis, cause string) bool {
 		}
 	}
 	return true
+}
+
+// borneOut says whether what was measured speaks for a truth and no other cause is likelier:
+// no guess, though not beyond doubt.
+func (s *Session) borneOut(d *checklist.Diagnosis, truth string) bool {
+	if truth == "" {
+		return false
+	}
+	for _, f := range d.Findings { // the likeliest first
+		switch {
+		case !s.scenario.Right(f.Cause.ID):
+			return false
+		case s.covers([]string{f.Cause.ID}, truth):
+			return measured(f) >= telling
+		}
+	}
+	return false
 }
 
 // wanted says whether a probe would show strong signs of a herring that nobody has

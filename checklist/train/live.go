@@ -22,6 +22,7 @@ type Watched struct {
 	scenario *content.Scenario
 
 	mu     sync.Mutex
+	first  *fact.Facts // the totals of the machine around the host begin with it
 	newest *fact.Facts
 	probes []string
 	// sick is the observation in which the fault shows best so far, how says how well.
@@ -51,6 +52,12 @@ func NewWatched(book *content.Book, s *content.Scenario) *Watched {
 
 // Show gives the host the newest observation. The facts must not be changed after it.
 func (w *Watched) Show(f *fact.Facts) {
+	w.mu.Lock()
+	if w.first == nil {
+		w.first = f
+	}
+	f = young(w.book, w.first, f)
+	w.mu.Unlock()
 	if w.scenario.Host != "" {
 		named := *f
 		named.Host = w.scenario.Host

@@ -105,6 +105,12 @@ type fares struct {
 	unheard  bool     // nobody tells of them any more
 	still    []Client // those suffer as before
 	worse    []Client // those were served and are not any more, or are silent
+	healed   int      // so many suffered, clearly, and are served
+}
+
+// hangs says whether a client that fared so before has stopped asking, or getting.
+func (c Client) hangs(was Client) bool {
+	return was.Wanted > 0 && c.Wanted == 0 || was.Got > 0 && c.Got == 0
 }
 
 // compare says how clients fare that fared so before.
@@ -116,13 +122,15 @@ func compare(before, since []Client) fares {
 			continue
 		}
 		was := before[i]
-		dumb := was.Wanted > 0 && c.Wanted == 0 || was.Got > 0 && c.Got == 0 // it hangs
+		dumb := c.hangs(was)
 		all.suffered = all.suffered || was.suffers()
 		switch {
 		case c.Silent && !was.Silent, (!c.gets(spoilt) || dumb) && !was.suffers():
 			all.worse = append(all.worse, c)
 		case (c.suffers() || dumb) && was.suffers():
 			all.still = append(all.still, c)
+		case was.Wanted > 0 && !was.gets(spoilt):
+			all.healed++
 		}
 	}
 	return all

@@ -3,9 +3,11 @@ package train
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"whydrop/checklist"
 	"whydrop/content"
@@ -17,7 +19,7 @@ type Mended string
 
 // What can have become of it.
 const (
-	Fixed    Mended = "fixed"      // what was wrong has stopped, and its clients are served
+	Fixed    Mended = "fixed"      // the host shows nothing of what was wrong, and its clients are served
 	NotFixed Mended = "not fixed"  // it goes on, or they are not served
 	Untold   Mended = "can't tell" // too little happened to say
 	Worse    Mended = "worse"      // clients that were served are not, or are there no more
@@ -28,6 +30,12 @@ type Mending struct {
 	Outcome Mended `json:"outcome"`
 	// Amiss says what is broken now and was not before.
 	Amiss []string `json:"amiss,omitempty"`
+	// Some says that some who complained are served now, All that all are.
+	Some bool `json:"some,omitempty"`
+	All  bool `json:"all,omitempty"`
+	// But are settings that were made since the host was sick and that no plan recommends,
+	// with what speaks against each.
+	But []string `json:"but,omitempty"`
 	// Why tells the figures. It names the cause: it is for after the commit.
 	Why []string `json:"why,omitempty"`
 	// Seconds is for how long the host was looked at.
@@ -42,18 +50,32 @@ func (m *Mending) Tell(over bool) []string {
 	var says []string
 	switch m.Outcome {
 	case Fixed:
-		says = []string{"Fixed: what was wrong has stopped, and those who complained are served."}
+		says = []string{"Fixed: this host shows nothing more of what was wrong, and those who complained are served."}
 	case NotFixed:
-		says = []string{"Not fixed: what people complain of goes on."}
+		says = []string{"Not fixed: " + m.remains()}
 	case Untold:
 		says = []string{fmt.Sprintf("Can't tell: in %s s too little happened. Look again in a while.", content.Show(math.Round(m.Seconds)))}
 	case Worse:
 		says = append([]string{"Worse: something is broken now that was not before."}, m.Amiss...)
 	}
+	for _, but := range m.But {
+		says = append(says, "But: "+but)
+	}
 	if over {
 		says = append(says, m.Why...)
 	}
 	return says
+}
+
+// remains says what goes on.
+func (m *Mending) remains() string {
+	switch {
+	case m.All:
+		return "those who complained are served now, but what was wrong goes on."
+	case m.Some:
+		return "some who complained are served now, others are not."
+	}
+	return "what people complain of goes on."
 }
 
 // Verify judges by a look from now on whether a live host is mended, and keeps
@@ -106,6 +128,8 @@ func (s *Session) mending(w *Watched, now *Seen) *Mending {
 	}
 	clients := compare(w.sufferers(), now.Clients)
 	m.Outcome = clients.judge(m.Outcome)
+	m.Some, m.All = clients.healed > 0, clients.healed > 0 && len(clients.still) == 0
+	m.But = s.refused(before, since)
 	for _, c := range clients.still {
 		m.Why = append(m.Why, c.String()+".")
 	}
@@ -132,6 +156,83 @@ func (f fares) judge(kernel Mended) Mended {
 		return Fixed
 	}
 	return kernel
+}
+
+// refused are the settings made from one observation to the other that folklore
+// recommends, with what speaks against each.
+func (s *Session) refused(before, since *fact.Facts) []string {
+	var says []string
+	had, has := settingsOf(before), settingsOf(since)
+	for _, f := range s.book.Folklore {
+		for _, name := range slices.Sorted(maps.Keys(has)) {
+			setting, is := strings.CutPrefix(name, "sysctl.")
+			value := content.Show(has[name])
+			if !is || had[name] == nil || value == content.Show(had[name]) || !f.Sets(setting) {
+				continue
+			}
+			if slices.Contains(f.Never, value) || s.makesFolklore(f, had, has) {
+				says = append(says, fmt.Sprintf("%s = %s. %s Instead: %s", setting, value, oneLine(f.InGeneral(s.book.Facts)), oneLine(f.Instead)))
+			}
+		}
+	}
+	return says
+}
+
+// makesFolklore says whether a host has folklore now that it had not, and that mends
+// nothing here.
+func (s *Session) makesFolklore(f *content.Folklore, had, has map[string]any) bool {
+	if f.Undo == nil || f.Undo.Each != "" || slices.ContainsFunc(f.RemedyOf, s.scenario.Right) {
+		return false
+	}
+	was, _ := f.Undo.When.Holds(content.NewEnv(had))
+	is, known := f.Undo.When.Holds(content.NewEnv(has))
+	return is && known && !was
+}
+
+// settingsOf are the values of an observation as expressions name them.
+func settingsOf(f *fact.Facts) map[string]any {
+	all := map[string]any{}
+	for name, v := range f.Values {
+		if v.Now != nil {
+			all[name] = v.Now
+		}
+	}
+	return all
+}
+
+// proved says whether a look before the conclusion found the live host mended of a
+// cause: who can stop it has shown what it is.
+func (s *Session) proved(cause string) bool {
+	for _, e := range s.events {
+		switch {
+		case e.Kind == Concluded, e.Kind == Committed:
+			return false
+		case e.Kind == Verified && e.Mending.Outcome == Fixed:
+			return cause != "" && s.scenario.Right(cause)
+		}
+	}
+	return false
+}
+
+// provedShare is the least share of the evidence of a cause that somebody has seen who
+// mended it.
+const provedShare = 2.0 / 3
+
+// whenLooked says when the last look was, seen from the commit.
+func (s *Session) whenLooked() string {
+	var looked, committed time.Time
+	for _, e := range s.events {
+		switch e.Kind {
+		case Verified:
+			looked = e.At
+		case Committed:
+			committed = e.At
+		}
+	}
+	if committed.Before(looked) {
+		return "your last look, after the commit,"
+	}
+	return fmt.Sprintf("your last look, %v before the commit,", committed.Sub(looked).Round(time.Second))
 }
 
 // amiss tells who was served and is not any more, and what is found now that was not
@@ -237,12 +338,14 @@ func (r *reviewer) mended(m *marker) {
 	case look == nil && s.mendable():
 		m.add(0, "the host was live and could have been mended from its shell; nobody looked whether it is")
 	case look == nil:
+	case look.Outcome == Fixed && len(look.But) > 0:
+		m.add(0, "%s found the live host mended, but by a setting that no plan recommends: %s", s.whenLooked(), strings.Join(look.But, " "))
 	case look.Outcome == Fixed:
-		m.add(min(1, max(0, MostPoints-m.sum())), "you mended the live host: %s", strings.Join(look.Why, " "))
+		m.add(min(1, max(0, MostPoints-m.sum())), "%s found the live host mended: %s", s.whenLooked(), strings.Join(look.Why, " "))
 	case look.Outcome == Worse:
-		m.add(-2, "the live host is worse than before: %s", strings.Join(look.Amiss, " "))
+		m.add(-2, "%s found the live host worse than before: %s", s.whenLooked(), strings.Join(look.Amiss, " "))
 	case look.Outcome == NotFixed && look.Possible:
-		m.add(-0.5, "the live host is not mended: %s", strings.Join(look.Why, " "))
+		m.add(-0.5, "%s found the live host not mended: %s", s.whenLooked(), strings.Join(look.Why, " "))
 	case look.Outcome == NotFixed && s.scenario.Healthy():
 	case look.Outcome == NotFixed:
 		m.add(0, "no setting of the live host's network mends it, and you looked")

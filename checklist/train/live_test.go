@@ -93,7 +93,7 @@ func TestMending(t *testing.T) {
 		"it has stopped": {unfiltered, healed, Fixed, "stopped"},
 		"the refusal is where the engine does not look": {unfiltered, suffering, NotFixed, "kubelet gets 0% of what it asks for"},
 		"some are refused still":                        {unfiltered, with(healed, Client{Name: "kubelet", Wanted: 90, Got: 60}), NotFixed, "kubelet gets 67%"},
-		"who is served does not undo what is counted":   {func(*fact.Facts) {}, healed, NotFixed, "still found"},
+		"who is served does not undo what is counted":   {func(*fact.Facts) {}, healed, NotFixed, "Not fixed: those who complained are served now, but what was wrong goes on."},
 		"others are not served any more":                {unfiltered, with(healed, Client{Name: "browser", Wanted: 120, Got: 5}), Worse, "browser gets 4%"},
 		"the client has been killed":                    {unfiltered, with(healed, Client{Name: "kubelet", Silent: true}), Worse, "has ended or stands still"},
 		"a client that suffered hangs":                  {unfiltered, with(healed, Client{Name: "kubelet"}), NotFixed, "asks for nothing"},
@@ -137,6 +137,137 @@ func TestMending(t *testing.T) {
 				t.Error("the look is not noted, or counts as a step")
 			}
 		})
+	}
+}
+
+// TestPartlyMended says that some are served now, where two things were wrong.
+func TestPartlyMended(t *testing.T) {
+	before := []Client{{Name: "gateway", Wanted: 90}, {Name: "sync", Wanted: 5e6, Got: 6e5}, {Name: "nearly", Wanted: 100, Got: 91}}
+	for name, c := range map[string]struct {
+		now  []Client
+		says string
+	}{
+		"one of two": {[]Client{{Name: "gateway", Wanted: 90, Got: 90}, before[1], before[2]}, "some who complained are served now, others are not"},
+		"nobody":     {before, "what people complain of goes on"},
+		"chance":     {[]Client{before[0], before[1], {Name: "nearly", Wanted: 100, Got: 93}}, "what people complain of goes on"},
+	} {
+		sc, w, f := watchedHost(t, "second-uplink")
+		w.suffered = before
+		m, err := New(loadBook(t), sc.Scenario, w).Verify(&Seen{f, c.now})
+		if err != nil || m.Outcome != NotFixed || !strings.Contains(m.Tell(false)[0], c.says) {
+			t.Errorf("%s: %v, %v; want %q", name, m.Tell(false), err, c.says)
+		}
+	}
+}
+
+// TestMendedByFolklore tells what speaks against a setting with the verdict, and gives
+// no points for it.
+func TestMendedByFolklore(t *testing.T) {
+	value := func(name string, v float64) func(*fact.Facts) {
+		return func(f *fact.Facts) { f.Values["sysctl."+name] = fact.Value{Now: v} }
+	}
+	for name, c := range map[string]struct {
+		before, since func(*fact.Facts)
+		says          string
+	}{
+		"nothing was set":    {value("net.ipv4.tcp_timestamps", 1), value("net.ipv4.tcp_timestamps", 1), ""},
+		"it was so before":   {value("net.ipv4.tcp_timestamps", 0), value("net.ipv4.tcp_timestamps", 0), ""},
+		"it was undone":      {value("net.ipv4.tcp_timestamps", 0), value("net.ipv4.tcp_timestamps", 1), ""},
+		"it was not known":   {func(f *fact.Facts) { delete(f.Values, "sysctl.net.ipv4.tcp_timestamps") }, value("net.ipv4.tcp_timestamps", 0), ""},
+		"a value never set":  {value("net.ipv4.tcp_timestamps", 1), value("net.ipv4.tcp_timestamps", 0), "But: net.ipv4.tcp_timestamps = 0. Without timestamps"},
+		"folklore was made":  {value("net.ipv4.tcp_abort_on_overflow", 0), value("net.ipv4.tcp_abort_on_overflow", 1), "But: net.ipv4.tcp_abort_on_overflow = 1. "},
+		"a harmless setting": {value("net.ipv4.tcp_syn_retries", 6), value("net.ipv4.tcp_syn_retries", 4), ""},
+	} {
+		sc, w, f := watchedHost(t, "second-uplink")
+		w.sick, w.suffered = but(f, c.before), suffering
+		s := New(loadBook(t), sc.Scenario, w)
+		m, err := s.Verify(&Seen{but(f, func(f *fact.Facts) { unfiltered(f); c.since(f) }), healed})
+		if err != nil || m.Outcome != Fixed {
+			t.Fatalf("%s: %+v, %v", name, m, err)
+		}
+		told := strings.Join(m.Tell(false), " ")
+		if (c.says == "") != (len(m.But) == 0) || !strings.Contains(told, c.says) {
+			t.Errorf("%s: %s; want %q", name, told, c.says)
+		}
+		if err := s.Commit(Conclusion{Causes: sc.Truth}); err != nil {
+			t.Fatal(err)
+		}
+		if praised := strings.Contains(reasons(s, Planning), "found the live host mended: "); praised != (c.says == "") {
+			t.Errorf("%s: praised is %v: %s", name, praised, reasons(s, Planning))
+		}
+	}
+}
+
+// reasons are those of a mark.
+func reasons(s *Session, area Area) string {
+	var all []string
+	for _, m := range s.Feedback().Marks {
+		for _, r := range m.Reasons {
+			if m.Area == area {
+				all = append(all, r.Says)
+			}
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// TestMendingFounds lets a look that finds the host mended before the conclusion found
+// the cause, and that cause alone.
+func TestMendingFounds(t *testing.T) {
+	_, _, sick := watchedHost(t, "second-uplink")
+	mended, goesOn := Seen{but(sick, unfiltered), healed}, Seen{sick, suffering}
+	for name, c := range map[string]struct {
+		looks   []Seen // before the conclusion
+		after   []Seen
+		cause   string // "" for the truth
+		founded bool
+	}{
+		"mended":         {[]Seen{mended}, nil, "", true},
+		"and not again":  {[]Seen{mended, goesOn}, nil, "", true},
+		"not mended":     {[]Seen{goesOn}, nil, "", false},
+		"nobody looked":  {nil, nil, "", false},
+		"mended after":   {nil, []Seen{mended}, "", false},
+		"something else": {[]Seen{mended}, nil, "path.loss", false},
+	} {
+		sc, w, _ := watchedHost(t, "second-uplink")
+		w.suffered = suffering
+		now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+		s := New(loadBook(t), sc.Scenario, w)
+		s.Now = func() time.Time { now = now.Add(time.Minute); return now }
+		look := func(all []Seen) {
+			for _, seen := range all {
+				if _, err := s.Verify(&seen); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		causes := sc.Truth
+		if c.cause != "" {
+			causes = []string{c.cause}
+		}
+		look(c.looks)
+		if err := s.Commit(Conclusion{Causes: causes, Steps: sc.Fix[:1]}); err != nil {
+			t.Fatal(err)
+		}
+		look(c.after)
+		for _, v := range s.Feedback().Causes {
+			if v.Named && (v.Founded != c.founded || c.founded && !strings.Contains(v.Why, "mended")) {
+				t.Errorf("%s: founded is %v: %s", name, v.Founded, v.Why)
+			}
+		}
+		if guess := strings.Contains(reasons(s, Planning), "a guess"); guess == c.founded && c.cause == "" {
+			t.Errorf("%s: the plan is one for a guess: %v", name, guess)
+		}
+		if told := strings.Contains(reasons(s, Measuring), "when you had mended the host"); told != c.founded && c.cause == "" {
+			t.Errorf("%s: the mend is evidence: %v", name, told)
+		}
+		when := "your last look, 2m0s before the commit,"
+		if c.after != nil {
+			when = "your last look, after the commit,"
+		}
+		if told := reasons(s, Planning); len(c.looks)+len(c.after) > 0 && !strings.Contains(told, when) {
+			t.Errorf("%s: it is not told when the look was: %s", name, told)
+		}
 	}
 }
 
@@ -210,7 +341,8 @@ func TestMendedCounts(t *testing.T) {
 	mended := but(sick, unfiltered)
 	killed := with(healed, Client{Name: "kubelet", Silent: true})
 	for name, looks := range map[string][]Seen{
-		"none": nil, "fixed": {{sick, suffering}, {mended, healed}}, "not": {{mended, healed}, {sick, suffering}}, "worse": {{mended, killed}},
+		"none": nil, "fixed": {{sick, suffering}, {mended, healed}}, "not": {{sick, suffering}}, "worse": {{mended, killed}},
+		"broken again": {{mended, healed}, {sick, suffering}},
 	} {
 		sc, w, _ := watchedHost(t, "second-uplink")
 		w.suffered = suffering
@@ -234,7 +366,7 @@ func TestMendedCounts(t *testing.T) {
 			t.Errorf("%s: made again the plan has %v points, not %v: %v", name, got, marks[name], notes)
 		}
 	}
-	if !(marks["fixed"] > marks["none"] && marks["none"] > marks["not"] && marks["not"] > marks["worse"]) {
+	if !(marks["fixed"] > marks["none"] && marks["none"] > marks["not"] && marks["not"] > marks["worse"] && marks["fixed"] > marks["broken again"]) {
 		t.Errorf("points of the plan: %v", marks)
 	}
 }

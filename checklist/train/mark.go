@@ -53,9 +53,9 @@ func (r *reviewer) marks() []Mark {
 	return []Mark{r.clarifying(), r.measuring(), r.reasoning(), r.conclusion(), r.planning(), r.economy()}
 }
 
-// found is how much of the truth was named, and how much of that was founded: each
-// from 0 to 1.
-func (r *reviewer) found() (right, founded float64) {
+// found is how much of the truth was named, and how much of that was founded, and at least
+// borne out by what was measured: each from 0 to 1.
+func (r *reviewer) found() (right, founded, borne float64) {
 	s := r.session
 	share := 1 / float64(len(s.truths()))
 	for _, truth := range s.truths() {
@@ -65,12 +65,15 @@ func (r *reviewer) found() (right, founded float64) {
 		}
 		if named {
 			right += share
-			if s.founded(r.now, truth) {
-				founded += share
+			switch {
+			case s.founded(r.now, truth):
+				founded, borne = founded+share, borne+share
+			case s.borneOut(r.now, truth):
+				borne += share
 			}
 		}
 	}
-	return right, founded
+	return right, founded, borne
 }
 
 func (r *reviewer) clarifying() Mark {
@@ -118,7 +121,11 @@ func (r *reviewer) measuring() Mark {
 		if all > 0 {
 			share = max(0, min(1, now/all))
 		}
-		m.add(3*share/float64(len(s.scenario.Truth)), "you saw %.0f %% of the evidence that settles \"%s\"", 100*share, s.book.Cause(truth).Title)
+		worth, proof := share, ""
+		if s.proved(truth) {
+			worth, proof = max(share, provedShare), "; that it stopped when you had mended the host is evidence, too"
+		}
+		m.add(3*worth/float64(len(s.scenario.Truth)), "you saw %.0f %% of the evidence that settles \"%s\"%s", 100*share, s.book.Cause(truth).Title, proof)
 	}
 	checked, could := r.checkedLookAlikes()
 	if could > 0 {
@@ -237,7 +244,7 @@ func (r *reviewer) reasoning() Mark {
 	if n := r.suspicions(); n > r.allowed() {
 		m.add(-0.5*float64(n-r.allowed()), "%d hypotheses: whoever suspects everything has no hypothesis", n)
 	}
-	if right, _ := r.found(); right == 0 {
+	if right, _, _ := r.found(); right == 0 {
 		m.most(1.5, "it led to a wrong conclusion")
 	}
 	return m.done()
@@ -396,6 +403,8 @@ func (r *reviewer) conclusion() Mark {
 		switch {
 		case v.Named && v.Founded:
 			m.add(3*share, "\"%s\" is right, and founded: %s", name, v.Why)
+		case v.Named && v.BorneOut:
+			m.add(2.25*share, "\"%s\": %s", name, v.Why)
 		case v.Named && v.Right:
 			m.add(1.5*share, "\"%s\": %s", name, v.Why)
 		case v.Named:
@@ -412,9 +421,9 @@ func (r *reviewer) conclusion() Mark {
 // hop marks the place that was named.
 func (r *reviewer) hop(m *marker) {
 	s := r.session
-	_, founded := r.found()
+	_, _, borne := r.found()
 	points := 0.5
-	if founded > 0 {
+	if borne > 0 {
 		points = 1
 	}
 	hop := s.concluded.Hop
@@ -456,13 +465,15 @@ func (r *reviewer) economy() Mark {
 	if n := r.suspicions(); n > r.allowed() {
 		m.add(-0.25*float64(n-r.allowed()), "%d hypotheses: each would have to be tested", n)
 	}
-	switch right, founded := r.found(); {
+	switch right, founded, borne := r.found(); {
 	case right == 0:
 		m.most(0, "it did not lead to the truth")
 	case f.BeforeCommit == 0:
 		m.most(1, "what it saved is what was missing: nobody was asked anything")
-	case right < 1 || founded < 1:
+	case borne < 1:
 		m.most(1, "quick, but it did not found the conclusion")
+	case founded < 1:
+		m.most(3, "quick, but one more look would have settled it")
 	}
 	return m.done()
 }

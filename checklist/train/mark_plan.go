@@ -13,11 +13,11 @@ func (r *reviewer) planning() Mark {
 		}
 	}
 	r.words(m)
-	right, founded := r.found()
+	right, _, borne := r.found()
 	switch {
 	case right == 0:
 		m.most(0.5, "a plan for a wrong conclusion")
-	case founded == 0:
+	case borne == 0:
 		m.most(2, "a plan for a guess")
 	}
 	if len(s.concluded.Steps) == 0 {

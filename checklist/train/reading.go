@@ -23,13 +23,10 @@ type Reading struct {
 	State       []Figure // everything else that is not nothing
 	History     []Figure // counters that did not grow and are not zero: since boot
 	Still       int      // counters that are zero
-	Shared      int      // counters of the whole machine that did not grow, where their totals say nothing
 	Tables      []Sheet
 	Blind       []fact.Blind
 	// Remarks are what somebody says unasked at this point.
 	Remarks []*content.Remark
-
-	made bool // see newReading
 }
 
 // Figure is a fact with its value as text.
@@ -55,11 +52,9 @@ type Line struct {
 	moved  float64
 }
 
-// newReading makes a reading of the facts of one probe. Of a host that was made in the lab
-// of another, the totals of what is counted for the whole machine are that machine's:
-// they are not shown.
-func newReading(book *content.Book, f *fact.Facts, probe string, made bool) *Reading {
-	r := &Reading{Probe: probe, Seconds: f.Seconds, Blind: f.Blind, made: made}
+// newReading makes a reading of the facts of one probe.
+func newReading(book *content.Book, f *fact.Facts, probe string) *Reading {
+	r := &Reading{Probe: probe, Seconds: f.Seconds, Blind: f.Blind}
 	for _, p := range f.Probes {
 		r.Status, r.Why = content.Show(p.Status), content.Show(p.Why)
 	}
@@ -79,7 +74,7 @@ func newReading(book *content.Book, f *fact.Facts, probe string, made bool) *Rea
 			continue
 		}
 		r.command(t.ByHand)
-		r.Tables = append(r.Tables, newSheet(book, t, f.Tables[name], weights, r.made && t.Scope == content.HostWide))
+		r.Tables = append(r.Tables, newSheet(book, t, f.Tables[name], weights))
 	}
 	slices.SortStableFunc(r.Tables, func(a, b Sheet) int { return cmp.Compare(weights[b.Name], weights[a.Name]) })
 	return r
@@ -95,7 +90,7 @@ func (r *Reading) command(byHand string) {
 func (r *Reading) figure(d *content.FactDef, v fact.Value) {
 	f := Figure{Name: d.Name, Unit: d.Unit, Means: d.Means}
 	if v.Total == nil {
-		if !nothing(v.Now) {
+		if !nothing(v.Now) || v.Now == 0.0 && strings.HasPrefix(d.Name, "sysctl.") { // 0 is a setting, too
 			f.Value = content.Show(v.Now)
 			r.State = append(r.State, f)
 		}
@@ -104,12 +99,8 @@ func (r *Reading) figure(d *content.FactDef, v fact.Value) {
 	grew, known := v.Now.(float64)
 	switch {
 	case known && grew != 0:
-		if f.Value = content.Show(grew); !r.made || d.Scope != content.HostWide {
-			f.Total = content.Show(*v.Total)
-		}
+		f.Value, f.Total = content.Show(grew), content.Show(*v.Total)
 		r.Moved = append(r.Moved, f)
-	case r.made && d.Scope == content.HostWide:
-		r.Shared++
 	case *v.Total != 0:
 		f.Value = content.Show(*v.Total)
 		r.History = append(r.History, f)
@@ -119,6 +110,10 @@ func (r *Reading) figure(d *content.FactDef, v fact.Value) {
 }
 
 func nothing(v any) bool { return v == nil || v == 0.0 || v == "" || v == false }
+
+// classic is what a figure counts more without which no host can be called healthy: it is
+// what everybody looks at first.
+const classic content.Decibans = 1000
 
 // weightsOf is how much each fact and table counts in the rules of the content,
 // whatever the host shows: by it the figures are ordered.
@@ -131,19 +126,19 @@ func weightsOf(book *content.Book) map[string]content.Decibans {
 			}
 		}
 	}
+	for _, symptom := range book.Symptoms {
+		for _, name := range symptom.Needs {
+			w[name] = max(w[name], classic)
+		}
+	}
 	return w
 }
 
-// newSheet makes a sheet of the rows of a table: those with more that moved first. It
-// leaves out totals where they say nothing.
-func newSheet(book *content.Book, t *content.TableDef, rows []fact.Row, weights map[string]content.Decibans, noTotals bool) Sheet {
+// newSheet makes a sheet of the rows of a table: those with more that moved first.
+func newSheet(book *content.Book, t *content.TableDef, rows []fact.Row, weights map[string]content.Decibans) Sheet {
 	s := Sheet{Name: t.Name, Means: t.Means}
 	for _, row := range rows {
-		l := newLine(t, row, weights)
-		if noTotals {
-			l.Fields = slices.DeleteFunc(l.Fields, func(f Figure) bool { return isTotal(t, f.Name) })
-		}
-		s.Rows = append(s.Rows, l)
+		s.Rows = append(s.Rows, newLine(t, row, weights))
 	}
 	if list := book.List(t.Name); list != nil && len(list.Columns) > 0 {
 		order := map[string]int{}
@@ -240,10 +235,7 @@ func (r *Reading) Lines(all bool) []TextLine {
 	w.figures("state", r.State, func(f Figure) string { return fmt.Sprintf("%s %s%s", f.Name, f.Value, unit(f.Unit)) })
 	w.figures("did not move; totals since they began (history)", r.History, func(f Figure) string { return fmt.Sprintf("%s %s%s", f.Name, f.Value, unit(f.Unit)) })
 	if r.Still > 0 {
-		w.add(Remark, fmt.Sprintf("%d more counters are zero", r.Still), "")
-	}
-	if r.Shared > 0 {
-		w.add(Remark, fmt.Sprintf("%d more counters, which the whole machine shares, did not move", r.Shared), "")
+		w.add(Remark, zeros(r.Still), "")
 	}
 	for _, b := range r.Blind {
 		text := "could not be seen: " + content.Show(b.What)
@@ -307,6 +299,13 @@ func (w *readingWriter) sheet(t Sheet) {
 		w.add(Value, text, "")
 	}
 	w.more(len(t.Rows)-n, "rows")
+}
+
+func zeros(n int) string {
+	if n == 1 {
+		return "1 more counter is zero"
+	}
+	return fmt.Sprintf("%d more counters are zero", n)
 }
 
 func unit(u string) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"whydrop/checklist"
 	"whydrop/content"
@@ -266,6 +267,7 @@ func (r *reviewer) causes() {
 	for _, id := range c.Causes {
 		v := CauseReview{Cause: s.book.Cause(id), Named: true, Right: s.scenario.Right(id)}
 		v.Founded = v.Right && s.founded(r.now, id)
+		v.BorneOut = v.Right && !v.Founded && s.borneOut(r.now, id)
 		v.Why = r.why(v)
 		r.feedback.Causes = append(r.feedback.Causes, v)
 	}
@@ -311,11 +313,15 @@ func (r *reviewer) whyHealthy(v CauseReview) string {
 func (r *reviewer) why(v CauseReview) string {
 	f := r.now.Finding(v.Cause.ID)
 	switch {
+	case v.Founded && !f.Named() && r.session.proved(v.Cause.ID):
+		return "you had found the live host mended before you concluded, and that shows what it was"
 	case v.Founded:
 		if reason := firstMeasured(f.For); reason != "" {
 			return reason
 		}
 		return "what you measured names it"
+	case v.BorneOut:
+		return fmt.Sprintf("it is right, and nothing was likelier by what you measured (%s), but that does not settle it: it stood at %s", firstMeasured(f.For), checklist.Percent(f.Probability))
 	case v.Right:
 		return "it is right, but what you measured does not name it: it stood at " + checklist.Percent(f.Probability) + ". A guess counts half"
 	}
@@ -413,6 +419,11 @@ func (s *Session) whyChoice(c Choice) string {
 // hollow finds a measured nothing: with it a reason speaks against itself.
 var hollow = regexp.MustCompile(`(^|[^0-9.,:])0( |$|[,;])`)
 
+// tellsWhy says whether a reason has all its values, and none of them speaks against it.
+func tellsWhy(reason string) bool {
+	return reason != "" && !strings.Contains(reason, content.Unknown) && !hollow.MatchString(reason)
+}
+
 // whyRight is why a remedy is right, by what the candidate saw, else by all that the
 // host shows; where that says nothing, what the remedy does.
 func (s *Session) whyRight(r *content.Remedy) string {
@@ -420,9 +431,9 @@ func (s *Session) whyRight(r *content.Remedy) string {
 		for _, p := range plan {
 			switch {
 			case p.Remedy != r:
-			case p.Why != "" && !hollow.MatchString(p.Why):
+			case tellsWhy(p.Why):
 				return p.Why
-			case p.Effect != "" && !hollow.MatchString(p.Effect):
+			case tellsWhy(p.Effect):
 				return p.Effect
 			}
 		}

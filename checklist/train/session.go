@@ -51,7 +51,8 @@ type Session struct {
 	told      bool        // whole shows the truth
 	insight   *insight    // see wholeKnown
 
-	words        []string // see incidentWords
+	words        []string        // see incidentWords
+	generic      map[string]bool // see genericWords
 	idealSteps   []IdealStep
 	idealFounded bool
 }
@@ -426,7 +427,7 @@ func (s *Session) apply(e Event, f *fact.Facts) {
 		if _, same := s.host.(still); !same {
 			s.asSeen = nil
 		}
-		s.readings[e.ID] = newReading(s.book, s.seen.part(e.ID, f), e.ID, s.scenario.Lab != "")
+		s.readings[e.ID] = newReading(s.book, s.seen.part(e.ID, f), e.ID)
 	case Suspected:
 		s.suspects = append(s.suspects, e.ID)
 		s.turn(e)

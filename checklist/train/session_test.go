@@ -440,7 +440,7 @@ func TestReadingOfHostileFacts(t *testing.T) {
 	f.Probes = []fact.Status{{Name: "sockets", Status: "failed", Why: "\x1b[31m"}}
 	f.CannotSee("sockets", "\x1b[1m", "\r")
 	for _, probe := range book.Facts.Probes() {
-		for _, l := range newReading(book, f, probe, false).Lines(true) {
+		for _, l := range newReading(book, f, probe).Lines(true) {
 			if strings.ContainsAny(l.Text, "\x1b\n\r\a") {
 				t.Errorf("%s: %q", probe, l.Text)
 			}

@@ -17,6 +17,11 @@ const (
 	// worthwhile is the information, in bits, that a measurement has to promise, also
 	// about the truth, to be made although the truth is named.
 	worthwhile = 0.02
+	// worthSupposing is the probability from which a cause is worth a hypothesis when there
+	// are only answers.
+	worthSupposing = 0.02
+	// hardlyBeside is the probability below which a cause is given up for one that is named.
+	hardlyBeside = 0.05
 	// tellingAsked is how many questions whose answers point to the truth are enough.
 	tellingAsked = 2
 )
@@ -240,16 +245,17 @@ func (s *Session) walk(host still, steps []Step) (path []IdealStep, founded bool
 	return path, ideal.solved(ideal.diagnosis())
 }
 
-// suppose states what is likeliest by the answers, or named by what was measured, and
-// takes back what no longer is, in the end also what never was.
+// suppose states what is likeliest by the answers, if they speak for it clearly, or named
+// by what was measured, and takes back what is refuted or hardly likely beside what is
+// named, in the end also what never was.
 func (s *Session) suppose(step *IdealStep, last bool) {
 	d := s.diagnosis()
 	var ids []string
 	for _, f := range d.Named() {
 		ids = append(ids, f.Cause.ID)
 	}
-	if i := slices.IndexFunc(d.Findings, func(f *checklist.Finding) bool { return refutation(f) == "" }); len(s.readings) == 0 && i >= 0 {
-		ids = append(ids, d.Findings[i].Cause.ID)
+	if f := d.Findings[0]; len(s.readings) == 0 && f.Probability >= worthSupposing && s.stood(d, f.Cause.ID).spoken {
+		ids = append(ids, f.Cause.ID)
 	}
 	if last && s.founded(d, "") {
 		ids = append(ids, NothingWrong)
@@ -260,21 +266,23 @@ func (s *Session) suppose(step *IdealStep, last bool) {
 		}
 	}
 	for _, id := range s.Suspects() {
-		if !slices.Contains(ids, id) && (last || refutation(d.Finding(id)) != "") && s.Drop(id) == nil {
+		if !slices.Contains(ids, id) && (last || untenable(d, id)) && s.Drop(id) == nil {
 			step.Drop = append(step.Drop, s.Cause(id))
 		}
 	}
+}
+
+// untenable says whether a hypothesis is refuted, or hardly likely beside what is named.
+func untenable(d *checklist.Diagnosis, id string) bool {
+	f := d.Finding(id)
+	return refutation(f) != "" || f != nil && f.Probability < hardlyBeside && len(d.Named()) > 0
 }
 
 // whyNow says why a step is taken now: what a question is asked for, what a measurement
 // tells apart or is still to show.
 func (s *Session) whyNow(n Step) string {
 	if n.Kind == Asked {
-		if q := s.book.Question(n.ID); q != nil {
-			why, _, _ := strings.Cut(oneLine(q.Why), ". ")
-			return strings.TrimSuffix(why, ".") + "."
-		}
-		return ""
+		return s.whyAsked(n.ID)
 	}
 	d := s.diagnosis()
 	title := func(f *checklist.Finding) string {
@@ -293,6 +301,37 @@ func (s *Session) whyNow(n Step) string {
 		return "Nothing else tells more by now."
 	}
 	return "By now it tells most of " + listed(apart) + "."
+}
+
+// whyAsked is the sentence on what a question is asked for that is nearest to its answer,
+// else the first.
+func (s *Session) whyAsked(id string) string {
+	q := s.book.Question(id)
+	if q == nil {
+		return ""
+	}
+	answer := s.answer(id).Says
+	if t := s.scenario.Answers[id]; t != nil {
+		for _, o := range t.Options {
+			if option := q.Option(o); option != nil {
+				answer += " " + option.Label
+			}
+		}
+	}
+	said := contentWords(answer)
+	why, most := "", 0.12 // of its words, so that one that is far fetched is not taken
+	for sentence := range strings.SplitSeq(strings.TrimSuffix(oneLine(q.Why), "."), ". ") {
+		words, near := contentWords(sentence), 0
+		for _, w := range words {
+			if slices.ContainsFunc(said, func(a string) bool { return sameStem(a, w) }) {
+				near++
+			}
+		}
+		if share := float64(near) / float64(max(1, len(words))); why == "" || share > most {
+			why, most = sentence+".", max(most, share)
+		}
+	}
+	return why
 }
 
 // shortened is a path without the measurements that gave no news and the questions of the

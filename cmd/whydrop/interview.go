@@ -218,6 +218,9 @@ func (h *hearing) open(id string) (err error) {
 		if h.log, events, h.notes, err = interview.Logs.Resume(s.Path); err != nil {
 			return err
 		}
+		if dir := filepath.Dir(s.Path); dir != interviewDirs()[0] {
+			h.notes = append(h.notes, "this interview is kept in "+content.Show(shortHome(dir))+", not in the state directory")
+		}
 	} else if h.log, err = createInterview(id); err != nil {
 		h.unkept = err
 		h.notes = append(h.notes, "this interview is NOT kept: "+err.Error())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"whydrop/checklist/drill"
+	"whydrop/checklist/eventlog"
 	trained "whydrop/checklist/progress"
 	"whydrop/checklist/train"
 	"whydrop/content"
@@ -116,7 +118,7 @@ func runTrain(cmd *cobra.Command, id string, o trainOptions) error {
 		return err
 	}
 	if id != "" && book.Scenario(id) == nil {
-		return usageError{fmt.Errorf("there is no incident %s: 'whydrop train --list' lists them", content.Show(id))}
+		return usageError{fmt.Errorf("there is no incident %s%s 'whydrop train --list' lists them", content.Show(id), cmp.Or(nearIncident(book, id), ":"))}
 	}
 	t := &trainer{cmd: cmd, book: book, log: openProgress(cmd), level: o.level, scorecard: o.scorecard, anew: o.anew, onHost: o.live, inside: o.inside}
 	if o.list {
@@ -318,6 +320,9 @@ func (t *trainer) seat(id string, anew bool) (*ui.TrainSeat, error) {
 		return t.begin(sc, host), nil
 	}
 	log, events, notes, err := train.Logs.Resume(saved.Path)
+	if errors.Is(err, eventlog.ErrInUse) {
+		return nil, fmt.Errorf("this interview is open in another whydrop: close that one to go on here, or begin it anew with whydrop train --new %s", sc.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -413,7 +418,9 @@ func learned(book *content.Book, name string, s *train.Session, f *train.Feedbac
 		}
 	}
 	for _, g := range f.Groups {
-		e.Groups[g.Group.Number] = share(g.Mark, 1)
+		if len(g.Asked) > 0 || g.Mark < 1 { // who did not ask where nothing was worth asking showed nothing
+			e.Groups[g.Group.Number] = share(g.Mark, 1)
+		}
 	}
 	for _, m := range f.Marks {
 		e.Areas[string(m.Area)] = share(m.Points, train.MostPoints)

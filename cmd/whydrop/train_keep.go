@@ -25,17 +25,40 @@ func trainDirectories() []string {
 	return append(dirs, filepath.Join(os.TempDir(), "whydrop-"+strconv.Itoa(os.Geteuid())+"-train"))
 }
 
-// left are the sessions on disk, the newest of each directory first. A directory that
-// belongs to somebody else is passed over.
+// left are the sessions on disk, the newest of each directory first. Those kept elsewhere
+// count where the state directory takes nothing; a directory that belongs to somebody
+// else is passed over.
 func (t *trainer) left() []train.Saved {
 	var all []train.Saved
-	for _, dir := range trainDirectories() {
-		if own(dir) {
-			some, _ := train.Sessions(dir)
-			all = append(all, some...)
+	dirs := trainDirectories()
+	for i, dir := range dirs {
+		if !own(dir) {
+			continue
 		}
+		some, _ := train.Sessions(dir)
+		if i > 0 && len(some) > 0 && takes(dirs[0]) {
+			break
+		}
+		all = append(all, some...)
 	}
 	return all
+}
+
+// takes says whether something can be kept in a directory, which is made where it does
+// not exist.
+func takes(dir string) bool {
+	f, err := os.CreateTemp(dir, ".whydrop-*")
+	if errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir {
+		if _, err := os.Stat(dir); err == nil { // such as /proc
+			return false
+		}
+		return takes(filepath.Dir(dir))
+	}
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return os.Remove(f.Name()) == nil
 }
 
 // damaged says which kept interviews nobody can go on with.

@@ -79,6 +79,7 @@ func (t *trainer) live(id string) error {
 	if err != nil {
 		return err
 	}
+	defer lab.HideNetns()()
 	fmt.Fprintln(t.cmd.ErrOrStderr(), "making the sick host, in network namespaces of its own; all of it goes when the training ends")
 	b, err := liveBench(t.cmd.Context(), sc)
 	if err != nil {
@@ -220,7 +221,8 @@ func (t *trainer) elsewhere(sc *content.Scenario) bool {
 func (h *liveHost) seated(seat *ui.TrainSeat) *ui.TrainSeat {
 	seat.Notes = append(seat.Notes,
 		"This host is real and is there now: what you measure is of this moment. It is watched, but what you do in a shell on it is not recorded.",
-		"In another terminal or pane, whydrop train --shell opens a shell on it. Only its network is its own: files, programs and all other settings there are those of this machine. There, "+lab.ServiceCtl+" lists the programs of the host and starts one again with other settings.",
+		"What you see in a shell does not count as measured: measure it here, too. Or mend the host there, and look here whether it is mended before you conclude: a host that you have mended founds its cause.",
+		"In another terminal or pane, whydrop train --shell opens a shell on it. Only its network is its own: files, programs and all other settings there are those of this machine. There, "+lab.ServiceCtl+" lists the services of the host and starts one again with other settings.",
 		"Some settings belong to the whole machine and are refused here, to an ordinary user more of them: a mend that is refused can be named in the plan instead.")
 	if !h.Shows() {
 		seat.Notes = append(seat.Notes, "The fault does not show alone yet: this machine is busy with something else too, or it shows now and then. Give it time.")

@@ -35,8 +35,8 @@ func (h *liveHost) shell(context.Context) error {
 }
 
 // shellNote says where a shell is.
-const shellNote = "this shell is on the sick host, of which only the network is its own: files, programs and all other settings are this machine's; " +
-	lab.ServiceCtl + " starts its programs again with other settings; "
+const shellNote = "this shell is on the sick host, of which only the network is its own: files, programs and all other settings are this machine's. " +
+	lab.ServiceCtl + " starts its services again with other settings. What you see here does not count as measured: measure it in the interview, too, or mend the host and look there whether it is mended before you conclude. "
 
 // hostShell is the operator's shell on the host of a seat, with a prompt that says
 // where it is.
@@ -47,7 +47,7 @@ func hostShell(seat int) *exec.Cmd {
 	}
 	cmd := exec.Command(shell)
 	// PS1 for a plain shell; Debian's bash puts debian_chroot into its own.
-	cmd.Env = append(os.Environ(), "PS1=(sick host) $ ", "debian_chroot=sick host")
+	cmd.Env = append(os.Environ(), lab.Mark(seat), "PS1=(sick host) $ ", "debian_chroot=sick host")
 	files := fmt.Sprintf("/proc/%d/fd/%d", seat, shellFilesFD)
 	if st, err := os.Stat(files); err != nil || !st.IsDir() {
 		return cmd
@@ -102,7 +102,12 @@ func joinLive(id string) error {
 	}
 	shell := hostShell(seat)
 	fmt.Fprintln(os.Stderr, shellNote+"exit leaves it")
-	return inForeground(&exec.Cmd{Path: nsenter, Args: append(append([]string{nsenter}, args...), shell.Args...), Env: shell.Env}, nil)
+	err = inForeground(&exec.Cmd{Path: nsenter, Args: append(append([]string{nsenter}, args...), shell.Args...), Env: shell.Env}, nil)
+	if !isSeat(fmt.Sprintf("/proc/%d", seat), id) { // and has taken the shell with it, at its prompt
+		fmt.Fprintln(os.Stderr, "\nthe training has ended: this is your own machine again")
+		return nil
+	}
+	return err
 }
 
 // onHost is the directory of a thread of a seat that is on its host, as most are: one
@@ -138,15 +143,16 @@ func seatHere(id string) int {
 	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is well formed
 	for _, dir := range dirs {
 		pid, err := strconv.Atoi(filepath.Base(dir))
-		if err != nil || pid == os.Getpid() || pid < newest {
-			continue
+		if err == nil && pid != os.Getpid() && pid > newest && isSeat(dir, id) {
+			newest = pid
 		}
-		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
-		args := strings.Split(string(line), "\x00")
-		if !slices.Contains(args, "train") || !slices.Contains(args, "--"+insideFlag) || id != "" && !slices.Contains(args, id) || !own(dir) {
-			continue
-		}
-		newest = pid
 	}
 	return newest
+}
+
+// isSeat says whether a process, by its directory of /proc, is a seat of this user.
+func isSeat(dir, id string) bool {
+	line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+	args := strings.Split(string(line), "\x00")
+	return slices.Contains(args, "train") && slices.Contains(args, "--"+insideFlag) && (id == "" || slices.Contains(args, id)) && own(dir)
 }

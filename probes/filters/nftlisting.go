@@ -135,8 +135,7 @@ func (r *rule) verdictOrCounter(words []string) int {
 	case "counter":
 		return r.counter(words)
 	case "reject":
-		r.verdict = verdictReject
-		return untilHandle(words)
+		return r.rejects(words)
 	case "queue":
 		r.verdict = verdictQueue
 		if strings.Contains(strings.Join(words, " "), "bypass") {
@@ -176,6 +175,16 @@ func (r *rule) counter(words []string) int {
 		return 3
 	}
 	return 1
+}
+
+// rejects reads "reject with icmp admin-prohibited".
+func (r *rule) rejects(words []string) int {
+	r.verdict = verdictReject
+	n := untilHandle(words)
+	if n > 2 && words[1] == "with" {
+		r.answer = clip(strings.Join(words[2:n], " "))
+	}
+	return n
 }
 
 // untilHandle counts the words up to the handle at the end of a rule.

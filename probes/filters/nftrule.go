@@ -210,8 +210,6 @@ func (d *decoder) queue(data []byte) {
 	}
 }
 
-func (d *decoder) reject([]byte) { d.rule.verdict = verdictReject }
-
 func (d *decoder) compatTarget(data []byte) {
 	var info []byte
 	dump.Attributes(data, func(kind uint16, v []byte) {
@@ -222,8 +220,11 @@ func (d *decoder) compatTarget(data []byte) {
 			info = v
 		}
 	})
-	if d.rule.verdict == verdictQueue && xtBypass(info) {
+	switch {
+	case d.rule.verdict == verdictQueue && xtBypass(info):
 		d.rule.verdict = verdictNone
+	case d.rule.verdict == verdictReject:
+		d.rule.answer = xtReject(d.family, info)
 	}
 }
 

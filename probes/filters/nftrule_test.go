@@ -104,7 +104,7 @@ func TestDecodeRule(t *testing.T) {
 		{"a set of ports", append(portRule(80)[:3:3], &expr.Lookup{SourceRegister: 1, SetName: "__set0"}, drop), "tcp dport { 22, 443 } drop | tcp established | 0"},
 		{"a set by name", append(portRule(80)[:3:3], &expr.Lookup{SourceRegister: 1, SetName: "bad", Invert: true}, drop), "tcp dport != @bad drop | tcp established | 0"},
 		{"a set of states", []expr.Any{loadState, &expr.Lookup{SourceRegister: 1, SetName: "__set1"}, drop}, "ct state new drop | tcp new | 0"},
-		{"reject", portRule(80, &expr.Reject{Type: unix.NFT_REJECT_TCP_RST}), "tcp dport 80 reject | tcp established 80 | 0"},
+		{"reject", portRule(80, &expr.Reject{Type: unix.NFT_REJECT_TCP_RST}), "tcp dport 80 reject with tcp reset | tcp established 80 | 0"},
 		{"everything", []expr.Any{counter, drop}, "counter drop | tcp established catch-all | 5"},
 	} {
 		sets := map[string][]element{
@@ -173,7 +173,7 @@ func TestCompatMatch(t *testing.T) {
 			netlink.Attribute{Type: unix.NFTA_TARGET_INFO, Data: n32(0)},
 		)})
 	rules := resolve([]*chain{decode1(ruleMessage(t, match, reject), nil)}).rules
-	if len(rules) != 1 || rules[0].Verdict != verdictReject || rules[0].Port != 22 || rules[0].Text != "tcp dport 22 reject" {
+	if len(rules) != 1 || rules[0].Verdict != verdictReject || rules[0].Port != 22 || rules[0].Text != "tcp dport 22 reject with icmp net-unreachable" {
 		t.Errorf("rules %+v", rules)
 	}
 }

@@ -154,6 +154,7 @@ type rule struct {
 	place   string // "handle 7", "rule 3"
 	match   match
 	verdict string
+	answer  string // what reject sends, empty for the default; see reject.go
 	chain   string // where jump and goto lead
 	counted bool
 	packets uint64
@@ -358,14 +359,18 @@ func ruleText(c *chain, r *rule, outer []string) string {
 	if r.verdict == policyDrop {
 		return clip("chain " + c.name + " policy drop")
 	}
-	parts := withoutImplied(slices.Concat(outer, r.match.parts))
+	parts := slices.Concat(outer, r.match.parts)
 	if r.match.limit != "" {
 		parts = append(parts, r.match.limit)
 	}
 	if r.counted {
 		parts = append(parts, "counter")
 	}
-	return clip(strings.Join(append(parts, r.verdict), " "))
+	last := r.verdict
+	if r.answer != "" {
+		last += " with " + r.answer
+	}
+	return clip(strings.Join(withoutImplied(append(parts, last)), " "))
 }
 
 // withoutImplied leaves out a protocol that a later condition names again, as
@@ -377,13 +382,18 @@ func withoutImplied(parts []string) []string {
 		if !ok {
 			name, ok = strings.CutPrefix(p, "meta nfproto ")
 		}
-		named := func(later string) bool { return strings.HasPrefix(later, name+" ") }
+		named := func(later string) bool {
+			return strings.HasPrefix(later, name+" ") || icmpOf[name] != "" && strings.HasPrefix(later, verdictReject+" with "+icmpOf[name]+" ")
+		}
 		if !ok || !slices.ContainsFunc(parts[i+1:], named) {
 			out = append(out, p)
 		}
 	}
 	return out
 }
+
+// icmpOf names the ICMP of a protocol of the network layer.
+var icmpOf = map[string]string{"ip": "icmp", "ip6": "icmpv6"}
 
 const maxText = 200 // bytes of any text from outside
 

@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -354,15 +355,14 @@ func (r *rule) target(w, name string, rest []string) {
 	case "LOG", "NFLOG", "MARK", "CONNMARK", "CT", "TCPMSS", "SNAT", "DNAT", "MASQUERADE", "REDIRECT", "CHECKSUM", "NOTRACK", "TRACE", "SET", "TPROXY", "CLASSIFY", "DSCP", "":
 		return
 	}
-	if r.verdict = xtVerdict(name); r.verdict == verdictQueue {
-		for _, o := range rest {
-			if o == "--queue-bypass" {
-				r.verdict = verdictNone
-			}
+	switch r.verdict = xtVerdict(name); r.verdict {
+	case verdictQueue:
+		if slices.Contains(rest, "--queue-bypass") {
+			r.verdict = verdictNone
 		}
-		return
-	}
-	if r.verdict == verdictNone {
+	case verdictReject:
+		r.answer = rejectOption(rest)
+	case verdictNone:
 		r.verdict, r.chain = verdictJump, clip(name)
 		if w == "-g" {
 			r.verdict = verdictGoto

@@ -218,8 +218,11 @@ func parseEntry(fam *xtFamily, at uint32, e []byte, starts map[uint32]string) ru
 	switch {
 	case name != "":
 		r.verdict = xtVerdict(name)
-		if r.verdict == verdictQueue && xtBypass(data) {
+		switch {
+		case r.verdict == verdictQueue && xtBypass(data):
 			r.verdict = verdictNone
+		case r.verdict == verdictReject:
+			r.answer = xtReject(fam.name, data)
 		}
 	case len(data) >= 4:
 		r.standard(int32(binary.NativeEndian.Uint32(data)), at+uint32(len(e)), e[fam.flags], starts)

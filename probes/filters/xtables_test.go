@@ -65,7 +65,7 @@ func inputTable(fam *xtFamily) (xtInfo, []byte) {
 		xtEntry(fam, 100, nil, standard(-2), xtPart("conntrack", 3, conntrack)),
 		xtEntry(fam, 5, proto(fam, 6), standard(-1), xtPart("tcp", 0, tcpPorts(8080, 8080, 0, 0, 0))),
 		nil, // the jump to web, below
-		xtEntry(fam, 9, proto(fam, 6), xtPart("REJECT", 0, n32(0)), xtPart("tcp", 0, tcpPorts(81, 81, 0x17, 2, 0)), xtPart("connlimit", 1, make([]byte, 40))),
+		xtEntry(fam, 9, proto(fam, 6), xtPart("REJECT", 0, n32(4)), xtPart("tcp", 0, tcpPorts(81, 81, 0x17, 2, 0)), xtPart("connlimit", 1, make([]byte, 40))),
 		xtEntry(fam, 7, nil, standard(-1)), // the policy
 		xtEntry(fam, 0, nil, xtPart("ERROR", 0, append([]byte("web"), make([]byte, 27)...))),
 		xtEntry(fam, 3, nil, standard(-1), xtPart("statistic", 0, make([]byte, 24))),

@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -24,6 +25,7 @@ type caller struct {
 	Rate     float64  // new connections a second
 	Burst    int      // connections made at once; the rate stays; default 1
 	Keep     int      // connections kept open instead, each used again and again
+	Pools    bool     // how many it keeps is a setting of its host
 	Pause    float64  // seconds between two requests on a kept connection
 	Body     uint32   // bytes of a request
 	Reply    uint32   // bytes of the answer
@@ -41,7 +43,7 @@ type caller struct {
 }
 
 // run counts: ok, failed, and failed by kind (timeout, refused, reset,
-// unreachable, no_port, closed); slow: the connection took over 0.9 s, the time
+// unreachable, no_port, closed, stranger); slow: the connection took over 0.9 s, the time
 // of a repeated SYN; prompt: those ok that took less; dialed.
 func (c *caller) run(t *tally) error {
 	if c.Timeout == 0 {
@@ -152,11 +154,12 @@ func (c *caller) ask(conn net.Conn) error {
 	return c.request(conn)
 }
 
-// request asks once and reads the whole answer.
+// request asks once, reads the whole answer and looks that it is the service's.
 func (c *caller) request(conn net.Conn) error {
 	_ = conn.SetDeadline(time.Now().Add(c.timeout() + time.Duration(c.Hold)*time.Millisecond))
 	msg := make([]byte, headerSize+int(c.Body))
-	header{c.Body, c.Reply, c.Hold, port(conn.RemoteAddr().String())}.put(msg)
+	h := header{c.Body, max(c.Reply, voucherSize), c.Hold, port(conn.RemoteAddr().String())}
+	h.put(msg)
 	if _, err := conn.Write(msg); err != nil {
 		return err
 	}
@@ -164,7 +167,10 @@ func (c *caller) request(conn net.Conn) error {
 		_ = conn.(*net.TCPConn).SetReadBuffer(c.ShrinkTo)
 		sleep(0.1)
 	}
-	_, err := io.CopyN(io.Discard, conn, int64(c.Reply))
+	if err := h.vouched(conn); err != nil {
+		return err
+	}
+	_, err := io.CopyN(io.Discard, conn, int64(h.Reply)-int64(len(h.voucher())))
 	return err
 }
 
@@ -211,6 +217,8 @@ func count(t *tally, err error) {
 		kind = "unreachable"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), isTimeout(err):
 		kind = "timeout"
+	case errors.Is(err, errStranger):
+		kind = "stranger"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		kind = "closed"
 	}
@@ -237,7 +245,7 @@ type stream struct {
 	Session  float64 // seconds after which it begins anew on another connection; 0: never
 }
 
-// run counts: bytes; stalled: seconds in which a connection moved nothing,
+// run counts: bytes; vouched: those from or to the service that was meant; stalled: seconds in which a connection moved nothing,
 // counted from the first second on; failed by kind, as caller does.
 func (s *stream) run(t *tally) error {
 	if s.Chunk == 0 {
@@ -274,7 +282,7 @@ func (s *stream) transfer(t *tally) error {
 	}
 	defer conn.Close()
 	t.add("dialed", 1)
-	h := header{Body: endless, Port: port(s.Target)}
+	h := header{Body: endless, Reply: voucherSize, Port: port(s.Target)}
 	if s.Down {
 		h = header{Reply: endless, Port: port(s.Target)}
 	}
@@ -283,26 +291,51 @@ func (s *stream) transfer(t *tally) error {
 	if _, err := conn.Write(head[:]); err != nil {
 		return err
 	}
-	return s.move(conn, t)
+	var known atomic.Bool
+	if !s.Down {
+		go func() { known.Store(h.vouched(conn) == nil) }() // until the connection is closed
+	}
+	return s.move(conn, h, &known, t)
 }
 
-// move copies until the connection fails; a deadline of a second shows stalls.
-func (s *stream) move(conn net.Conn, t *tally) error {
-	buf := make([]byte, s.Chunk)
-	pace, stalled, burst, start := newPace(s.Rate), 0, 0.0, time.Now()
+// pace is the rate of a connection.
+func (s *stream) pace() *pace {
 	if s.Down {
-		pace = newPace(s.ReadRate)
+		return newPace(s.ReadRate)
 	}
+	return newPace(s.Rate)
+}
+
+// step reads or writes once, for a second at most.
+func (s *stream) step(conn net.Conn, buf []byte) (int, error) {
+	if s.Down {
+		_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+		return conn.Read(buf)
+	}
+	_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+	return conn.Write(buf)
+}
+
+// move copies until the connection fails; a deadline of a second shows stalls. known
+// says whether the service has vouched for itself to who sends.
+func (s *stream) move(conn net.Conn, h header, known *atomic.Bool, t *tally) error {
+	buf := make([]byte, s.Chunk)
+	pace, stalled, burst, start := s.pace(), 0, 0.0, time.Now()
+	voucher, unknown := h.voucher(), 0 // what is left of it to be read; bytes to who knows whom
 	for s.Session == 0 || time.Since(start).Seconds() < s.Session {
-		_ = conn.SetDeadline(time.Now().Add(time.Second))
-		var n int
-		var err error
+		n, err := s.step(conn, buf)
 		if s.Down {
-			n, err = conn.Read(buf)
-		} else {
-			n, err = conn.Write(buf)
+			begins := voucher[:min(n, len(voucher))]
+			if !bytes.HasPrefix(buf, begins) {
+				return errStranger
+			}
+			voucher = voucher[len(begins):]
 		}
 		t.add("bytes", float64(n))
+		if unknown += n; s.Down || known.Load() {
+			t.add("vouched", float64(unknown))
+			unknown = 0
+		}
 		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 			t.add("stalled", 1)
 			if stalled++; stalled > 60 {

@@ -3,10 +3,12 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net"
 	"os"
@@ -35,9 +37,33 @@ func (h header) misdirected(conn net.Conn) bool {
 	return h.Port != 0 && h.Port != port(conn.LocalAddr().String())
 }
 
+// voucher is how the answer to a request begins, as far as it is long enough: only a
+// service of the lab knows it, and no echo is it.
+func (h header) voucher() []byte {
+	sum := fnv.New64a()
+	_ = binary.Write(sum, binary.BigEndian, h) // never fails
+	return sum.Sum(nil)[:min(voucherSize, h.Reply)]
+}
+
+// errStranger says that something else answered than the service that was meant.
+var errStranger = errors.New("this is not the service's answer")
+
+// vouched reads the beginning of the answer, and whether it is the service's.
+func (h header) vouched(conn io.Reader) error {
+	got := make([]byte, len(h.voucher()))
+	if _, err := io.ReadFull(conn, got); err != nil {
+		return err
+	}
+	if !bytes.Equal(got, h.voucher()) {
+		return errStranger
+	}
+	return nil
+}
+
 const (
-	headerSize = 16
-	endless    = 1<<32 - 1
+	headerSize  = 16
+	voucherSize = 8
+	endless     = 1<<32 - 1
 )
 
 // service is a TCP server with a pool of workers: it accepts when one is free.
@@ -246,6 +272,9 @@ func (v *service) serve(conn net.Conn, t *tally, abort bool, healed func() bool)
 			t.add("misdirected", 1)
 			return
 		}
+		if h.Body == endless { // there is no other answer
+			_, _ = conn.Write(h.voucher())
+		}
 		if err := v.readBody(conn, h.Body, mem, t); err != nil {
 			return
 		}
@@ -255,13 +284,13 @@ func (v *service) serve(conn net.Conn, t *tally, abort bool, healed func() bool)
 		work(v.Work)
 		sleep(float64(h.Hold) / 1000)
 		if abort {
-			_, _ = conn.Write(mem.take()[:min(h.Reply/2, bufSize)])
+			_, _ = h.begin(conn, mem, int(min(h.Reply/2, bufSize)))
 			sleep(0.02)
 			_ = conn.(*net.TCPConn).SetLinger(0)
 			t.add("aborted", 1)
 			return
 		}
-		if err := v.sendReply(conn, h.Reply, mem, t); err != nil {
+		if err := v.sendReply(conn, h, mem, t); err != nil {
 			return
 		}
 		t.add("answered", 1)
@@ -293,19 +322,28 @@ func (v *service) readBody(conn net.Conn, body uint32, mem memory, t *tally) err
 	return nil
 }
 
-func (v *service) sendReply(conn net.Conn, reply uint32, mem memory, t *tally) error {
+// begin sends so many bytes of the answer at once, the first ones.
+func (h header) begin(conn net.Conn, mem memory, size int) (int, error) {
+	voucher := h.voucher()[:min(voucherSize, size, int(h.Reply))]
+	n, err := (&net.Buffers{voucher, mem.take()[:size-len(voucher)]}).WriteTo(conn)
+	return int(n), err
+}
+
+func (v *service) sendReply(conn net.Conn, h header, mem memory, t *tally) error {
 	chunk := bufSize
 	if v.SendRate > 0 {
 		chunk = min(chunk, max(1448, int(v.SendRate/50)))
 	}
 	pace := newPace(v.SendRate)
-	for left := int64(reply); left > 0; {
-		n, err := conn.Write(mem.take()[:min(int64(chunk), left)])
+	forever := h.Reply == endless
+	for left := int64(h.Reply); left > 0; {
+		n, err := h.begin(conn, mem, int(min(int64(chunk), left)))
+		h.Reply = 0 // it has begun
 		t.add("bytes_out", float64(n))
 		if err != nil {
 			return err
 		}
-		if reply != endless {
+		if !forever {
 			left -= int64(n)
 		}
 		pace.wait(n)

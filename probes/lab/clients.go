@@ -51,7 +51,7 @@ func (s *stream) served(counts map[string]float64, seconds float64) (wanted, got
 	if s.Down {
 		rate = s.ReadRate
 	}
-	return enoughBytes * rate * float64(max(s.Conns, 1)) * seconds, counts["bytes"]
+	return enoughBytes * rate * float64(max(s.Conns, 1)) * seconds, counts["vouched"]
 }
 
 func (v *visitor) served(counts map[string]float64, _ float64) (wanted, got float64) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,7 +113,11 @@ func enter(path string) {
 		fail("entering the host's network namespace", err)
 	}
 	unix.Close(enteredFD)
-	showOwnSysfs()
+	if unix.Unshare(unix.CLONE_NEWNS) == nil && unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") == nil {
+		_, _ = ask(order{Seat: unix.Gettid()}) // else what leaves the host's network outlives it
+		showOwnSysfs()
+		ownNetns()
+	}
 	full, err := exec.LookPath(path)
 	if err != nil {
 		fail("finding the program", err)
@@ -135,16 +140,51 @@ func ownEnv() []string {
 	return slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, envEnter+"=") })
 }
 
+// reportSeat tells the guard of the mount namespace of a thread of who asks, if that is
+// not the director's: what is begun there ends with the bench.
+func (s *site) reportSeat(who *net.UnixConn, thread int) {
+	raw, err := who.SyscallConn()
+	if err != nil {
+		return
+	}
+	var peer *unix.Ucred
+	if raw.Control(func(fd uintptr) { peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }) != nil || err != nil {
+		return
+	}
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/task/%d/ns/mnt", peer.Pid, thread))
+	if err != nil {
+		return
+	}
+	defer ns.Close()
+	mine, err := os.Stat("/proc/self/ns/mnt")
+	if is, bad := ns.Stat(); err == nil && bad == nil && !os.SameFile(mine, is) {
+		// A guard that is gone takes this process with it.
+		_ = unix.Sendmsg(reportFD, []byte("seat"), unix.UnixRights(int(ns.Fd())), nil, 0)
+	}
+}
+
+// netnsDir is where ip-netns(8) keeps the names of namespaces.
+const netnsDir = "/run/netns"
+
+// HideNetns makes the directory of names of namespaces where the machine has none, for
+// seats to hide it, and returns what removes it. An ordinary user cannot make names.
+func HideNetns() (undo func()) {
+	if os.Mkdir(netnsDir, 0o755) != nil {
+		return func() {}
+	}
+	return func() { _ = os.Remove(netnsDir) } // unless somebody uses it by now
+}
+
+// ownNetns hides the names of the machine's namespaces from this process and its
+// children: those that they make are their own, and go with them.
+func ownNetns() {
+	_ = unix.Mount("tmpfs", netnsDir, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "mode=0755") // where there is none, there is nothing to hide
+}
+
 // showOwnSysfs mounts a fresh /sys, which shows the network devices of the
-// current namespace, for this process alone. Where mounting is not allowed, the
-// old /sys stays: a program must cope with that in a container, too.
+// current namespace, in the mount namespace of this process. Where mounting is not
+// allowed, the old /sys stays: a program must cope with that in a container, too.
 func showOwnSysfs() {
-	if unix.Unshare(unix.CLONE_NEWNS) != nil {
-		return
-	}
-	if unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") != nil {
-		return
-	}
 	// The old mount stays underneath and keeps /sys/fs/cgroup out of sight, so
 	// that one is carried over.
 	fd, err := unix.OpenTree(unix.AT_FDCWD, "/sys/fs/cgroup", unix.OPEN_TREE_CLONE|unix.AT_RECURSIVE|unix.OPEN_TREE_CLOEXEC)

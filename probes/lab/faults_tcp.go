@@ -102,7 +102,7 @@ func portExhaustion(s *site) error {
 	if err := s.server.cast("database", &service{Addr: at}); err != nil {
 		return err
 	}
-	if err := s.client.cast("batch-job", &caller{Target: at, Rate: 20, Reply: 400}); err != nil {
+	if err := s.client.cast("batch-job", &caller{Target: at, Rate: 20, Reply: 400, Pools: true}); err != nil {
 		return err
 	}
 	s.grows("batch-job.no_port", 4)
@@ -139,7 +139,7 @@ func timeWaitOverflowClient(s *site) error {
 	}
 	s.grows("scraper.ok", 5)
 	s.signs = append(s.signs, sign{source: "kernel:client:sockstat.tw", most: 5})
-	return s.client.cast("scraper", &caller{Target: at, Rate: 12, Reply: 5000})
+	return s.client.cast("scraper", &caller{Target: at, Rate: 12, Reply: 5000, Pools: true})
 }
 
 func timeWaitOverflowRare(s *site) error {
@@ -171,7 +171,7 @@ func portsReserved(s *site) error {
 		return err
 	}
 	s.grows("worker.no_port", 2)
-	return s.client.cast("worker", &caller{Target: at, Rate: 20, Reply: 400})
+	return s.client.cast("worker", &caller{Target: at, Rate: 20, Reply: 400, Pools: true})
 }
 
 func portsHeld(s *site) error {
@@ -186,5 +186,5 @@ func portsHeld(s *site) error {
 		return err
 	}
 	s.grows("gateway.no_port", 2)
-	return s.client.cast("gateway", &caller{Target: at, Keep: 90, Pause: 2, Reply: 100})
+	return s.client.cast("gateway", &caller{Target: at, Keep: 90, Pause: 2, Reply: 100, Pools: true})
 }

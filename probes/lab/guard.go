@@ -91,7 +91,7 @@ type ward struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	mu     sync.Mutex
-	hosts  []*os.File // network namespaces; as long as one is open its number is not used again
+	hosts  []*os.File // namespaces of the hosts and of their seats; as long as one is open its number is not used again
 }
 
 // startDirector starts the director in a network namespace of its own and, for an
@@ -129,7 +129,7 @@ func startDirector(name string, socket *os.File) (*ward, error) {
 	return w, nil
 }
 
-// receiveHosts keeps the namespaces that the director has made.
+// receiveHosts keeps the namespaces that the director has made or knows of.
 func (w *ward) receiveHosts(from *net.UnixConn) {
 	defer from.Close()
 	msg, oob := make([]byte, 16), make([]byte, 256)
@@ -160,25 +160,27 @@ func (w *ward) wait(over <-chan struct{}) {
 	}
 }
 
-// sweep kills what still runs in the hosts: children of programs that were
-// started there, whatever became of their parents. A process must be met twice:
+// sweep kills what still runs in the hosts, or was begun from a seat on one and has
+// gone to another network: children of programs that were started there, whatever
+// became of their parents. A process must be met twice:
 // a tool outside that only glances at a host is none of the lab's.
 func (w *ward) sweep() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	hosts := map[string]bool{}
+	hosts := map[uint64]bool{} // by inode: all kinds of namespaces share their numbers
 	for _, f := range w.hosts {
 		var st unix.Stat_t
 		if unix.Fstat(int(f.Fd()), &st) == nil {
-			hosts[fmt.Sprintf("net:[%d]", st.Ino)] = true
+			hosts[st.Ino] = true
 		}
+	}
+	of := func(proc, kind string) bool {
+		var st unix.Stat_t
+		return unix.Stat(filepath.Join(proc, "ns", kind), &st) == nil && hosts[st.Ino]
 	}
 	met := map[int]bool{}
 	for try := 0; len(hosts) > 0 && try < 50; try++ {
-		inside := processes(func(proc string) bool {
-			ns, err := os.Readlink(filepath.Join(proc, "ns/net"))
-			return err == nil && hosts[ns]
-		})
+		inside := processes(func(proc string) bool { return of(proc, "net") || of(proc, "mnt") })
 		if len(inside) == 0 {
 			return
 		}
@@ -257,21 +259,25 @@ func guardMark(pid int) string {
 	return fmt.Sprintf("%d.%s", pid, fields[19])
 }
 
+// Mark is the environment variable, NAME=VALUE, by which programs on the bench of a
+// process are found when its guard is gone; "" if the process is on none.
+func Mark(pid int) string { return markOf(fmt.Sprintf("/proc/%d", pid)) }
+
+func markOf(proc string) string {
+	environ, _ := os.ReadFile(filepath.Join(proc, "environ")) // gone is fine
+	for e := range strings.SplitSeq(string(environ), "\x00") {
+		if strings.HasPrefix(e, envGuarded+"=") {
+			return e
+		}
+	}
+	return ""
+}
+
 // abandoned reports whether a process belongs to a bench whose guard is gone.
 func abandoned(proc string) bool {
-	environ, err := os.ReadFile(filepath.Join(proc, "environ"))
-	if err != nil {
-		return false
-	}
-	for e := range strings.SplitSeq(string(environ), "\x00") {
-		mark, ok := strings.CutPrefix(e, envGuarded+"=")
-		if !ok {
-			continue
-		}
-		pid, err := strconv.Atoi(mark[:max(strings.IndexByte(mark, '.'), 0)])
-		return err == nil && guardMark(pid) != mark
-	}
-	return false
+	mark, ok := strings.CutPrefix(markOf(proc), envGuarded+"=")
+	pid, err := strconv.Atoi(mark[:max(strings.IndexByte(mark, '.'), 0)])
+	return ok && err == nil && guardMark(pid) != mark
 }
 
 // Clean ends and puts back what is left of benches whose guards were killed:

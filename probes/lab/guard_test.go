@@ -53,7 +53,11 @@ func hold() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	cmd := b.Command(context.Background(), "/bin/sh", "-c", "setsid sleep "+program+" </dev/null >/dev/null 2>&1 &")
+	begin := "setsid sleep " + program + " </dev/null >/dev/null 2>&1 & "
+	if _, err := exec.LookPath("unshare"); err == nil { // another leaves the host's network
+		begin += strings.Replace(begin, "setsid", "setsid unshare -n", 1)
+	}
+	cmd := b.Command(context.Background(), "/bin/sh", "-c", begin)
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +28,9 @@ var (
 	wide  = flag.Bool("wide", false, "with -run TestScenarios: also scenarios that the whole machine feels, one at a time")
 	soak  = flag.Duration("soak", 0, "with -run TestScenarios: how long a bench runs before its proof")
 )
+
+// The first thread is what /proc shows of a process: no test may take it to a host.
+func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
 	healthyHosts = append(healthyHosts, Scenario{

@@ -31,6 +31,7 @@ const ServiceCtl = "service-ctl"
 // order is what the manager of a bench is asked.
 type order struct {
 	Clients bool   `json:",omitempty"` // what the clients have counted
+	Seat    int    `json:",omitempty"` // this thread of who asks has a mount namespace of its own, which goes with the bench
 	Restart string `json:",omitempty"` // this program, with other settings; else list all
 	Set     map[string]int
 }
@@ -56,7 +57,6 @@ var settings = map[string]setting{
 	"workers": {1 << 16, []string{"Workers"}},
 	"nofile":  {1 << 20, []string{"NoFile"}},
 	"rcvbuf":  {1 << 26, []string{"RcvBuf", "ShrinkTo"}},
-	"sndbuf":  {1 << 26, []string{"SndBuf"}},
 	"keep":    {1000, []string{"Keep"}},
 }
 
@@ -83,14 +83,14 @@ func (s *site) manage(requests chan<- request) error {
 			if err != nil {
 				return
 			}
-			go s.obey(conn, requests)
+			go s.obey(conn.(*net.UnixConn), requests)
 		}
 	}()
 	return nil
 }
 
 // obey answers one order.
-func (s *site) obey(conn net.Conn, requests chan<- request) {
+func (s *site) obey(conn *net.UnixConn, requests chan<- request) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(startTimeout))
 	buf := make([]byte, 1<<12)
@@ -105,6 +105,8 @@ func (s *site) obey(conn net.Conn, requests chan<- request) {
 		answer.Error = "the order is damaged: " + err.Error()
 	case o.Clients:
 		answer.Clients = s.clients()
+	case o.Seat != 0:
+		s.reportSeat(conn, o.Seat)
 	case o.Restart != "":
 		done := make(chan error)
 		requests <- request{restart: &restart{o.Restart, o.Set, done}}
@@ -142,11 +144,15 @@ func (s *site) programs() []Program {
 	return all
 }
 
-// configured says whether a role is one of a program that is configured on a host.
+// configured says whether a role is one of a program whose settings the host's owner
+// may change: a service, or a client that may keep its connections. Any other client
+// only asks for what it needs.
 func configured(r role) bool {
-	switch r.(type) {
-	case *service, *caller, *stream:
+	switch r := r.(type) {
+	case *service:
 		return true
+	case *caller:
+		return r.Pools
 	}
 	return false
 }
@@ -280,6 +286,9 @@ func serviceCtl(args []string, out io.Writer) error {
 	answer, err := ask(o)
 	if err != nil {
 		return err
+	}
+	if len(answer.Programs) == 0 {
+		fmt.Fprintln(out, "this host has no service of its own")
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, p := range answer.Programs {

@@ -5,6 +5,7 @@ package lab
 import (
 	"io"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -123,6 +124,14 @@ func TestSettingsOf(t *testing.T) {
 	if v.ShrinkTo != 0 || v.RcvBuf != 0 || v.Workers != 40 || v.Backlog != 8 || v.Think != 0.4 {
 		t.Errorf("it is configured as %+v", v)
 	}
+	for _, c := range []struct {
+		role role
+		is   bool
+	}{{v, true}, {&caller{Rate: 20}, false}, {&caller{Keep: 12}, false}, {&stream{}, false}, {&caller{Rate: 20, Pools: true}, true}} {
+		if configured(c.role) != c.is {
+			t.Errorf("%T %+v is configured by the host's owner: %v", c.role, c.role, !c.is)
+		}
+	}
 	c := &caller{Rate: 20}
 	if got, want := settingsOf(c), map[string]int{"keep": 0}; !maps.Equal(got, want) {
 		t.Errorf("a client has %v, want %v", got, want)
@@ -193,6 +202,62 @@ func TestMisdirected(t *testing.T) {
 			t.Errorf("meant for port %d: answered %v (%v)", c.meant, got, err)
 		}
 		conn.Close()
+	}
+}
+
+// TestVouched takes the answer of a service of the lab alone for one, whether little or
+// much is asked for or sent.
+func TestVouched(t *testing.T) {
+	v := &service{}
+	never := func() bool { return false }
+	for name, c := range map[string]struct {
+		answers func(net.Conn)
+		ok      bool
+	}{
+		"the service": {func(conn net.Conn) { v.serve(conn, &tally{counts: map[string]float64{}}, false, never) }, true},
+		"zeros": {func(conn net.Conn) {
+			conn.Write(make([]byte, 1<<16))
+			io.Copy(io.Discard, conn)
+		}, false},
+		"an echo":       {func(conn net.Conn) { io.Copy(conn, conn) }, false},
+		"a silent sink": {func(conn net.Conn) { io.Copy(io.Discard, conn) }, false},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer conn.Close()
+					c.answers(conn)
+				}()
+			}
+		}()
+		at := l.Addr().String()
+		for _, reply := range []uint32{0, 5, 100, 200000} {
+			conn, err := net.Dial("tcp", at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = (&caller{Reply: reply, Timeout: 0.4}).request(conn)
+			if (err == nil) != c.ok {
+				t.Errorf("%s answers %d bytes: %v", name, reply, err)
+			}
+			conn.Close()
+		}
+		for _, s := range []*stream{{Target: at, Chunk: 4096, Session: 0.3}, {Target: at, Chunk: 4096, Session: 0.3, Down: true}} {
+			count := &tally{counts: map[string]float64{}}
+			err := s.transfer(count)
+			if _, got := s.served(count.counts, 1); (got > 0) != c.ok {
+				t.Errorf("%s gives a stream (down: %v) %v bytes of %v: %v", name, s.Down, got, count.counts, err)
+			}
+		}
 	}
 }
 

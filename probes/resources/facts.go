@@ -229,6 +229,10 @@ func tellQuotas(looks []look, f *fact.Facts) {
 	if len(seen) == 0 {
 		return
 	}
+	// They are read seldom: what the window began with can be older than the window.
+	for len(seen) > 2 && seen[0].At.Before(f.Start) {
+		seen = seen[1:]
+	}
 	last := seen[len(seen)-1]
 	if last.Unseen {
 		f.CannotSee(name, "CPU quotas of control groups: no cgroup hierarchy with the CPU controller is mounted here", "to run where /sys/fs/cgroup is mounted")

@@ -47,7 +47,9 @@ type drilling struct {
 	gone  error // what is wrong with the input
 	// unkept is why an answer is not kept, the first one.
 	unkept error
-	took   time.Duration // of the answer before
+	// Of the answer before.
+	took    time.Duration
+	verdict drill.Verdict
 }
 
 // RunDrill asks the cards of a session on lines until all were answered, the input or
@@ -101,7 +103,8 @@ func (d *drilling) card(shown drill.Shown) error {
 	if a.silent {
 		proposed = 0
 	}
-	if grade, ok := d.grade(proposed); ok {
+	if grade, ok := d.grade(proposed, a.verdict); ok {
+		d.verdict = a.verdict
 		d.keep(grade, took)
 	}
 	return d.pen.flush()
@@ -134,7 +137,7 @@ func (d *drilling) regrade() {
 	if shown.What != "" {
 		d.pen.item("  ", shown.What)
 	}
-	if grade, ok := d.grade(before); ok {
+	if grade, ok := d.grade(before, d.verdict); ok {
 		d.keep(grade, d.took)
 	}
 }
@@ -267,12 +270,14 @@ func (d *drilling) explain(shown drill.Shown, a drillAnswer) {
 	p.say("Source: " + strings.Join(shown.Sources, "; "))
 }
 
-// grade reads a grade; Enter and the end of the input take the proposed one, if it is
+// grade reads one of the grades that the answer may get; Enter and the end of the input take the proposed one, if it is
 // one. Somebody who leaves grades nothing.
-func (d *drilling) grade(proposed drill.Grade) (g drill.Grade, ok bool) {
-	var offers []string
-	for _, g := range drill.Grades {
+func (d *drilling) grade(proposed drill.Grade, v drill.Verdict) (g drill.Grade, ok bool) {
+	grades := v.Grades()
+	var offers, names []string
+	for _, g := range grades {
 		offers = append(offers, fmt.Sprintf("%d %s %s", g, g, d.Session.In(g)))
+		names = append(names, fmt.Sprintf("%d %s", g, g))
 	}
 	d.pen.say(strings.Join(offers, ", ") + ".")
 	for {
@@ -284,7 +289,7 @@ func (d *drilling) grade(proposed drill.Grade) (g drill.Grade, ok bool) {
 		if !ok {
 			return proposed, proposed > 0 && d.ctx.Err() == nil
 		}
-		for _, g := range drill.Grades {
+		for _, g := range grades {
 			if word := strings.ToLower(text); word == strconv.Itoa(int(g)) || word == g.String() {
 				return g, true
 			}
@@ -294,7 +299,7 @@ func (d *drilling) grade(proposed drill.Grade) (g drill.Grade, ok bool) {
 		}
 		d.follow(text, false)
 		if !d.command(text) {
-			d.pen.say("Expected 1 again, 2 hard, 3 good or 4 easy.")
+			d.pen.say("Expected " + oneOf(names) + ".")
 		}
 		if d.ended {
 			return proposed, false
@@ -302,11 +307,20 @@ func (d *drilling) grade(proposed drill.Grade) (g drill.Grade, ok bool) {
 	}
 }
 
+// oneOf lists names: "a, b or c".
+func oneOf(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
 // command obeys what is understood at every prompt.
 func (d *drilling) command(text string) bool {
 	switch strings.ToLower(text) {
 	case "?", "help":
-		d.pen.say("A number chooses an answer; all numbers in order put steps in order, such as 2 1 3; where your own words are asked for, type them and compare, or press Enter and say them aloud; d is don't know. Then 1 to 4 or again, hard, good, easy grade it, Enter takes the proposed grade. back grades the last card anew. N and words in capitals stand for what is measured. quit ends.")
+		d.pen.say("A number chooses an answer; all numbers in order put steps in order, such as 2 1 3; where your own words are asked for, type them and compare, or press Enter and say them aloud; d is don't know. Then 1 to 4 or again, hard, good, easy grade it, Enter takes the proposed grade; what was wrong is 1, again. back grades the last card anew. N and words in capitals stand for what is measured. quit ends.")
 	case "q", "quit", "exit":
 		d.ended = true
 	default:

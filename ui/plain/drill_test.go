@@ -77,7 +77,7 @@ func FuzzDrill(f *testing.F) {
 // TestDrillLines answers all forms of cards, some not understood, and compares all
 // that is written.
 func TestDrillLines(t *testing.T) {
-	got, log := drillOn(t, "9\nwhat\nd\nwrong\n\n1 2\n4 3 2 1\n\n\neasy\n1\n2\n4 3 2 1\n3\nquit\n", nil)
+	got, log := drillOn(t, "9\nwhat\nd\nwrong\n\n1 2\n4 3 2 1\n\n\neasy\n1\n\n4 3 2 1\n3\nquit\n", nil)
 	isKept(t, "drill.golden", got)
 	if len(log) < 3 {
 		t.Errorf("kept: %+v", log)
@@ -138,13 +138,29 @@ func TestDrillOwnWords(t *testing.T) {
 
 // TestDrillBack grades the card before anew, and then asks the same card as before.
 func TestDrillBack(t *testing.T) {
-	out, log := drillOn(t, "back\nd\n4\nback\n1\nquit\n", nil)
+	// The listener's overflow stands second, see drill.golden.
+	out, log := drillOn(t, "back\n2\n4\nback\n1\nquit\n", nil)
 	if len(log) != 2 || log[0].Grade != int(drill.Easy) || log[1].Grade != int(drill.Again) || log[0].Session != log[1].Session || log[0].Card != log[1].Card {
 		t.Errorf("kept: %+v", log)
 	}
 	for _, want := range []string{"No card was graded before.", "The card before, which was graded easy: ", "1 card, 0 known at once"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not written:\n%s", want, out)
+		}
+	}
+}
+
+// TestDrillWrongComesAgain has no other grade for what was wrong, or not known.
+func TestDrillWrongComesAgain(t *testing.T) {
+	for _, answer := range []string{"1", "d"} {
+		out, log := drillOn(t, answer+"\n4\neasy\n2\n\nback\n4\n\nquit\n", nil)
+		if len(log) != 2 || log[0].Grade != int(drill.Again) || log[1].Grade != int(drill.Again) || log[0].Session != log[1].Session {
+			t.Errorf("%s: kept: %+v", answer, log)
+		}
+		for _, want := range []string{"Expected 1 again.", "1 card, 0 known at once"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: %q is not written:\n%s", answer, want, out)
+			}
 		}
 	}
 }

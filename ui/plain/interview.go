@@ -161,7 +161,7 @@ var chairVerbs = []struct{ word, does string }{
 	{"WORDS", "find what they said; a number then ticks it and tells what to say"},
 	{"Q4a, counters", "tick this question, probe or item of the rubric at once"},
 	{"show NUMBER, show Q4a", "tell it without ticking it; show NAME all gives every figure"},
-	{"untick Q4a", "take a tick back"},
+	{"untick Q4a, untick NUMBER, untick WORDS", "take back a tick, a hint or a cause, by its name, its number in the last list or its words"},
 	{"r", "the remark that is due was dropped in"},
 	{"page NAME", "a page of the script: story, questions, measure, close, rubric"},
 	{"c WORDS", "what they conclude: find the cause, a number then names it; c healthy: nothing is wrong; c -: take it back"},
@@ -247,7 +247,10 @@ func (c *chair) draft(string) bool {
 	return c.done(c.n.Note(about, text), "Noted.")
 }
 
-func (c *chair) call(name string) bool { return c.done(c.n.Call(name), "Noted.") }
+func (c *chair) call(name string) bool {
+	c.at = ""
+	return c.done(c.n.Call(name), "Noted.")
+}
 
 func (c *chair) hold(string) bool {
 	err := c.n.Hold()
@@ -341,13 +344,28 @@ func (c *chair) show(e *interview.Entry, all bool) {
 	}
 }
 
+// untick takes back what is meant by a number of the last list, a name or words; where
+// that is more than one thing it offers them.
 func (c *chair) untick(name string) bool {
-	e := c.named(name)
-	if e == nil || !e.Tickable() {
-		c.pen.say("Expected untick and a name such as Q4a.")
-		return false
+	meant := c.n.TickedBy(name)
+	if n, err := strconv.Atoi(name); err == nil && n >= 1 && n <= len(c.offered) {
+		meant = c.n.TickedBy(string(c.offered[n-1].Key))
 	}
-	return c.done(c.n.Untick(e.Key), "Taken back.")
+	switch {
+	case name == "" || len(meant) == 0:
+		c.pen.say("Nothing like it is ticked: expected untick and a name such as Q4a, a number of the last list, or words of its title.")
+		return false
+	case len(meant) > 1:
+		c.offered, c.asked = meant, ""
+		c.pen.say("Which of these? untick and its number takes it back.")
+		c.list(meant)
+		return true
+	case meant[0].Key == interview.Healthy:
+		return c.concludeBy("-")
+	case meant[0].Key.Kind() == interview.Cause:
+		return c.conclude(meant[0])
+	}
+	return c.done(c.n.Untick(meant[0].Key), sentence("Taken back: "+meant[0].Title))
 }
 
 func (c *chair) dropIn(string) bool {
@@ -385,6 +403,7 @@ func (c *chair) hint(name string) bool {
 			return false
 		}
 		given := c.n.Hints()
+		c.at = k
 		c.pen.item("Say: ", given[len(given)-1].Says)
 		return true
 	}
@@ -397,7 +416,10 @@ func (c *chair) hint(name string) bool {
 // level puts a section at a level, or tells how they stand.
 func (c *chair) level(what string) bool {
 	words := strings.Fields(what)
-	if len(words) == 2 {
+	if c.at = ""; len(words) == 2 {
+		if words[0] != content.Whole {
+			c.at = interview.KeyOf(interview.Section, words[0])
+		}
 		return c.done(c.n.Decide(words[0], strings.ToLower(words[1])), "Decided.")
 	}
 	tell := func(id, title string, s interview.Suggestion) {

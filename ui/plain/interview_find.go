@@ -37,8 +37,9 @@ func (c *chair) find(text string) bool {
 	return true
 }
 
-// list writes lines of the script with numbers.
+// list writes lines of the script with numbers. A note after it is about none of them.
 func (c *chair) list(lines []*interview.Entry) {
+	c.at = ""
 	for i, e := range lines {
 		mark := ""
 		if e.Tickable() && c.n.Has(e.Key) {
@@ -50,6 +51,7 @@ func (c *chair) list(lines []*interview.Entry) {
 
 // concludeBy finds the causes that fit words.
 func (c *chair) concludeBy(words string) bool {
+	c.at = interview.KeyOf(interview.Section, "conclusion")
 	switch {
 	case words == "-":
 		return c.done(c.n.Conclude(interview.Verdict{}), "Taken back.")
@@ -79,6 +81,7 @@ func (c *chair) conclude(e *interview.Entry) bool {
 		return c.concludeBy("healthy")
 	}
 	id := e.Key.ID()
+	c.at = interview.KeyOf(interview.Section, "conclusion")
 	var v interview.Verdict
 	if have := c.n.Verdict(); have != nil {
 		v.Causes = slices.Clone(have.Causes)
@@ -95,6 +98,5 @@ func (c *chair) conclude(e *interview.Entry) bool {
 	if len(titles) == 0 {
 		titles = []string{"nothing yet"}
 	}
-	c.at = interview.KeyOf(interview.Section, "conclusion")
 	return c.done(c.n.Conclude(v), sentence("They conclude: "+strings.Join(titles, "; ")))
 }

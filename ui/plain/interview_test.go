@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -80,6 +81,68 @@ func TestInterviewHearsSpeech(t *testing.T) {
 		out, n := interviewOn(t, tt.in, nil)
 		if !strings.Contains(out, tt.want) || n.Holding() {
 			t.Errorf("%q, want %q:\n%s", tt.in, tt.want, out)
+		}
+	}
+}
+
+// TestInterviewUnticks takes back what was ticked, given or named by what was typed, by
+// its number, title, kind or section.
+func TestInterviewUnticks(t *testing.T) {
+	for _, tt := range []struct {
+		in   string
+		left []interview.Key // what is ticked in the end
+	}{
+		{"Q1a\nQ1b\nuntick Q1a", []interview.Key{"question:Q1b"}},
+		{"since when\n1\nuntick 1", nil},
+		{"since when\n1\nuntick since when", nil},
+		{"Q1b\nuntick when did it start, and is it constant or does it come and go?", nil},
+		{"raise somaxconn\n1\nuntick 1", nil},
+		{"raise somaxconn\n1\nuntick raise somaxconn", nil},
+		{"raise somaxconn\n1\nuntick plan", nil},
+		{"raise somaxconn\n1\nuntick larger backlog", nil},
+		{"Q1a\nQ1b\nuntick question\nuntick 2", []interview.Key{"question:Q1a"}},
+		{"hint evidence\nuntick evidence", nil},
+		{"hint evidence\nuntick hint", nil},
+		{"hint evidence\nuntick What it shows", nil},
+		{"hint gap\nhint gap\nuntick hint", []interview.Key{"hint:gap"}},
+		{"c accept\n1\nuntick 1", nil},
+		{"c accept\n1\nuntick accept queue", nil},
+		{"c healthy\nuntick nothing wrong", nil},
+		{"Q1a\nuntick zzzz", []interview.Key{"question:Q1a"}},
+	} {
+		out, n := interviewOn(t, tt.in, nil)
+		var left []interview.Key
+		for _, e := range n.Script("") {
+			if e.Tickable() && n.Has(e.Key) && e.Key.Kind() != interview.Item {
+				left = append(left, e.Key)
+			}
+		}
+		if !slices.Equal(left, tt.left) || n.Verdict() != nil {
+			t.Errorf("%q leaves %v, want %v:\n%s", tt.in, left, tt.left, out)
+		}
+	}
+}
+
+// TestInterviewNotesBelong files a note under what was told last, under nothing where that
+// was a list or the name.
+func TestInterviewNotesBelong(t *testing.T) {
+	for _, tt := range []struct {
+		before string
+		about  interview.Key
+	}{
+		{"Q1a", "question:Q1a"},
+		{"Q1a\nc accept", "section:conclusion"},
+		{"Q1a\nc accept\n1", "section:conclusion"},
+		{"Q1a\nc healthy", "section:conclusion"},
+		{"Q1a\nhint gap", "hint:gap"},
+		{"Q1a\nname A. B.", ""},
+		{"Q1a\nwhat changed", ""},
+		{"Q1a\npage close", ""},
+		{"Q1a\nlevel plan senior", "section:plan"},
+	} {
+		_, n := interviewOn(t, tt.before+"\nn she was calm", nil)
+		if notes := n.Notes(); len(notes) != 1 || notes[0].About != tt.about {
+			t.Errorf("after %q: %+v, want it about %q", tt.before, notes, tt.about)
 		}
 	}
 }

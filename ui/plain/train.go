@@ -134,6 +134,9 @@ func (t *seat) read(prompt string) (text string, ok bool) {
 		default:
 			t.pen.end()
 		}
+		if l.lost > 0 {
+			t.pen.say(fmt.Sprintf("Only the first %d bytes of this line are taken, %d are not.", longestLine, l.lost))
+		}
 		return strings.TrimSpace(l.text), true
 	}
 	t.pen.end()
@@ -209,7 +212,7 @@ var trainVerbs = []struct{ word, takes, does string }{
 	{"n", "TEXT", "note something for yourself"},
 	{"log", "", "what was said and measured so far"},
 	{"means", "NAME", "what a figure counts"},
-	{"hint", "", "where to look next; it costs up to 1.5 of 24 points, and asks first"},
+	{"hint", "", "where to look next; each costs up to 1.5 of 24 points, and asks first"},
 	{"shell", "", "a shell on the sick host; exit comes back"},
 	{"fixed", "", "look whether the host is mended"},
 	{"commit", "", "conclude: the cause, the place, the plan; it asks before anything is final"},
@@ -251,12 +254,17 @@ func (t *seat) obey(text string) bool {
 	case "commit":
 		t.commit()
 	default:
-		if q := t.o.Book.Question(canonical(text)); q != nil {
-			return t.ask(q.ID)
-		}
-		return t.search(text)
+		return t.askBy(text)
 	}
 	return true
+}
+
+// askBy asks the question that is named, or offers what words may mean.
+func (t *seat) askBy(text string) bool {
+	if q := t.o.Book.Question(canonical(text)); q != nil {
+		return t.ask(q.ID)
+	}
+	return t.search(text)
 }
 
 // canonical is the id of a question as somebody may type it.
@@ -386,7 +394,8 @@ func (t *seat) measureBy(rest string) bool {
 		return true
 	}
 	for _, i := range t.Instruments() {
-		if i.Probe == name {
+		if strings.EqualFold(i.Probe, name) || strings.EqualFold(i.Title, name) {
+			name := i.Probe
 			if r := t.Reading(name); all && r != nil {
 				t.tellReading(r, true)
 				return true
@@ -463,7 +472,7 @@ func (t *seat) noteDown(text string) bool {
 
 // hint tells where to look next, for who wants it in spite of its price.
 func (t *seat) hint() {
-	t.pen.say("A hint costs up to 1.5 of 24 points, the same one again nothing.")
+	t.pen.say("Each hint costs up to 1.5 of 24 points; the same one again costs nothing more.")
 	if !t.yes("Take it") {
 		return
 	}

@@ -47,7 +47,7 @@ func (t *seat) plan() {
 	}
 	for i, part := range parts {
 		if i == 1 {
-			t.pen.say("In your own words, each in a line; an empty line says nothing. " + train.OwnWordsRule)
+			t.pen.say("In your own words, each in a line; an empty line says nothing, quit leaves. " + train.OwnWordsRule)
 		}
 		if !part() {
 			return
@@ -58,7 +58,7 @@ func (t *seat) plan() {
 		text, _ := t.part("Hand it in: y, or the number of a part to give it anew")
 		n, err := strconv.Atoi(text)
 		switch {
-		case text == "y" || text == "yes":
+		case agrees(text):
 			if err := t.unkept(t.Commit(c)); err != nil {
 				t.pen.say(sentence(err.Error()))
 			}
@@ -89,18 +89,22 @@ func (t *seat) tellNamed(c *train.Conclusion) {
 // part reads the answer to one part; ok is false to go back, or to leave.
 func (t *seat) part(prompt string) (text string, ok bool) {
 	text, ok = t.read(prompt)
-	t.left = t.left || text == "quit"
-	return text, ok && text != "back" && text != "quit"
+	quits := strings.EqualFold(text, "quit")
+	t.left = t.left || quits
+	return text, ok && !quits && !strings.EqualFold(text, "back")
 }
+
+// agrees says whether a line says yes.
+func agrees(text string) bool { return strings.EqualFold(text, "y") || strings.EqualFold(text, "yes") }
 
 // yes asks until the answer is yes or no. To leave is no.
 func (t *seat) yes(question string) bool {
 	for {
 		text, ok := t.part(question + ", y or n")
 		switch {
-		case !ok, text == "n", text == "no":
+		case !ok, strings.EqualFold(text, "n"), strings.EqualFold(text, "no"):
 			return false
-		case text == "y", text == "yes":
+		case agrees(text):
 			return true
 		}
 		t.misread(text, "Answer y or n.")
@@ -160,10 +164,7 @@ func (t *seat) chosen(text string) *content.Cause {
 		t.misread(text, fmt.Sprintf("There is no %d to choose.", n))
 		return nil
 	}
-	if c := t.Cause(text); c != nil {
-		return c
-	}
-	found := t.Hypotheses(text)
+	found := t.meant(text)
 	if len(found) == 1 {
 		return found[0]
 	}
@@ -189,12 +190,22 @@ func (t *seat) concludeHop(c *train.Conclusion) bool {
 		case err == nil && n >= 1 && n <= len(t.o.Book.Hops):
 			c.Hop = t.o.Book.Hops[n-1].ID
 			return true
-		case t.o.Book.Hop(text) != nil:
-			c.Hop = text
+		case err != nil && t.place(text) != "":
+			c.Hop = t.place(text)
 			return true
 		}
-		t.misread(text, fmt.Sprintf("Give a number from 1 to %d; back goes on with the interview.", len(t.o.Book.Hops)))
+		t.misread(text, fmt.Sprintf("Give a number from 1 to %d, or the name; back goes on with the interview.", len(t.o.Book.Hops)))
 	}
+}
+
+// place is the id of the hop that is called so, "" for none.
+func (t *seat) place(name string) string {
+	for _, h := range t.o.Book.Hops {
+		if strings.EqualFold(h.ID, name) || strings.EqualFold(h.Title, name) {
+			return h.ID
+		}
+	}
+	return ""
 }
 
 func (t *seat) concludeSteps(c *train.Conclusion) bool {
@@ -258,10 +269,11 @@ func wordsOf(c *train.Conclusion) []ownWords {
 	}
 }
 
-// write has the candidate write a part; "back" may be an answer here.
+// write has the candidate write a part; "back" may be an answer here, "quit" leaves.
 func (t *seat) write(w ownWords) (ok bool) {
 	text, ok := t.read(w.asks)
-	if ok {
+	t.left = t.left || strings.EqualFold(text, "quit")
+	if ok = ok && !t.left; ok {
 		*w.into = text
 	}
 	return ok

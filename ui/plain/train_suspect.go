@@ -2,7 +2,9 @@ package plain
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"whydrop/content"
 )
@@ -26,15 +28,26 @@ func (t *seat) suspectBy(rest string) bool {
 		}
 		return true
 	}
-	if c := t.Cause(rest); c != nil {
-		return t.suspect(c.ID)
-	}
-	found := t.Hypotheses(rest)
+	found := t.meant(rest)
 	if len(found) == 1 {
 		return t.suspect(found[0].ID)
 	}
 	t.offerCauses(found, rest)
 	return len(found) > 0
+}
+
+// meant are the causes that words may mean: the one alone that is called so.
+func (t *seat) meant(words string) []*content.Cause {
+	if c := t.Cause(words); c != nil {
+		return []*content.Cause{c}
+	}
+	found := t.Hypotheses(words)
+	for _, c := range found {
+		if strings.EqualFold(c.ID, words) || strings.EqualFold(c.Title, words) {
+			return []*content.Cause{c}
+		}
+	}
+	return found
 }
 
 // offerCauses lists causes by number.
@@ -49,6 +62,10 @@ func (t *seat) offerCauses(found []*content.Cause, words string) {
 }
 
 func (t *seat) suspect(id string) bool {
+	if slices.Contains(t.Suspects(), id) {
+		t.pen.say("You suspect it already: " + t.Cause(id).Title)
+		return true
+	}
 	if err := t.unkept(t.Suspect(id)); err != nil {
 		t.pen.say(sentence(err.Error()))
 		return false

@@ -82,6 +82,7 @@ func TestTrainNothingFinalUnasked(t *testing.T) {
 		{"healthy", []string{"commit", "none", "y"}, true, false},
 		{"no plan yet", append(slices.Clone(queuePlaced), "y"), true, false},
 		{"not handed in", append(slices.Clone(queuePlaced), "y", "1", "a", "b", "c", "d", "", "n", "9"), true, false},
+		{"left while writing", append(slices.Clone(queuePlaced), "y", "1", "a", "Quit", "c", "d", "e", "y"), true, false},
 		{"left at the end", append(slices.Clone(queuePlaced), "y", "1", "a", "b", "c", "d", "quit", "y"), true, false},
 		{"handed in", append(slices.Clone(queuePlaced), "y", "1", "a", "b", "c", "d", "y"), true, true},
 	} {
@@ -159,5 +160,47 @@ func TestTrainAstray(t *testing.T) {
 		if s.Concluded() != nil || !strings.Contains(out, "taken as ended") || strings.Count(out, "xyzzy") > 250 {
 			t.Errorf("after %v: %d lines were read", in, strings.Count(out, "xyzzy"))
 		}
+	}
+}
+
+// TestTrainCutLine tells what it leaves out of a line that is too long.
+func TestTrainCutLine(t *testing.T) {
+	out, s := trainedOn(t, queueIncident, "n "+strings.Repeat("x", longestLine+8)+"\nquit\n", TrainOptions{})
+	if len(s.Notes()) != 1 || !strings.Contains(strings.Join(strings.Fields(out), " "), "Only the first 65536 bytes of this line are taken, 10 are not.") {
+		t.Errorf("%d notes:\n%.300s", len(s.Notes()), out[max(0, len(out)-300):])
+	}
+}
+
+// TestTrainNames takes a cause, a place and a measurement by its name or id, whatever else
+// has these words.
+func TestTrainNames(t *testing.T) {
+	_, s := trainedOn(t, queueIncident, "m TCP Sockets and their processes\nm COUNTERS\ncommit\nPath.loss\n\ntcp\nNO\nCommit\nPath.loss\n\nTCP\nYes\n", TrainOptions{})
+	if c := s.Named(); s.Steps() != 2 || !s.MeasuredProbe("sockets") || c == nil || c.Causes[0] != "path.loss" || c.Hop != "tcp" {
+		t.Errorf("%d steps, named %+v", s.Steps(), s.Named())
+	}
+	book, err := trainingBook()
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := &seat{o: TrainOptions{Book: book}, Session: s}
+	for _, c := range book.Causes {
+		for _, words := range []string{c.Title, strings.ToLower(c.Title), c.ID} {
+			if got := on.meant(words); len(got) != 1 || got[0] != c {
+				t.Errorf("%q means %d causes", words, len(got))
+			}
+		}
+	}
+	for _, h := range book.Hops {
+		if on.place(h.Title) != h.ID || on.place(h.ID) != h.ID {
+			t.Errorf("%q is no place", h.Title)
+		}
+	}
+}
+
+// TestTrainSuspectsOnce notes a hypothesis once, in whatever words.
+func TestTrainSuspectsOnce(t *testing.T) {
+	out, s := trainedOn(t, queueIncident, typed([]string{"h healthy", "h nothing is wrong", "h none"}), TrainOptions{})
+	if n := strings.Count(out, "Noted as a hypothesis"); n != 1 || strings.Count(out, "You suspect it already") != 2 || len(s.Suspects()) != 1 {
+		t.Errorf("noted %d times:\n%s", n, out)
 	}
 }
