@@ -92,7 +92,7 @@ func TestNothingWrongIsAHypothesis(t *testing.T) {
 	if p, found := says(mark(t, s, Reasoning), "Nothing is wrong on this host"); !found || p != 2 {
 		t.Errorf("the hypothesis earns %v", p)
 	}
-	if p, found := says(mark(t, s, Reasoning), "neither dropped"); found {
+	if p, found := says(mark(t, s, Reasoning), "was not dropped"); found {
 		t.Errorf("a right hypothesis costs %v", p)
 	}
 

@@ -379,14 +379,15 @@ func (r *reviewer) openSuspects(m *marker) {
 	s := r.session
 	var wrong []string
 	for _, id := range s.suspects {
-		if !slices.ContainsFunc(s.truths(), func(truth string) bool { return s.stands(id, truth) }) {
-			wrong = append(wrong, s.Cause(id).Title)
+		if slices.ContainsFunc(s.truths(), func(truth string) bool { return s.stands(id, truth) }) {
+			continue
 		}
+		wrong = append(wrong, s.Cause(id).Title)
 	}
 	ever := slices.ContainsFunc(s.events, func(e Event) bool { return e.Kind == Suspected })
 	switch {
 	case len(wrong) > 0:
-		m.add(-0.5*float64(min(2, len(wrong))), "\"%s\" was neither dropped nor named in the conclusion", wrong[0])
+		m.add(-0.5*float64(min(2, len(wrong))), "\"%s\" was not dropped, though it is wrong", wrong[0])
 	case ever:
 		m.add(1, "no wrong hypothesis was left standing")
 	}

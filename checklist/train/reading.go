@@ -193,7 +193,6 @@ const (
 	firstFigures = 14
 	firstRows    = 6
 	firstFields  = 8
-	moreFields   = 24
 )
 
 // TextKind says what a line of a reading is.
@@ -284,12 +283,15 @@ func (w *readingWriter) sheet(t Sheet) {
 	}
 	w.add(Heading, fmt.Sprintf("%s (%d)", t.Name, len(t.Rows)), t.Means)
 	n := len(t.Rows)
-	fields := moreFields
+	fields := firstFields
 	if !w.all {
-		n, fields = min(n, firstRows), firstFields
+		n = min(n, firstRows)
 	}
 	for _, l := range t.Rows[:n] {
 		text := l.Name
+		if w.all {
+			fields = len(l.Fields)
+		}
 		for _, f := range l.Fields[:min(fields, len(l.Fields))] {
 			text += "  " + f.Name + "=" + f.Value + unit(f.Unit)
 		}
