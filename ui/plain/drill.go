@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"whydrop/checklist/drill"
 	"whydrop/checklist/progress"
-	"whydrop/ui/tty"
 )
 
 // DrillOptions are what the drill on lines works on.
@@ -60,8 +58,7 @@ func RunDrill(ctx context.Context, o DrillOptions) error {
 	if o.now == nil {
 		o.now = time.Now
 	}
-	d := &drilling{DrillOptions: o, pen: newPen(&patientWriter{ctx: ctx, w: o.Out}, columns(o.Out)), ctx: ctx}
-	d.pen.letters = o.Typed && o.Shown && !tty.ASCIIOnly(os.Environ())
+	d := &drilling{DrillOptions: o, pen: penFor(ctx, o.Out, o.Typed && o.Shown), ctx: ctx}
 	read, stop := context.WithCancel(ctx)
 	defer stop()
 	d.lines = readLines(o.In, read.Done())

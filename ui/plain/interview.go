@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"whydrop/checklist/interview"
 	"whydrop/content"
-	"whydrop/ui/tty"
 )
 
 // InterviewOptions are what the interviewer's seat on lines works on.
@@ -50,8 +48,7 @@ type chair struct {
 func Interview(ctx context.Context, o InterviewOptions) error {
 	lead, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c := &chair{o: o, n: o.Interview, ctx: ctx, pen: newPen(&patientWriter{ctx: ctx, w: o.Out}, columns(o.Out))}
-	c.pen.letters = o.Typed && o.Shown && !tty.ASCIIOnly(os.Environ())
+	c := &chair{o: o, n: o.Interview, ctx: ctx, pen: penFor(ctx, o.Out, o.Typed && o.Shown)}
 	c.lines = readLines(o.In, lead.Done())
 	return guarded("the interview", c.sit)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"whydrop/checklist"
 	"whydrop/content"
+	"whydrop/ui/tty"
 )
 
 // width is how many columns a line has at most: no more than reads well, and on
@@ -44,6 +46,14 @@ type pen struct {
 	// none; names and notes may have some.
 	letters bool
 	open    bool // a line was begun, by a prompt
+}
+
+// penFor writes to out in its width until ctx ends; letters beyond ASCII only where a
+// person types and sees it, in a locale that has them.
+func penFor(ctx context.Context, out io.Writer, person bool) *pen {
+	p := newPen(&patientWriter{ctx: ctx, w: out}, columns(out))
+	p.letters = person && !tty.ASCIIOnly(os.Environ())
+	return p
 }
 
 func newPen(w io.Writer, width int) *pen {

@@ -21,7 +21,6 @@ import (
 	"whydrop/content"
 	"whydrop/probes/fact"
 	"whydrop/probes/record"
-	"whydrop/ui/tty"
 )
 
 // Options are what the walkthrough works on.
@@ -118,8 +117,7 @@ func Run(ctx context.Context, o Options) (*checklist.Case, error) {
 			o.now = o.Player.Now
 		}
 	}
-	s := &session{Options: o, pen: newPen(&patientWriter{ctx: ctx, w: o.Out}, columns(o.Out)), ctx: ctx, facts: newMailbox(), seen: map[string]bool{}}
-	s.pen.letters = o.Typed && o.Shown && !tty.ASCIIOnly(os.Environ())
+	s := &session{Options: o, pen: penFor(ctx, o.Out, o.Typed && o.Shown), ctx: ctx, facts: newMailbox(), seen: map[string]bool{}}
 	s.welcome()
 	if err := s.pen.flush(); err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +12,6 @@ import (
 
 	"whydrop/checklist/train"
 	"whydrop/content"
-	"whydrop/ui/tty"
 )
 
 // TrainOptions are what a training session on lines works on.
@@ -56,8 +54,7 @@ type seat struct {
 func Train(ctx context.Context, o TrainOptions) error {
 	lead, cancel := context.WithCancel(ctx)
 	defer cancel()
-	t := &seat{o: o, Session: o.Session, ctx: ctx, pen: newPen(&patientWriter{ctx: ctx, w: o.Out}, columns(o.Out))}
-	t.pen.letters = o.Typed && o.Shown && !tty.ASCIIOnly(os.Environ())
+	t := &seat{o: o, Session: o.Session, ctx: ctx, pen: penFor(ctx, o.Out, o.Typed && o.Shown)}
 	t.lines = readLines(o.In, lead.Done())
 	return guarded("the training", t.sit)
 }
